@@ -1,0 +1,3 @@
+"""Weighbridge: a metering reverse proxy."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Where buckets live; one port, one module for each store."""

@@ -1,0 +1,1 @@
+"""YAML and environment in, validated settings or every problem at once out."""
