@@ -1,0 +1,133 @@
+"""Named instruments. Counting is plain integers; the Prometheus text is made when somebody scrapes."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Upper bounds of OpenTelemetry's ``http.server.request.duration``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One metric: its name without the ``weighbridge_`` in front, its kind, its meaning and its labels."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+INSTRUMENTS = (
+    Instrument("requests", "counter", "Requests answered.", ("rule", "outcome", "status")),
+    Instrument("units", "counter", "Units debited.", ("rule", "meter", "scope")),
+    Instrument("refunded_units", "counter", "Units given back.", ("rule", "meter", "scope")),
+    Instrument("overrun_units", "counter", "Units delivered that no budget had (shadow rules).", ("rule", "meter")),
+    Instrument("refusals", "counter", "429s, by what helps: wait or buy.", ("rule", "way_out")),
+    Instrument("shadow_refusals", "counter", "Requests a shadow rule let through with empty budgets.", ("rule",)),
+    Instrument("store_failures", "counter", "Requests met by an unwritable store, by what was done.", ("policy",)),
+    Instrument("problems", "counter", "Errors the gateway answered itself.", ("code",)),
+    Instrument("request_duration_seconds", "histogram", "From the request's head to the end of the answer."),
+    Instrument("upstream_duration_seconds", "histogram", "From forwarding to the head of the upstream's answer."),
+    Instrument("in_flight_requests", "gauge", "Requests being served now."),
+    Instrument("upstream_connections", "gauge", "Connections to the upstream.", ("state",)),
+    Instrument("ledger_scopes", "gauge", "Scopes with state in memory."),
+    Instrument("journal_pending_records", "gauge", "Records not on disk yet."),
+    Instrument("journal_lost_records", "counter", "Records given up because the disk stayed full too long."),
+    Instrument("journal_failing", "gauge", "1 while the journal cannot be written."),
+    Instrument("journal_unfolded_batches", "gauge", "Batches not in snapshots and roll-ups yet."),
+    Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),
+    Instrument("config_reloads", "counter", "Configuration reloads.", ("result",)),
+    Instrument("config_loaded_seconds", "gauge", "When the running configuration was loaded (Unix time)."),
+    Instrument("build_info", "gauge", "Always 1; the label tells the version.", ("version",)),
+)
+
+Sample = Callable[[], Mapping[tuple[str, ...], float]]
+
+
+class Histogram:
+    """Counts by upper bound, and the sum."""
+
+    __slots__ = ("counts", "sum_us")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS_S) + 1)
+        self.sum_us = 0
+
+    def observe_us(self, duration_us: int) -> None:
+        """Count one duration."""
+        self.counts[bisect_left(_BUCKETS_US, duration_us)] += 1
+        self.sum_us += duration_us
+
+
+_BUCKETS_US = tuple(int(bound * 1_000_000) for bound in BUCKETS_S)
+_BY_NAME = {instrument.name: instrument for instrument in INSTRUMENTS}
+
+
+class Metrics(Collector):
+    """All instruments of one process. Counters are ``metrics.requests[labels] += 1``; gauges are sampled on scrape."""
+
+    def __init__(self) -> None:
+        self.counters: dict[str, Counter[tuple[str, ...]]] = {
+            instrument.name: Counter() for instrument in INSTRUMENTS if instrument.kind == "counter"
+        }
+        self.requests = self.counters["requests"]
+        self.units = self.counters["units"]
+        self.refunded_units = self.counters["refunded_units"]
+        self.overrun_units = self.counters["overrun_units"]
+        self.refusals = self.counters["refusals"]
+        self.shadow_refusals = self.counters["shadow_refusals"]
+        self.store_failures = self.counters["store_failures"]
+        self.problems = self.counters["problems"]
+        self.config_reloads = self.counters["config_reloads"]
+        self.request_duration = Histogram()
+        self.upstream_duration = Histogram()
+        self.in_flight = 0
+        self._samples: dict[str, Sample] = {"in_flight_requests": lambda: {(): self.in_flight}}
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def sample(self, name: str, read: Sample) -> None:
+        """Read a gauge, or a counter kept elsewhere, with ``read`` whenever somebody scrapes."""
+        self._samples[_BY_NAME[name].name] = read
+
+    def text(self) -> bytes:
+        """The Prometheus exposition format, version 0.0.4."""
+        return generate_latest(self._registry)
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the registry need not read the instruments to know their names."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Every instrument with its present values."""
+        for instrument in INSTRUMENTS:
+            name, labels = f"weighbridge_{instrument.name}", instrument.labels
+            if instrument.kind == "histogram":
+                yield self._histogram(name, instrument)
+                continue
+            family = (CounterMetricFamily if instrument.kind == "counter" else GaugeMetricFamily)(
+                name, instrument.help, labels=labels
+            )
+            values = self._samples[instrument.name]() if instrument.name in self._samples else None
+            if values is None:
+                values = self.counters.get(instrument.name, {})
+            for key, value in tuple(values.items()):
+                family.add_metric(key, value)
+            yield family
+
+    def _histogram(self, name: str, instrument: Instrument) -> Metric:
+        source = self.request_duration if instrument.name.startswith("request") else self.upstream_duration
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, BUCKETS_S), "+Inf"), source.counts, strict=True):
+            total += count
+            buckets.append((bound, total))
+        family = HistogramMetricFamily(name, instrument.help)
+        family.add_metric((), buckets, source.sum_us / 1_000_000)
+        return family
