@@ -1,0 +1,64 @@
+# Every command sets up what it needs: Python 3.11 or newer with its venv module, and make.
+# Another interpreter:  make test PYTHON=python3.13
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+TESTS  ?= tests
+JOBS   ?= 2
+BENCH  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench build lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+setup: $(READY) ## make .venv with the locked dependencies and the project in it
+
+# Made anew whenever what it is made from changes, so that nothing left over hides a missing dependency.
+$(READY): pyproject.toml requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older; say make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY) ## start a stand-in backend and the gateway in front of it (Ctrl-C ends both)
+	@$(BIN)/weighbridge demo
+
+test: $(READY) ## run the tests on $(JOBS) cores; core/ must be covered whole
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report= $(TESTS)
+	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
+
+check: $(READY) ## check format, lint, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## write the format, mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure the gateway, a bare aiohttp proxy and nginx (BENCH="--rounds 5")
+	@$(BIN)/python -m bench $(BENCH)
+
+build: $(READY) ## build the wheel and the source archive into dist/
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+# The locks name versions and hashes and nothing else; hashes are those of every Python and platform we support.
+LOCKER := build/locker
+LOCK = $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-sources --custom-compile-command "make lock" $(UPGRADE)
+
+lock: ## choose versions anew within pyproject.toml (UPGRADE=--upgrade: the newest)
+	$(PYTHON) -m venv --clear $(LOCKER)
+	$(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+	$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
+	rm -rf $(LOCKER)
+
+clean: ## remove what was built, the environment too
+	rm -rf $(VENV) dist build htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
