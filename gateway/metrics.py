@@ -115,9 +115,8 @@ class Metrics(Collector):
             family = (CounterMetricFamily if instrument.kind == "counter" else GaugeMetricFamily)(
                 name, instrument.help, labels=labels
             )
-            values = self._samples[instrument.name]() if instrument.name in self._samples else None
-            if values is None:
-                values = self.counters.get(instrument.name, {})
+            read = self._samples.get(instrument.name)
+            values: Mapping[tuple[str, ...], float] = read() if read else self.counters.get(instrument.name, {})
             for key, value in tuple(values.items()):
                 family.add_metric(key, value)
             yield family

@@ -1,14 +1,23 @@
 """The one error shape, in two dialects: wacraft's, and RFC 9457 problem details. Pure: values in, JSON values out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.core.cascade import Refusal, Shortfall, Standing
 from gateway.core.problems import Problem
-from gateway.core.rate_limit_fields import SECOND_US, policy_names, seconds_until, shown_kind
+from gateway.core.rate_limit_fields import SECOND_US, Fields, policy_names, seconds_until, shown_kind
 
 Dialect = Literal["wacraft", "problem"]
 Body = Mapping[str, object]
+
+
+class Answer(NamedTuple):
+    """A whole answer of our own. ``fields`` has the Content-Type; Content-Length is added where it is written."""
+
+    status: int
+    fields: Fields
+    body: bytes
+
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"

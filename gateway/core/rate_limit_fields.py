@@ -32,7 +32,7 @@ def seconds_until(instant_us: int, now_us: int) -> int:
 
 
 def wacraft_fields(allowance: Allowance, shown: Standing | None) -> Fields:
-    """The six of wacraft; unlimited is ``0``, ``-1``, ``0``. ``Reset``: Unix seconds, rounded up; 0 if it never refills."""
+    """The six of wacraft; unlimited is ``0``, ``-1``, ``0``. ``Reset``: Unix seconds, rounded up; 0: never."""
     if shown is None:
         limit, left, reset = 0, -1, 0
     else:

@@ -1,0 +1,46 @@
+"""``/-/health/live``, ``/-/health/ready`` and ``/-/metrics``: for orchestrators and scrapers, free and without credentials."""
+
+from collections.abc import Callable, Mapping
+
+import orjson
+
+from gateway.core.answers import Answer
+from gateway.core.problems import NotFound
+from gateway.metrics import Metrics
+
+JSON = (b"Content-Type", b"application/json")
+PROMETHEUS = (b"Content-Type", b"text/plain; version=0.0.4; charset=utf-8")
+NO_STORE = (b"Cache-Control", b"no-store")
+
+Readiness = Callable[[], Mapping[str, str]]
+"""What readiness hangs on: a name to ``ok`` or to what is wrong, in words."""
+
+
+class Operations:
+    """The routes below the internal prefix."""
+
+    def __init__(self, metrics: Metrics, readiness: Readiness, *, serve_metrics: bool = True) -> None:
+        self._metrics = metrics
+        self._readiness = readiness
+        self._serve_metrics = serve_metrics
+
+    def answer(self, method: str, path: tuple[str, ...]) -> Answer:
+        """The answer to a path, given as its segments below the prefix. Raises ``NotFound``."""
+        if method not in {"GET", "HEAD"}:
+            return Answer(405, [JSON, (b"Allow", b"GET, HEAD")], orjson.dumps({"error": "use GET"}))
+        match path:
+            case ("health", "live"):
+                return Answer(200, [JSON, NO_STORE], orjson.dumps({"status": "ok"}))
+            case ("health", "ready"):
+                return self._ready()
+            case ("metrics",) if self._serve_metrics:
+                return Answer(200, [PROMETHEUS, NO_STORE], self._metrics.text())
+            case _:
+                raise NotFound("Nothing is here. There are /-/health/live, /-/health/ready and /-/metrics.")
+
+    def _ready(self) -> Answer:
+        """200 while every part is ok, else 503 with what is wrong."""
+        parts = self._readiness()
+        ready = all(state == "ok" for state in parts.values())
+        body = {"status": "ok" if ready else "unavailable", "parts": dict(parts)}
+        return Answer(200 if ready else 503, [JSON, NO_STORE], orjson.dumps(body))
