@@ -1,4 +1,4 @@
-"""``/-/health/live``, ``/-/health/ready`` and ``/-/metrics``: for orchestrators and scrapers, free and without credentials."""
+"""Health and metrics below ``/-/``: for orchestrators and scrapers, free and without credentials."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,0 +1,239 @@
+"""The command line: ``weighbridge serve | check | explain | demo | health | key``."""
+
+import asyncio
+import json
+import os
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from gateway import __version__, log
+from gateway.app import build_snapshot
+from gateway.core.problems import Problem
+from gateway.core.rules import RuleErrors
+from gateway.core.target import canonical_target
+from gateway.demo.run import run_demo
+from gateway.identity.api_keys import generate_key
+from gateway.metering.snapshot import Snapshot
+from gateway.server import StartError, serve
+from gateway.settings.load import SettingsErrors, load
+from gateway.settings.models import Settings
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+_config = click.option(
+    "--config",
+    "-c",
+    envvar="WEIGHBRIDGE_CONFIG",
+    default="gateway.yaml",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The configuration file (also: $WEIGHBRIDGE_CONFIG).",
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@click.group(context_settings=_HELP)
+@click.version_option(__version__, prog_name="weighbridge")
+def main() -> None:
+    """Weighbridge meters an API: it weighs each request, debits prepaid budgets, and forwards the rest untouched.
+
+    \b
+    Try it:      weighbridge demo
+    Check:       weighbridge check --config gateway.yaml
+    Run:         weighbridge serve --config gateway.yaml
+    """  # noqa: D301  (click reads the \b)
+
+
+@main.command("serve")
+@_config
+def serve_command(config: Path) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C. SIGHUP reloads the configuration.
+
+    \b
+    Example:  JWT_SECRET=… weighbridge serve --config /etc/weighbridge/gateway.yaml
+    """  # noqa: D301
+    settings = _load(config)
+    log.configure(settings.log.level, settings.log.format)
+    try:
+        _run(lambda: serve(config, settings))
+    except StartError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@_config
+@_as_json
+def check(config: Path, *, as_json: bool) -> None:
+    """Check the configuration and say everything that is wrong with it, or risky.
+
+    \b
+    Example:  weighbridge check --config gateway.yaml
+    """  # noqa: D301
+    settings = _load(config, as_json=as_json)
+    snapshot = _snapshot(settings, as_json=as_json)
+    shadowed = [f"{rule.name} ({rule.origin.where}) is hidden by an admin's rule" for rule in snapshot.rules.shadowed]
+    warnings = [*settings.warnings, *shadowed]
+    if as_json:
+        click.echo(json.dumps({"ok": True, "errors": [], "warnings": warnings}))
+        return
+    for warning in warnings:
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
+    rules, plans = len(snapshot.rules.rules), len(snapshot.catalog.plans)
+    click.echo(f"{config}: good. {plans} plans, {rules} rules, {len(warnings)} warnings.")
+
+
+@main.command()
+@click.argument("method")
+@click.argument("path")
+@_config
+@_as_json
+def explain(method: str, path: str, config: Path, *, as_json: bool) -> None:
+    """Say which rule a request meets, what it costs, who pays, and which rules lost.
+
+    \b
+    Example:  weighbridge explain POST /message/whatsapp
+    """  # noqa: D301
+    settings = _load(config, as_json=as_json)
+    snapshot = _snapshot(settings, as_json=as_json)
+    try:
+        target = canonical_target(method.upper(), path.encode(), snapshot.profile)
+    except Problem as problem:
+        _fail([problem.message], as_json=as_json)
+    found = snapshot.rules.explain(method.upper(), target.segments)
+    rule = found.winner
+    pays = list(rule.pays if rule.pays is not None else snapshot.cascade)
+    facts: dict[str, Any] = {
+        "method": method.upper(),
+        "target": target.path,
+        "profile": snapshot.profile.name,
+        "rule": rule.name,
+        "origin": rule.origin.where,
+        "weight": rule.weight,
+        "pays": pays,
+        "public": rule.public,
+        "fallback": rule.fallback,
+        "enforce": rule.enforce,
+        "charge": rule.charge,
+    }
+    losers = [(loser.rule.name, loser.rule.origin.where, loser.reason) for loser in found.runners_up]
+    if as_json:
+        runners = [dict(zip(("rule", "origin", "reason"), loser, strict=True)) for loser in losers]
+        click.echo(json.dumps({**facts, "runners_up": runners}))
+        return
+    _print_facts(facts, losers)
+
+
+@main.command()
+@click.option(
+    "--port", default=8080, show_default=True, help="The gateway's port; the backend takes the next free one."
+)
+def demo(port: int) -> None:
+    """Start a stand-in backend with the gateway in front, and print what to try.
+
+    \b
+    Example:  weighbridge demo --port 8080
+    """  # noqa: D301
+    log.configure("warning", "console")
+    try:
+        _run(lambda: run_demo(port))
+    except StartError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.option("--url", default="http://127.0.0.1:8080/-/health/ready", show_default=True, help="What to ask.")
+@click.option("--timeout", default=3.0, show_default=True, help="Seconds to wait.")
+def health(url: str, timeout: float) -> None:
+    """Ask a running gateway whether it is ready; exit 0 or 1. For container health checks.
+
+    \b
+    Example:  weighbridge health --url http://127.0.0.1:8080/-/health/ready
+    """  # noqa: D301
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter("must start with http:// or https://", param_hint="--url")
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310  (the scheme was checked)
+            click.echo(answer.read().decode())
+    except OSError as error:
+        raise click.ClickException(f"{url}: {error}") from None
+
+
+@main.group()
+def key() -> None:
+    """Make API keys."""
+
+
+@key.command("new")
+@click.option("--user", required=True, help="The user that requests with this key act for.")
+@click.option("--workspace", help="The workspace, if the key is for one.")
+@_as_json
+def key_new(user: str, workspace: str | None, *, as_json: bool) -> None:
+    """Make an API key: the secret is shown once, the configuration keeps a hash.
+
+    \b
+    Example:  weighbridge key new --user 550e8400-e29b-41d4-a716-446655440000
+    """  # noqa: D301
+    made = generate_key()
+    entry = {"id": made.id, "hash": made.hash, "user": user} | ({"workspace": workspace} if workspace else {})
+    if as_json:
+        click.echo(json.dumps({"key": made.key, "entry": entry}))
+        return
+    click.echo("Give this to the caller; it is not shown again:\n")
+    click.secho(f"    {made.key}\n", bold=True)
+    click.echo("Put this into the configuration, under identity.api_keys:\n")
+    click.echo("    - {" + ", ".join(f'{name}: "{value}"' for name, value in entry.items()) + "}")
+
+
+def _load(config: Path, *, as_json: bool = False) -> Settings:
+    """The settings, or every problem printed and exit 1."""
+    try:
+        return load(config, os.environ)
+    except SettingsErrors as errors:
+        _fail([str(error) for error in errors.errors], as_json=as_json)
+
+
+def _snapshot(settings: Settings, *, as_json: bool) -> Snapshot:
+    try:
+        return build_snapshot(settings, 0)
+    except RuleErrors as errors:
+        _fail([str(error) for error in errors.errors], as_json=as_json)
+
+
+def _fail(problems: list[str], *, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"ok": False, "errors": problems, "warnings": []}))
+    else:
+        for problem in problems:
+            click.secho(problem, fg="red", err=True)
+        count = len(problems)
+        click.echo(f"{count} problem{'' if count == 1 else 's'}. Nothing was started.", err=True)
+    sys.exit(1)
+
+
+def _print_facts(facts: dict[str, Any], losers: list[tuple[str, str, str]]) -> None:
+    console = Console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in facts.items():
+        shown = " then ".join(value) or "nobody" if isinstance(value, list) else str(value)
+        table.add_row(f"[bold]{name}[/]", shown)
+    console.print(table)
+    if losers:
+        console.print("\n[bold]runners-up[/]")
+        for name, origin, reason in losers:
+            console.print(f"  {name}  [dim]{origin}[/]  {reason}", highlight=False)
+
+
+def _run(start: Callable[[], Any]) -> None:
+    """Run to the end on uvloop, where it is installed."""
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415  (not on every Python)
+    except ImportError:
+        new_event_loop = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(start())

@@ -1,0 +1,138 @@
+"""Debit before, settle after: what one request pays, from whom, and when it gets it back.
+
+The ledger decides, the journal remembers; nothing awaits between the two, so that they cannot disagree.
+"""
+
+from collections.abc import Callable
+
+from gateway.core.allowance import THROUGHPUT, Allowance
+from gateway.core.cascade import Bill, Charge, Refusal
+from gateway.core.cascade import charge as presume
+from gateway.core.principal import Principal
+from gateway.core.problems import StoreUnavailable
+from gateway.core.rules import Rule
+from gateway.core.scope import Scope
+from gateway.ledger.port import Ledger
+from gateway.metering.recorder import Recorder
+from gateway.metering.snapshot import Snapshot
+from gateway.metering.visit import Visit
+
+LATE_BILLS = 100_000
+"""How many requests that were let through without their ledger wait to be debited; more are only recorded."""
+
+
+class Meter:
+    """Charges visits to the ledger and writes each into the journal."""
+
+    def __init__(self, ledger: Ledger, recorder: Recorder, store_failing: Callable[[], bool]) -> None:
+        self._ledger = ledger
+        self._recorder = recorder
+        self._store_failing = store_failing
+        self._late: dict[str, Visit] = {}
+
+    async def charge(self, visit: Visit) -> Charge | Refusal | None:
+        """Debit a visit's cost before it is forwarded. ``None``: nobody is asked to pay (now).
+
+        Raises ``StoreUnavailable`` where the store is down and the rule says ``closed``.
+        """
+        bill = bill_for(visit)
+        if bill is None:
+            return None
+        visit.bill = bill
+        if visit.rule.charge == "on_success" and not visit.principal.verified:
+            return None
+        if self._store_failing():
+            self._apply_policy(visit)
+        try:
+            outcome = self._ledger.charge_now(bill, visit.at_us)
+            if outcome is None:
+                outcome = await self._ledger.charge(bill, visit.at_us)
+        except StoreUnavailable:
+            self._apply_policy(visit)
+            outcome = self._presume(visit, bill)
+            visit.outcome = outcome
+            return outcome
+        if isinstance(outcome, Refusal) and not visit.rule.enforce:
+            visit.shadow = True
+            outcome = await self._ledger.drain(bill, visit.at_us)
+        visit.outcome = outcome
+        visit.record = self._recorder.opened(visit, outcome)
+        return outcome
+
+    async def settle(self, visit: Visit, *, status: int, request_sent: bool, now_us: int) -> None:
+        """At the answer's head: give back what the rule calls free, or take what is due only now.
+
+        ``status`` is 0 if there was no answer. A charge is released only if not one request byte went upstream.
+        """
+        bill, outcome = visit.bill, visit.outcome
+        if bill is None or isinstance(outcome, Refusal):
+            return
+        succeeded = 200 <= status < 300  # noqa: PLR2004
+        if outcome is None:
+            if succeeded:
+                outcome = await self._ledger.drain(bill, now_us)
+                visit.outcome, visit.record = outcome, self._recorder.opened(visit, outcome)
+            return
+        free = not request_sent or status in visit.rule.refund_on
+        if not free and (succeeded or visit.rule.charge == "before"):
+            return
+        if self._late.pop(visit.id, None) is None and outcome.postings:
+            postings = await self._ledger.refund(outcome, outcome.costs, now_us)
+            self._recorder.refunded(visit, outcome, postings, now_us)
+
+    async def debit_late(self) -> None:
+        """Debit what was let through while the ledger could not be asked, each in its own window."""
+        for visit in tuple(self._late.values()):
+            if visit.bill is not None and visit.id in self._late:
+                charge = await self._ledger.drain(visit.bill, visit.at_us)
+                if self._late.pop(visit.id, None) is not None:
+                    self._recorder.late(visit, charge)
+
+    @property
+    def late(self) -> int:
+        """How many visits wait to be debited."""
+        return len(self._late)
+
+    def _apply_policy(self, visit: Visit) -> None:
+        """What ``on_store_failure`` says, counted."""
+        policy = visit.rule.on_store_failure or visit.snapshot.on_store_failure
+        self._recorder.store_failed(policy)
+        if policy == "closed":
+            raise StoreUnavailable(
+                "Budgets cannot be checked at the moment, so nothing was forwarded or charged. Try again shortly.",
+                headers=((b"Retry-After", b"1"),),
+            )
+
+    def _presume(self, visit: Visit, bill: Bill) -> Charge | Refusal:
+        """Open: let it through as if the budgets were untouched, and debit it when the ledger is back."""
+        outcome = presume(bill, lambda _scope: {}, visit.at_us)
+        if isinstance(outcome, Charge) and len(self._late) < LATE_BILLS:
+            self._late[visit.id] = visit
+        return outcome
+
+
+def bill_for(visit: Visit) -> Bill | None:
+    """What a visit costs and who is asked, in order. ``None``: nobody can be asked (anonymous, or a public rule).
+
+    A charge without a verified principal is made only after a 2xx; the client's own network is always known.
+    """
+    rule, principal, snapshot = visit.rule, visit.principal, visit.snapshot
+    kinds = rule.pays if rule.pays is not None else snapshot.cascade
+    scopes = [scope for kind in kinds if (scope := _payer(rule, principal, kind)) is not None]
+    if not scopes and not principal.verified:
+        return None
+    allowances = [found for scope in scopes if (found := snapshot.catalog.allowance(scope, visit.at_us)) is not None]
+    if rule.fallback and (last := _fallback(principal, snapshot, visit.at_us)) is not None:
+        allowances.append(last)
+    return Bill(visit.id, {THROUGHPUT: rule.weight}, tuple(allowances))
+
+
+def _payer(rule: Rule, principal: Principal, kind: str) -> Scope | None:
+    if kind == "address" or principal.verified or rule.charge == "on_success":
+        return principal.scope(kind)
+    return None
+
+
+def _fallback(principal: Principal, snapshot: Snapshot, now_us: int) -> Allowance | None:
+    user = principal.scope("user")
+    return None if user is None else snapshot.catalog.fallback_of(user, now_us)

@@ -1,0 +1,127 @@
+"""What happened, said once: into the journal and into the counters."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.core.bucket import LimitKey
+from gateway.core.cascade import Charge, Posting, Refusal
+from gateway.journal.record import Kind, Record
+from gateway.metering.visit import Visit
+from gateway.metrics import Metrics
+
+
+class Journal(Protocol):
+    """Where records go. ``append`` only remembers; writing happens beside the requests."""
+
+    def append(self, record: Record) -> None:
+        """Add a record."""
+        ...
+
+    def complete(self, record: Record, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:
+        """Say how the record's request ended."""
+        ...
+
+
+class Recorder:
+    """Writes each outcome of the meter down, with ids and never a credential."""
+
+    def __init__(self, journal: Journal, metrics: Metrics) -> None:
+        self._journal = journal
+        self._metrics = metrics
+
+    def opened(self, visit: Visit, outcome: Charge | Refusal) -> Record:
+        """A charge or a refusal, before anything was forwarded (or, charged on success, after)."""
+        if isinstance(outcome, Refusal):
+            record = self._refusal(visit, outcome)
+        else:
+            record = self._charge(visit, outcome, Kind.DRAIN if visit.shadow else Kind.CHARGE)
+        self._journal.append(record)
+        return record
+
+    def late(self, visit: Visit, charge: Charge) -> None:
+        """A debit of what had been let through while the ledger could not be asked."""
+        record = self._charge(visit, charge, Kind.DRAIN)
+        record.outcome = "late"
+        self._journal.append(record)
+
+    def refunded(self, visit: Visit, charge: Charge, postings: Sequence[Posting], now_us: int) -> None:
+        """What went back to the generations that paid; a closed window took nothing back."""
+        given = given_back(postings)
+        record = Record(
+            Kind.REFUND,
+            visit.id,
+            now_us,
+            rule=visit.rule.name,
+            scope=charge.scope,
+            costs={meter: -amount for meter, amount in given.items()},
+            postings=tuple(postings),
+            user=visit.principal.user,
+            workspace=visit.principal.workspace,
+            outcome="refunded" if postings else "window closed",
+        )
+        self._journal.append(record)
+        for meter, amount in given.items():
+            self._metrics.refunded_units[visit.rule.name, meter, charge.scope.kind] += amount
+
+    def closed(self, record: Record, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:
+        """How the request of an earlier record ended."""
+        self._journal.complete(record, status=status, latency_us=latency_us, upstream_latency_us=upstream_latency_us)
+
+    def store_failed(self, policy: str) -> None:
+        """A request met a store that cannot be asked or written."""
+        self._metrics.store_failures[(policy,)] += 1
+
+    def _charge(self, visit: Visit, charge: Charge, kind: Kind) -> Record:
+        rule, metrics = visit.rule.name, self._metrics
+        for meter, amount in charge.costs.items():
+            if amount:
+                metrics.units[rule, meter, charge.scope.kind] += amount
+        for meter, amount in charge.overrun.items():
+            if amount:
+                metrics.overrun_units[rule, meter] += amount
+        if visit.shadow:
+            metrics.shadow_refusals[(rule,)] += 1
+        return Record(
+            kind,
+            visit.id,
+            charge.at_us,
+            rule=rule,
+            scope=charge.scope,
+            costs=charge.costs,
+            postings=charge.postings,
+            user=visit.principal.user,
+            workspace=visit.principal.workspace,
+            overrun=charge.overrun,
+            outcome="shadow" if visit.shadow else "paid",
+            shadow=visit.shadow,
+            dropped=charge.dropped,
+        )
+
+    def _refusal(self, visit: Visit, refusal: Refusal) -> Record:
+        way_out = "wait" if refusal.ready_us is not None else "buy"
+        self._metrics.refusals[visit.rule.name, way_out] += 1
+        asked = refusal.shortfalls[0].allowance.scope if refusal.shortfalls else None
+        return Record(
+            Kind.REFUSAL,
+            visit.id,
+            refusal.at_us,
+            rule=visit.rule.name,
+            scope=asked,
+            costs=refusal.costs,
+            user=visit.principal.user,
+            workspace=visit.principal.workspace,
+            outcome=way_out,
+        )
+
+
+def given_back(postings: Sequence[Posting]) -> dict[str, int]:
+    """Units given back by meter. The limits of one purse all carry the same units, which count once."""
+    by_purse: dict[tuple[str, str | LimitKey], int] = {}
+    for posting in postings:
+        key = posting.limit
+        purse = (key.meter, key.purse or key)
+        by_purse[purse] = max(by_purse.get(purse, 0), -posting.amount)
+    given: dict[str, int] = {}
+    for (meter, _), amount in by_purse.items():
+        given[meter] = given.get(meter, 0) + amount
+    return given

@@ -1,0 +1,72 @@
+"""What a request needs, frozen: built whole from the configuration, swapped whole on reload.
+
+A request takes the snapshot once and keeps it to its end. The caches in here belong to it and vanish with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway.core.allowance import Allowance, Plan, Subscription, fallback_allowance, resolve
+from gateway.core.answers import Dialect
+from gateway.core.rate_limit_fields import FieldFamilies
+from gateway.core.rules import RuleTable
+from gateway.core.scope import Scope
+from gateway.core.target import Profile
+
+StorePolicy = Literal["open", "closed"]
+CACHED_ALLOWANCES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Plans and who has them. ``defaults``: kind of scope to the plan of those who bought nothing, or ``None``."""
+
+    plans: Mapping[str, Plan]
+    defaults: Mapping[str, Plan | None]
+    fallback: Plan | None = None
+    subscriptions: Mapping[Scope, tuple[Subscription, ...]] = field(default_factory=dict)
+    _resolved: dict[Scope, Allowance | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def allowance(self, scope: Scope, now_us: int) -> Allowance | None:
+        """What ``scope`` may spend now; ``None``: it has nothing of its own."""
+        cached = self._resolved.get(scope)
+        if cached is not None and (cached.until_us is None or now_us < cached.until_us):
+            return cached
+        found = resolve(scope, self.subscriptions.get(scope, ()), self.defaults.get(scope.kind), now_us)
+        if len(self._resolved) >= CACHED_ALLOWANCES:
+            self._resolved.clear()
+        self._resolved[scope] = found
+        return found
+
+    def fallback_of(self, user: Scope, now_us: int) -> Allowance | None:
+        """The separate budget with which a user without budget can still look at plans and pay."""
+        return None if self.fallback is None else fallback_allowance(user, self.fallback, now_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The running configuration, as far as requests see it."""
+
+    loaded_us: int
+    profile: Profile
+    rules: RuleTable
+    catalog: Catalog
+    cascade: tuple[str, ...]
+    on_store_failure: StorePolicy = "open"
+    own_prefixes: tuple[str, ...] = ()
+    honours: frozenset[bytes] = frozenset()
+    workspace_header: bytes = b"x-workspace-id"
+    families: FieldFamilies = field(default_factory=FieldFamilies)
+    dialect: Dialect = "wacraft"
+    allow_origin: str | None = "*"
+    buy_url: str | None = None
+
+
+class Live:
+    """The one mutable reference to the running snapshot."""
+
+    __slots__ = ("snapshot",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot

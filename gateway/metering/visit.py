@@ -1,0 +1,27 @@
+"""One request's dealings with the meter."""
+
+from dataclasses import dataclass
+
+from gateway.core.cascade import Bill, Charge, Refusal
+from gateway.core.principal import Principal
+from gateway.core.rules import Rule
+from gateway.journal.record import Record
+from gateway.metering.snapshot import Snapshot
+
+
+@dataclass(slots=True)
+class Visit:
+    """Who came, under which rule, what it costs and what became of it.
+
+    ``bill`` ``None``: nobody can be asked to pay. ``outcome`` ``None``: nothing was debited (yet). ``at_us``: when it came.
+    """
+
+    id: str
+    rule: Rule
+    principal: Principal
+    snapshot: Snapshot
+    at_us: int
+    bill: Bill | None = None
+    outcome: Charge | Refusal | None = None
+    record: Record | None = None
+    shadow: bool = False
