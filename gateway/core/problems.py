@@ -10,7 +10,8 @@ from typing import ClassVar
 class Problem(Exception):  # noqa: N818  (RFC 9457 calls it a problem)
     """A request the gateway answers itself. ``message`` is for the caller and never holds a secret.
 
-    ``code`` is a stable word for programs; ``content`` holds details as JSON values; ``headers`` are added to the answer.
+    ``code`` is a stable word for programs; ``content`` holds details as JSON values; ``headers`` are added to the
+    answer.
     """
 
     status: ClassVar[int] = 500
