@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-TESTS  ?= tests
 JOBS   ?= 2
 BENCH  ?=
 
@@ -16,6 +15,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 setup: $(READY) ## make .venv with the locked dependencies and the project in it
+	@echo "$(VENV) is ready"
 
 # Made anew whenever what it is made from changes, so that nothing left over hides a missing dependency.
 $(READY): pyproject.toml requirements-dev.lock
@@ -28,8 +28,8 @@ $(READY): pyproject.toml requirements-dev.lock
 run: $(READY) ## start a stand-in backend and the gateway in front of it (Ctrl-C ends both)
 	@$(BIN)/weighbridge demo
 
-test: $(READY) ## run the tests on $(JOBS) cores; core/ must be covered whole
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report= $(TESTS)
+test: $(READY) ## run the tests (JOBS=2 at a time); gateway/core/ must be covered whole
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
 
 check: $(READY) ## check format, lint, types and layers

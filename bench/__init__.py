@@ -1,0 +1,1 @@
+"""Measures the gateway beside a bare proxy and nginx, in one run: ``python -m bench``."""

@@ -1,0 +1,108 @@
+"""The measuring itself: subjects side by side, round after round, so that a noisy minute hits all of them."""
+
+import http.client
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import load
+from bench.load import Load
+from bench.processes import Running, StartError
+from bench.subjects import Bench, Subject, start_upstream
+from bench.workload import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how hard."""
+
+    rounds: int = 3
+    seconds: float = 5.0
+    warm_up: float = 2.0
+    connections: int = 64
+
+    @property
+    def steps_per_subject(self) -> int:
+        """Loads sent to each subject: the warm-up and the rounds."""
+        return 1 + self.rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One subject in one round; ``rss_bytes`` is what it held right after the load."""
+
+    load: Load
+    cpu_seconds: float
+    rss_bytes: int
+
+    @property
+    def cpu_us_per_request(self) -> float:
+        """The subject's own CPU time for one request, microseconds."""
+        return self.cpu_seconds * 1e6 / max(1, self.load.requests)
+
+    @property
+    def core_busy(self) -> float:
+        """The share of its core that the subject used, 0 to 1. Well below 1, something else was the limit."""
+        return self.cpu_seconds / self.load.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All samples by subject (the n-th of each belong to one round), and why others have none."""
+
+    samples: Mapping[str, list[Sample]]
+    missing: Mapping[str, str]
+
+
+def measure(
+    subjects: tuple[Subject, ...], bench: Bench, plan: Plan, first: Call, calls: Path, step: Callable[[str], None]
+) -> Measured:
+    """Start everything, warm up, run the rounds. ``step`` is told what happens next, before each load."""
+    missing = {subject.name: f"not installed: {subject.hint}" for subject in subjects if not subject.installed}
+    with ExitStack() as stack:
+        behind = stack.enter_context(start_upstream(bench))
+        started: dict[str, Running] = {}
+        for subject in (subject for subject in subjects if subject.installed):
+            try:
+                process = stack.enter_context(subject.start(bench, behind.port))
+                probe(process, subject, first)
+            except (StartError, OSError, http.client.HTTPException) as error:
+                missing[subject.name] = f"did not run: {error}"
+            else:
+                started[subject.name] = process
+        for name, process in started.items():
+            step(f"{name}: warming up")
+            load.send(process.port, calls, connections=plan.connections, seconds=plan.warm_up)
+        samples: dict[str, list[Sample]] = {name: [] for name in started}
+        for number in range(1, plan.rounds + 1):
+            for name, process in started.items():
+                step(f"{name}: round {number} of {plan.rounds}")
+                samples[name].append(_sample(process, calls, plan))
+    return Measured(samples, missing)
+
+
+def probe(process: Running, subject: Subject, call: Call) -> None:
+    """Send one request by hand.
+
+    Raises:
+        StartError: the answer is not a 200, or lacks the field that proves the subject's work.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
+    try:
+        fields = {"Authorization": f"Bearer {call.token}", "X-Workspace-ID": call.workspace}
+        connection.request(call.method, call.path, headers=fields)
+        answer = connection.getresponse()
+        body = answer.read(300).decode(errors="replace")
+        if answer.status != http.client.OK:
+            raise StartError(f"it answered {answer.status}: {body}")
+        if subject.proof and answer.getheader(subject.proof) is None:
+            raise StartError(f"its answer has no {subject.proof}")
+    finally:
+        connection.close()
+
+
+def _sample(process: Running, calls: Path, plan: Plan) -> Sample:
+    before = process.cpu_seconds()
+    seen = load.send(process.port, calls, connections=plan.connections, seconds=plan.seconds)
+    return Sample(seen, process.cpu_seconds() - before, process.rss_bytes())
