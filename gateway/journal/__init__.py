@@ -1,1 +1,16 @@
-"""The append-only record of every charge, and what follows from it."""
+"""The append-only record of every charge, and what follows from it: bucket snapshots, usage roll-ups, open holds.
+
+What holds always:
+
+- Records are written in the order in which they were appended, each batch once, under a number that only grows.
+- A bucket snapshot is the ``after`` state of the last folded posting to that bucket; a roll-up is a sum of records.
+- A batch is folded exactly once into each part of the folded state, whatever dies when (``fold.py``).
+- Nothing here runs on the event loop but appending to a list; SQLite has one thread of its own.
+"""
+
+from gateway.journal.append import Journal, open_journal
+from gateway.journal.errors import JournalError
+from gateway.journal.options import Bounds, Options, Pace, Retention
+from gateway.journal.record import Kind, Record
+
+__all__ = ["Bounds", "Journal", "JournalError", "Kind", "Options", "Pace", "Record", "Retention", "open_journal"]

@@ -1,0 +1,283 @@
+"""The journal as the event loop sees it: appending is putting on a list, all else happens on a thread of its own."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, Self, TypeVar
+
+import structlog
+
+from gateway import clock
+from gateway.core.bucket import Bucket, LimitKey
+from gateway.core.scope import Scope
+from gateway.journal.errors import JournalError
+from gateway.journal.lock import Lock
+from gateway.journal.options import Options
+from gateway.journal.record import Kind, Record
+from gateway.journal.store import Progress, Report, Store
+from gateway.journal.sweep import Sweep
+from gateway.tasks import Tasks
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+_ALL = 1 << 62
+_SLOW_US = 500_000
+
+
+class Journal:
+    """The open journal. Made by ``open_journal``; used from one event loop.
+
+    ``append`` and ``complete`` never wait and never fail. ``appended`` counts the records of this process.
+    """
+
+    def __init__(
+        self, store: Store, lock: Lock, thread: ThreadPoolExecutor, options: Options, now_us: Callable[[], int]
+    ) -> None:
+        self._store, self._lock, self._thread, self._options, self._now_us = store, lock, thread, options, now_us
+        self._report: Report = store.report
+        self._sweep = Sweep(store, options.retention)
+        self._pending: list[Record] = []
+        self._lost = 0
+        self._wake, self._crowd = asyncio.Event(), asyncio.Event()
+        self._flushing = asyncio.Lock()
+        self._failed_us: int | None = None
+        self._busy_us: int | None = None
+        self._retry_us, self._retry_s = 0, options.pace.retry_s
+        self._loading: dict[Scope, asyncio.Future[dict[LimitKey, Bucket]]] = {}
+        self._tasks = Tasks()
+        self.appended = 0
+        self._tasks.start(self._flush_forever(), "journal flush")
+        self._tasks.start(self._tend_forever(), "journal fold")
+
+    def append(self, record: Record) -> None:
+        """Put ``record`` behind all others."""
+        pending = self._pending
+        pending.append(record)
+        self.appended += 1
+        waiting = len(pending)
+        if waiting == 1:
+            self._wake.set()
+        elif waiting >= self._options.pace.flush_records:
+            self._crowded()
+
+    def _crowded(self) -> None:
+        self._crowd.set()
+        if len(self._pending) > self._options.bounds.records:  # the thread hangs in a write
+            gone = len(self._pending) // 2
+            del self._pending[:gone]
+            self._lost += gone
+
+    def complete(self, record: Record, *, status: int, latency_us: int, upstream_latency_us: int | None = None) -> None:
+        """Say how the request of ``record`` ended: in the record itself while it waits, else in one that follows it."""
+        if record.taken:
+            record = Record(Kind.DONE, record.id, self._now_us(), record.rule, record.scope)
+            self.append(record)
+        record.status, record.latency_us, record.upstream_latency_us = status, latency_us, upstream_latency_us
+
+    @property
+    def pending(self) -> int:
+        """Records that are not on disk."""
+        return len(self._pending) + self._report.waiting
+
+    @property
+    def written(self) -> int:
+        """The records up to this one, in the order of appending, wait no longer."""
+        return self._report.written
+
+    @property
+    def last_written_us(self) -> int:
+        """Every record appended before this instant is on disk."""
+        return self._report.written_us
+
+    @property
+    def folded_until_us(self) -> int:
+        """Snapshots and roll-ups hold every record appended before this instant."""
+        return self._report.folded_us
+
+    @property
+    def lost(self) -> int:
+        """Records that will never be written, because memory for them ran out while the disk took none."""
+        return self._lost + self._report.lost
+
+    @property
+    def condensed(self) -> int:
+        """Records of which only the sums were kept, for the same reason."""
+        return self._report.condensed
+
+    @property
+    def failure(self) -> str | None:
+        """Why writing fails, for people."""
+        return self._report.failure or self._report.fold_failure
+
+    @property
+    def failing_since_us(self) -> int | None:
+        """Since when nothing can be written, on the monotonic clock; ``None`` while all is well.
+
+        The first failure, or the start of a write that has not come back for a while.
+        """
+        if self._failed_us is not None:
+            return self._failed_us
+        busy_us = self._busy_us
+        return busy_us if busy_us is not None and _monotonic_us() - busy_us > _SLOW_US else None
+
+    @property
+    def failing_for_us(self) -> int:
+        """For how long nothing could be written; 0 while all is well."""
+        since_us = self.failing_since_us
+        return 0 if since_us is None else _monotonic_us() - since_us
+
+    async def flush(self) -> bool:
+        """Write what was appended until now; whether all of it is on disk."""
+        async with self._flushing:
+            records, self._pending = self._pending, []
+            self._wake.clear()
+            self._crowd.clear()
+            for record in records:
+                record.taken = True
+            self._busy_us = _monotonic_us()
+            attempt = self._busy_us >= self._retry_us
+            try:
+                await self._run(self._store.flush, records, self._now_us(), self.appended, attempt=attempt)
+            finally:
+                self._busy_us = None
+            if attempt:
+                self._judge()
+            return not self._report.waiting
+
+    def _judge(self) -> None:
+        failure, pace = self._report.failure, self._options.pace
+        if failure is None:
+            if self._failed_us is not None:
+                _log.info("journal is written again", condensed=self.condensed, lost=self.lost)
+            self._failed_us, self._retry_us, self._retry_s = None, 0, pace.retry_s
+            return
+        now_us = _monotonic_us()
+        if self._failed_us is None:
+            self._failed_us = now_us
+            _log.error("journal cannot be written", reason=failure)
+        self._retry_us = now_us + int(self._retry_s * 1_000_000)
+        self._retry_s = min(2 * self._retry_s, pace.retry_most_s)
+
+    async def fold(self) -> bool:
+        """Write what was appended until now, and fold all of it; whether that worked."""
+        written = await self.flush()
+        await self._run(self._store.fold_some, _ALL)
+        return written and not self._report.dirty
+
+    async def load(self, scope: Scope) -> dict[LimitKey, Bucket]:
+        """The buckets of ``scope`` as all records up to this call leave them. Raises ``JournalError``.
+
+        Calls of one moment share one turn of the thread. The caller asks before it charges the scope, not while.
+        """
+        future = self._loading.get(scope)
+        if future is None:
+            future = asyncio.get_running_loop().create_future()
+            self._loading[scope] = future
+            if len(self._loading) == 1:
+                self._tasks.start(self._load_all(), "journal load")
+        return dict(await asyncio.shield(future))
+
+    async def _load_all(self) -> None:
+        await asyncio.sleep(0)
+        wanted, self._loading = self._loading, {}
+        try:
+            found = await self._run(self._store.load, wanted, self._pending)
+        except Exception as error:  # noqa: BLE001  (it belongs to those who asked)
+            for future in wanted.values():
+                future.set_exception(error)
+            return
+        for scope, future in wanted.items():
+            future.set_result(found[scope])
+
+    async def holds(self) -> list[Record]:
+        """Holds that nobody has settled, oldest first; after a restart those of the dead process."""
+        await self.fold()
+        return await self._run(self._store.holds)
+
+    async def sweep(self) -> None:
+        """Forget what retention no longer keeps, a bite of it."""
+        await self._run(self._sweep.bite, self._now_us())
+
+    async def close(self) -> None:
+        """Write and fold what is left, for at most ``close_s``, and let go of the file. ``JournalError`` on a loss."""
+        await self._tasks.close()
+        self._retry_us = 0
+        try:
+            async with asyncio.timeout(self._options.pace.close_s):
+                await self.flush()
+                await self._run(self._store.close)
+        except TimeoutError:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            raise JournalError(f"the journal did not finish in time: {self.pending} records are not on disk") from None
+        self._thread.shutdown()
+        self._lock.close()
+        if self.pending:
+            raise JournalError(f"{self.pending} records are not on disk: {self.failure}")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            try:
+                async with asyncio.timeout(self._options.pace.flush_s):
+                    await self._crowd.wait()
+            except TimeoutError:
+                pass
+            await self.flush()
+            if self._report.waiting:
+                await asyncio.sleep(self._options.pace.flush_s)
+                self._wake.set()
+
+    async def _tend_forever(self) -> None:
+        pace, since_sweep = self._options.pace, 0.0
+        while True:
+            await asyncio.sleep(pace.fold_s)
+            if self._report.dirty:
+                await self._run(self._store.fold_some, pace.fold_rows)
+            since_sweep += pace.fold_s
+            if since_sweep >= pace.sweep_s:
+                since_sweep = 0.0
+                await self.sweep()
+
+    async def _run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *args, **kwargs))
+
+
+def _monotonic_us() -> int:
+    return time.monotonic_ns() // 1_000
+
+
+async def open_journal(
+    path: Path,
+    *,
+    options: Options | None = None,
+    now_us: Callable[[], int] = clock.now_us,
+    progress: Progress | None = None,
+) -> Journal:
+    """The journal at ``path``: created if need be, locked, its tail folded. Raises ``JournalError`` with the reason.
+
+    ``progress`` is called on the journal's thread while a long tail is folded.
+    """
+    options = options or Options()
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+    run = asyncio.get_running_loop().run_in_executor
+    lock: Lock | None = None
+    try:
+        path = await run(thread, path.resolve)
+        lock = await run(thread, Lock, path)
+        store = await run(thread, Store, path, now_us(), options.bounds, progress)
+    except BaseException:
+        if lock is not None:
+            lock.close()
+        thread.shutdown(wait=False)
+        raise
+    return Journal(store, lock, thread, options, now_us)

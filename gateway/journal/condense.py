@@ -1,0 +1,109 @@
+"""Many records into few, when the disk takes none: sums and last states stay right, the single requests are gone."""
+
+from collections.abc import Iterable
+
+from gateway.core.bucket import LimitKey
+from gateway.core.cascade import Costs, Posting
+from gateway.core.scope import Scope
+from gateway.journal.convert import KeyTexts, Row, from_row, to_row
+from gateway.journal.record import Kind, Record
+
+_MINUTE_US = 60_000_000
+_UNCOUNTED = frozenset({Kind.REFUND, Kind.SETTLE, Kind.RELEASE})
+
+
+class Condenser:
+    """Adds records up by scope, rule, minute and whether they were paid."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[Scope | None, str, int, bool], Record] = {}
+        self._postings: dict[tuple[Scope, LimitKey, int], Posting] = {}
+        self._before: list[Posting] = []
+        """Changes of buckets that were dropped afterwards."""
+        self._dropped: dict[Scope, dict[LimitKey, None]] = {}
+        self._holds: dict[str, Record] = {}
+        self._at_us: dict[Scope, int] = {}
+
+    def add(self, record: Record) -> None:
+        """Add one record; a hold is kept whole until its end comes."""
+        for dropped in record.dropped:
+            self._drop(record, dropped)
+        for posting in record.postings:
+            self._post(posting, record)
+        match record.kind:
+            case Kind.DONE:
+                pass
+            case Kind.HOLD:
+                self._holds[record.id] = record
+            case Kind.SETTLE | Kind.RELEASE:
+                hold = self._holds.pop(record.id, None)
+                if hold is not None:
+                    self._sum(hold)
+                    for posting in hold.postings:
+                        key = (posting.scope, posting.limit, posting.generation)
+                        self._postings[key] = _more(self._postings.get(key, posting._replace(amount=0)), posting.amount)
+                self._sum(record)
+            case _:
+                self._sum(record)
+
+    def _drop(self, record: Record, key: LimitKey) -> None:
+        if record.scope is None:
+            return
+        for place in [place for place in self._postings if place[:2] == (record.scope, key)]:
+            self._before.append(self._postings.pop(place))
+        self._dropped.setdefault(record.scope, {})[key] = None
+        self._at_us[record.scope] = record.at_us
+
+    def _post(self, posting: Posting, record: Record) -> None:
+        # The amounts of an open hold stay with the hold; the state that it left is everybody's.
+        amount = 0 if record.kind is Kind.HOLD else posting.amount
+        key = (posting.scope, posting.limit, posting.generation)
+        old = self._postings.pop(key, None)  # popped, so that the last state of a bucket is the last in order
+        self._postings[key] = posting._replace(amount=amount + (old.amount if old is not None else 0))
+        self._at_us[posting.scope] = record.at_us
+
+    def _sum(self, record: Record) -> None:
+        refused = record.kind is Kind.REFUSAL
+        minute = record.at_us - record.at_us % _MINUTE_US
+        kind = Kind.REFUSAL if refused else Kind.CONDENSED
+        fresh = Record(kind, "", minute, record.rule, record.scope, {}, count=0)
+        total = self._sums.setdefault((record.scope, record.rule, minute, refused), fresh)
+        total.count += 0 if record.kind in _UNCOUNTED else record.count
+        total.costs = _plus(total.costs, record.costs)
+        total.overrun = _plus(total.overrun, record.overrun)
+
+    def records(self) -> Iterable[Record]:
+        """Open holds, sums, and per scope the changes of its buckets, those dropped since before the others."""
+        yield from self._holds.values()
+        yield from self._sums.values()
+        before, after = _by_scope(self._before), _by_scope(self._postings.values())
+        for scope, at_us in self._at_us.items():
+            if scope in before:
+                yield Record(Kind.CONDENSED, "", at_us, "", scope, {}, tuple(before[scope]), count=0)
+            dropped = tuple(self._dropped.get(scope, ()))
+            postings = tuple(after.get(scope, ()))
+            yield Record(Kind.CONDENSED, "", at_us, "", scope, {}, postings, dropped=dropped, count=0)
+
+
+def _by_scope(postings: Iterable[Posting]) -> dict[Scope, list[Posting]]:
+    found: dict[Scope, list[Posting]] = {}
+    for posting in postings:
+        found.setdefault(posting.scope, []).append(posting)
+    return found
+
+
+def _more(posting: Posting, amount: int) -> Posting:
+    return posting._replace(amount=posting.amount + amount)
+
+
+def _plus(left: Costs, right: Costs) -> Costs:
+    return {meter: left.get(meter, 0) + right.get(meter, 0) for meter in {**left, **right}} if right else left
+
+
+def condense(rows: Iterable[Row]) -> list[Row]:
+    """Fewer rows that fold to the same buckets, holds and roll-ups."""
+    condenser = Condenser()
+    for row in rows:
+        condenser.add(from_row(row))
+    texts = KeyTexts()
+    return [to_row(record, texts) for record in condenser.records()]

@@ -1,0 +1,83 @@
+"""What the journal forgets: old entries, short-lived roll-ups, buckets that are full again. In bites."""
+
+import sqlite3
+from collections.abc import Callable
+
+from gateway.journal.options import Retention
+from gateway.journal.schema import sentence
+from gateway.journal.store import Store
+
+_ENTRIES = 200
+_ROWS = 2_000
+_PAGES = 256
+
+
+class Sweep:
+    """Goes round the tables, a bite per call. Confined to the journal's thread."""
+
+    def __init__(self, store: Store, retention: Retention) -> None:
+        self._store, self._retention = store, retention
+        self._after = ("", "", "")
+        """The bucket at which the last bite ended."""
+
+    def bite(self, now_us: int) -> None:
+        """Forget some of what may go."""
+        try:
+            for step in (self._entries, self._usage, self._buckets):
+                self._whole(step, now_us)
+            # Each step of this pragma frees one page.
+            self._store.connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+        except sqlite3.Error as error:
+            self._store.report.fold_failure = sentence(error, self._store.path)
+
+    def _whole(self, step: Callable[[int], None], now_us: int) -> None:
+        connection = self._store.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            step(now_us)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _size(self) -> int:
+        connection = self._store.connection
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        return int((pages - free) * size)
+
+    def _entries(self, now_us: int) -> None:
+        connection, oldest_us = self._store.connection, now_us - self._retention.entries_us
+        too_much = self._size() - self._retention.bytes
+        query = "SELECT seq, at_us, length(blob) FROM entries WHERE seq <= ? ORDER BY seq LIMIT ?"
+        last = until_us = 0
+        for seq, at_us, size in connection.execute(query, (self._store.fold.floor, _ENTRIES)).fetchall():
+            if at_us >= oldest_us and too_much <= 0:
+                break
+            last, until_us, too_much = seq, max(until_us, at_us), too_much - size
+        if last:
+            connection.execute("DELETE FROM entries WHERE seq <= ?", (last,))
+            forgotten = "UPDATE meta SET value = max(CAST(value AS INTEGER), ?) WHERE name = 'forgotten_until_us'"
+            connection.execute(forgotten, (until_us,))
+
+    def _usage(self, now_us: int) -> None:
+        kept = {"minute": self._retention.minutes_us, "hour": self._retention.hours_us}
+        for granularity, length_us in kept.items():
+            self._store.connection.execute(
+                "DELETE FROM usage WHERE (granularity, start_us, kind, id, rule, meter) IN (SELECT granularity,"
+                " start_us, kind, id, rule, meter FROM usage WHERE granularity = ? AND start_us < ? LIMIT ?)",
+                (granularity, now_us - length_us, _ROWS),
+            )
+
+    def _buckets(self, now_us: int) -> None:
+        connection = self._store.connection
+        query = (
+            "SELECT kind, id, key, full_us FROM buckets WHERE (kind, id, key) > (?, ?, ?)"
+            " ORDER BY kind, id, key LIMIT ?"
+        )
+        rows = connection.execute(query, (*self._after, _ROWS)).fetchall()
+        self._after = rows[-1][:3] if len(rows) == _ROWS else ("", "", "")
+        full = [row[:3] for row in rows if row[3] is not None and row[3] < now_us - self._retention.buckets_us]
+        connection.executemany("DELETE FROM buckets WHERE kind = ? AND id = ? AND key = ?", full)
