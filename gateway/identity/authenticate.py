@@ -1,0 +1,134 @@
+"""Who a request acts for. One meaning of *anonymous*: no configured carrier is there.
+
+A carrier that is there and not understood, expired or forged is 401; two credentials that disagree are 400. On public
+rules credentials are neither needed nor judged (unless ``anonymous: reject`` says that nobody passes without one).
+The gateway's own keys, and identity headers that a client sends, never go upstream.
+"""
+
+from functools import reduce
+
+from gateway.core.principal import Principal
+from gateway.core.problems import Forbidden
+from gateway.identity.address import Networks, client_network
+from gateway.identity.carriers import AUTHORIZATION, FieldReader, Fields, Headers
+from gateway.identity.config import Identified, IdentityConfig
+from gateway.identity.credential import Credential, together, unauthorized
+from gateway.identity.jwt import NeedsKeys
+from gateway.identity.peers import peer_credential
+from gateway.identity.proofs import ProofReader
+from gateway.identity.workspace import asked_workspace
+
+_NONE: frozenset[bytes] = frozenset()
+
+
+class Authenticator:
+    """Identifies requests. Raises ``ValueError`` when made from a configuration that cannot work."""
+
+    def __init__(self, config: IdentityConfig) -> None:
+        if config.trusted_proxies < 0:
+            raise ValueError("trusted_proxies must not be negative")
+        self._config = config
+        self._proofs = ProofReader(config)
+        self._networks = Networks(() if config.peers is None else config.peers.networks)
+        self._peer_names = _NONE if config.peers is None else config.peers.names
+        carriers = self._proofs.headers
+        if overlap := self._peer_names & (carriers | {AUTHORIZATION}):
+            raise ValueError(f"a header cannot carry both a credential and a peer's word: {sorted(overlap)}")
+        workspace = () if config.workspace.header is None else (config.workspace.header,)
+        self._reader = FieldReader({AUTHORIZATION, *carriers, *self._peer_names, *workspace})
+        self._ways = self._name_ways()
+
+    async def identify(
+        self,
+        headers: Headers,
+        query: bytes,
+        peer_ip: str,
+        now_us: int,
+        *,
+        public: bool = False,
+        path_workspace: str | None = None,
+    ) -> Identified:
+        """Who the request acts for, fetching an issuer's keys where needed. Raises a ``Problem`` as the module says.
+
+        ``peer_ip``: of the TCP peer, empty if it has none. ``public``: the rule says so. ``path_workspace``: what the
+        route's workspace parameter holds.
+        """
+        for _ in range(len(self._config.issuers) + 1):
+            try:
+                return self._identify(headers, query, peer_ip, now_us, (public, path_workspace))
+            except NeedsKeys as need:
+                await need.keys.refresh(now_us)
+        raise unauthorized("The token's signing key is not known here. Get a new token from its issuer.")
+
+    def identify_now(
+        self,
+        headers: Headers,
+        query: bytes,
+        peer_ip: str,
+        now_us: int,
+        *,
+        public: bool = False,
+        path_workspace: str | None = None,
+    ) -> Identified | None:
+        """The same without waiting; ``None`` if keys have to be fetched first (use ``identify``)."""
+        try:
+            return self._identify(headers, query, peer_ip, now_us, (public, path_workspace))
+        except NeedsKeys:
+            return None
+
+    def forget(self) -> None:
+        """Drop every verified token, because issuers or keys have changed."""
+        self._proofs.forget()
+
+    def _identify(
+        self, headers: Headers, query: bytes, peer_ip: str, now_us: int, rule: tuple[bool, str | None]
+    ) -> Identified:
+        public, path_workspace = rule
+        judge = not public or self._config.anonymous == "reject"
+        fields = self._reader.read(headers, judge=judge)
+        address = client_network(peer_ip, fields.forwarded_for, self._config.trusted_proxies)
+        believed = bool(self._peer_names) and peer_ip in self._networks
+        strip = self._proofs.key_headers if believed else self._proofs.key_headers | self._peer_names
+        if not judge:
+            strip = strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip
+            return Identified(Principal("anonymous", address=address), strip)
+        proofs = self._proofs.read(fields, query, now_us)
+        if believed and self._config.peers is not None:
+            said = peer_credential(self._config.peers, fields.single)
+            proofs.credentials.extend(() if said is None else (said,))
+        if not proofs.credentials:
+            self._ask(fields, query, path_workspace, None)
+            return self._anonymous(address, strip)
+        credential = reduce(together, proofs.credentials)
+        asked = self._ask(fields, query, path_workspace, credential)
+        return Identified(
+            Principal(credential.proof, credential.user, None, address, credential.role, credential.expires_us),
+            strip | {AUTHORIZATION} if proofs.key_in_authorization else strip,
+            _NONE,
+            asked,
+            credential,
+            tuple(proofs.carried),
+        )
+
+    def _ask(self, fields: Fields, query: bytes, path: str | None, credential: Credential | None) -> str | None:
+        """The workspace that is named. ``BadRequest`` if unclear, ``Forbidden`` if the credential is for another."""
+        spoken = None if credential is None else credential.workspace
+        bound = credential is not None and credential.bound
+        asked = asked_workspace(
+            self._config.workspace, fields.single, query, path=path, claim=None if bound else spoken
+        )
+        if bound and asked not in (None, spoken):
+            raise Forbidden("The credential is not for this workspace. Leave the workspace out, or use another key.")
+        return spoken if asked is None else asked
+
+    def _anonymous(self, address: str | None, strip: frozenset[bytes]) -> Identified:
+        if self._config.anonymous != "forward":
+            raise unauthorized(f"This needs a credential. Send {self._ways}.", invalid=False)
+        # What was not read here must not be readable there either.
+        return Identified(Principal("anonymous", address=address), strip | self._proofs.headers, self._proofs.queries)
+
+    def _name_ways(self) -> str:
+        """How a credential can be sent, for people."""
+        ways = ["'Authorization: Bearer <token>'"] if AUTHORIZATION in self._proofs.headers else []
+        ways += [f"the header '{name.decode('latin-1')}'" for name in sorted(self._proofs.headers - {AUTHORIZATION})]
+        return " or ".join(ways) or "one that the operator of this gateway gave you"
