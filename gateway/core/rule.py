@@ -1,0 +1,83 @@
+"""One rule: what requests of a method to a path pattern cost, and what can be wrong with it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ANY = "ANY"
+
+# What llhttp knows as HTTP methods, without CONNECT (refused) and PRI (HTTP/2's preface).
+# fmt: off
+METHODS = frozenset({
+    "ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "M-SEARCH", "MERGE", "MKACTIVITY",
+    "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH", "PURGE", "PUT",
+    "QUERY", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK", "UNLOCK",
+    "UNSUBSCRIBE",
+})
+# fmt: on
+"""The methods a rule can name, besides ``ANY``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rule was written: ``kind`` decides ties (admin before file), ``where`` is for people.
+
+    Example: ``Origin("file", "gateway.yaml:31")``.
+    """
+
+    kind: Literal["admin", "file", "default"]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What requests of ``method`` to ``pattern`` cost. ``pays`` ``None``: the configured cascade."""
+
+    method: str
+    pattern: str
+    weight: int = 1
+    pays: tuple[str, ...] | None = None
+    public: bool = False
+    fallback: bool = False
+    enforce: bool = True
+    charge: Literal["before", "on_success"] = "before"
+    refund_on: frozenset[int] = frozenset()
+    on_store_failure: Literal["open", "closed"] | None = None
+    origin: Origin = Origin("default", "built in")
+
+    @property
+    def name(self) -> str:
+        """How the rule is called in logs, metrics and the journal."""
+        return f"{self.method} {self.pattern}"
+
+    @property
+    def label(self) -> str:
+        """The name and where it was written, for messages to people."""
+        return f"{self.name} ({self.origin.where})"
+
+
+DEFAULT_RULE = Rule(ANY, "/**")
+"""What a request costs that no rule matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleError:
+    """Why one rule cannot be used: ``message`` is a sentence."""
+
+    rule: Rule
+    message: str
+
+    @property
+    def origin(self) -> Origin:
+        """Where the rule was written."""
+        return self.rule.origin
+
+    def __str__(self) -> str:
+        return f"{self.origin.where}: rule {self.rule.name}: {self.message}"
+
+
+class RuleErrors(ValueError):  # noqa: N818  (it is all of them)
+    """Everything that is wrong with a set of rules, in the order of the rules."""
+
+    def __init__(self, errors: tuple[RuleError, ...]) -> None:
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = errors

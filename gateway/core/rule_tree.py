@@ -1,0 +1,186 @@
+"""Compiled rules in a tree that is searched in rank order: the time a match takes does not grow with their number.
+
+Patterns that begin alike share nodes. The search walks *groups*: all the nodes that the path can reach by one sequence
+of kinds, each with the set of positions in the path (bits of an integer) at which it can be reached. Kinds are tried in
+the order of ``Kind``, so the first group that accepts the whole path with a rule of the request's method has the best
+rank. A sequence of kinds is visited once at most. Without ``**`` a group is one node at one position, which
+``_walk`` treats without the bookkeeping.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.core.pattern import Kind, Pattern
+from gateway.core.rule import ANY, METHODS, Rule
+
+ORIGINS = {"admin": 0, "file": 1, "default": 2}
+
+_CANDIDATES = {method: (method, ANY) for method in METHODS} | {"HEAD": ("HEAD", "GET", ANY), ANY: (ANY,)}
+
+
+def candidates(method: str) -> tuple[str, ...]:
+    """The methods of rules that such a request can meet, best first. HEAD is asked of the upstream like GET."""
+    return _CANDIDATES.get(method) or (method, ANY)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A compiled rule."""
+
+    rule: Rule
+    pattern: Pattern
+
+    @property
+    def origin_rank(self) -> int:
+        """The smaller is preferred among rules of equal rank and method."""
+        return ORIGINS[self.rule.origin.kind]
+
+    def tie(self, path: tuple[str, ...]) -> tuple[int, ...]:
+        """Where the literals stand in a path that matches; decides between equals, the leftmost literals win.
+
+        Two entries of equal rank that agree in all of them have the same literals, so they are equal rules.
+        """
+        starts = self.pattern.place(path) or ()
+        kinds = self.pattern.rank[: len(starts)]
+        return tuple(at for at, kind in zip(starts, kinds, strict=True) if kind is Kind.LITERAL)
+
+
+class _Node:
+    """What can follow one beginning of patterns. ``entries``: the rules that end here, the preferred one per method."""
+
+    __slots__ = ("entries", "literals", "param", "rest", "star", "tail")
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.literals: dict[str, _Node] = {}
+        self.param: _Node | None = None
+        self.star: _Node | None = None
+        self.tail: _Node | None = None
+        self.rest: _Node | None = None
+
+
+_Group = list[tuple[_Node, int]]
+
+
+class _Request(NamedTuple):
+    path: tuple[str, ...]
+    methods: tuple[str, ...]
+
+
+class RuleTree:
+    """Entries by rank. Of entries alike in method and shape, the one of the preferred origin is kept."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._root = _Node()
+        for entry in entries:
+            self._add(entry)
+
+    def find(self, method: str, path: tuple[str, ...]) -> Entry | None:
+        """The entry of the best rank that matches, or ``None``."""
+        return _walk(self._root, 0, len(path), _Request(path, candidates(method)))
+
+    def _add(self, entry: Entry) -> None:
+        node = self._root
+        for index, (kind, text) in enumerate(entry.pattern.segments):
+            if kind is Kind.LITERAL:
+                node = node.literals.setdefault(text, _Node())
+            else:
+                name = "tail" if entry.pattern.is_tail(index) else kind.name.lower()
+                child = getattr(node, name) or _Node()
+                setattr(node, name, child)
+                node = child
+        held = node.entries.setdefault(entry.rule.method, entry)
+        if entry.origin_rank < held.origin_rank:
+            node.entries[entry.rule.method] = entry
+
+
+def _walk(node: _Node, at: int, end: int, request: _Request) -> Entry | None:
+    """Search below one node reached at one position."""
+    found: Entry | None = None
+    if at < end:
+        child = node.literals.get(request.path[at])
+        if child is not None:
+            found = _walk(child, at + 1, end, request)
+        if found is None and node.param is not None:
+            found = _walk(node.param, at + 1, end, request)
+        if found is None and node.star is not None:
+            found = _search(_step(Kind.STAR, [(node, 1 << at)], request), request)
+        elif found is None and node.tail is not None:
+            found = _first(node.tail, request.methods)
+    else:
+        found = _first(node, request.methods)
+    if found is None and node.rest is not None:
+        found = _search(_step(Kind.REST, [(node, 1 << at)], request), request)
+    return found
+
+
+def _first(node: _Node, methods: tuple[str, ...]) -> Entry | None:
+    for method in methods:
+        if (entry := node.entries.get(method)) is not None:
+            return entry
+    return None
+
+
+def _search(group: _Group, request: _Request) -> Entry | None:
+    """Search below a group, in the order of kinds."""
+    for kind in Kind:
+        if kind is Kind.END:
+            found = _accepted(group, request)
+        elif group_of_kind := _step(kind, group, request):
+            found = _search(group_of_kind, request)
+        else:
+            found = None
+        if found is not None:
+            return found
+    return None
+
+
+def _accepted(group: _Group, request: _Request) -> Entry | None:
+    """The best entry that ends where the path does. Ranks are equal in a group: method, origin and place decide."""
+    end = len(request.path)
+    accepted = [entry for node, mask in group if mask >> end and (entry := _first(node, request.methods)) is not None]
+    if len(accepted) < 2:  # noqa: PLR2004  (nothing to decide)
+        return accepted[0] if accepted else None
+    return min(
+        accepted,
+        key=lambda entry: (request.methods.index(entry.rule.method), entry.origin_rank, entry.tie(request.path)),
+    )
+
+
+def _step(kind: Kind, group: _Group, request: _Request) -> _Group:
+    """The group that one more segment of ``kind`` leads to; empty if the path cannot go there."""
+    end = len(request.path)
+    if kind is Kind.LITERAL:
+        return [reached for node, mask in group if node.literals for reached in _literals(node, mask, request.path)]
+    after: _Group = []
+    for node, mask in group:
+        lowest = mask & -mask
+        one_on = (mask << 1) & ((2 << end) - 1)
+        all_on = (2 << end) - lowest
+        if kind is Kind.REST:
+            _reach(after, node.rest, all_on)
+        elif kind is Kind.PARAM:
+            _reach(after, node.param, one_on)
+        else:
+            _reach(after, node.star, one_on)
+            _reach(after, node.tail, all_on & ~lowest)
+    return after
+
+
+def _reach(group: _Group, node: _Node | None, mask: int) -> None:
+    if node is not None and mask:
+        group.append((node, mask))
+
+
+def _literals(node: _Node, mask: int, path: tuple[str, ...]) -> _Group:
+    reached: dict[_Node, int] = {}
+    while mask:
+        lowest = mask & -mask
+        mask ^= lowest
+        at = lowest.bit_length() - 1
+        if at < len(path) and (child := node.literals.get(path[at])) is not None:
+            reached[child] = reached.get(child, 0) | lowest << 1
+    return list(reached.items())
