@@ -29,7 +29,7 @@ run: $(READY) ## start a stand-in backend and the gateway in front of it (Ctrl-C
 	@$(BIN)/weighbridge demo
 
 test: $(READY) ## run the tests (JOBS=2 at a time); gateway/core/ must be covered whole
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
 
 check: $(READY) ## check format, lint, types and layers

@@ -83,10 +83,10 @@ def show(console: Console, table: list[Row], missing: Mapping[str, str], plan: P
     """Print the table, what is missing, and the verdict."""
     title = f"{plan.rounds} rounds of {plan.seconds:g} s, {plan.connections} connections"
     caption = f"load: {load.generator()}; API behind: {subjects.upstream_name()}"
-    view = Table(title=title, caption=caption, box=SIMPLE_HEAD)
+    view = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=0)
     view.add_column("one core", no_wrap=True)
-    for heading in ("req/s", "x bare", "CPU µs", "x bare", "p50 ms", "p99 ms", "RSS MB", "busy", "failed"):
-        view.add_column(heading, justify="right")
+    for heading in ("req/s", "x bare", "CPU µs", "x bare", "p50 ms", "p99 ms", "MB", "busy", "failed"):
+        view.add_column(heading, justify="right", no_wrap=True)
     for row in table:
         view.add_row(*_cells(row))
     console.print(view)

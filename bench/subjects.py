@@ -12,7 +12,7 @@ from bench import upstream
 from bench.processes import Running, free_port, running
 
 HERE = Path(__file__).parent
-YARDSTICK = "bare aiohttp"
+YARDSTICK = "bare aiohttp proxy"
 GATEWAY = "weighbridge"
 NGINX_HINT = "apt-get install nginx-light"
 

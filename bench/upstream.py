@@ -5,6 +5,7 @@ Answers every request with the same small JSON body and keeps the connection.
 
 import asyncio
 import sys
+from typing import cast
 
 import httptools
 import uvloop
@@ -21,8 +22,7 @@ class Upstream(asyncio.Protocol):
     """Answers each request once it is complete."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         self._parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:

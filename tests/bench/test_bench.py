@@ -1,0 +1,145 @@
+import json
+import os
+import sys
+from pathlib import Path
+from subprocess import run
+
+import jwt
+import pytest
+
+from bench import report, workload
+from bench.load import Load, parse
+from bench.rounds import Measured, Sample
+from bench.subjects import GATEWAY, SUBJECTS, YARDSTICK
+from bench.upstream import BODY
+from gateway.settings.load import load
+
+ROOT = Path(__file__).parents[2]
+SECRET = "a-secret-of-the-benchmark-test-0123456789"
+
+
+@pytest.fixture(scope="module")
+def calls() -> list[workload.Call]:
+    return workload.make(SECRET)
+
+
+def sample(per_second: int, cpu_seconds: float, failed: int = 0) -> Sample:
+    return Sample(Load(per_second * 2, 2.0, failed, 0, 1000, 5000), cpu_seconds, 50_000_000)
+
+
+def test_the_load_is_of_the_promised_shape(calls: list[workload.Call]) -> None:
+    assert len(calls) == workload.REQUESTS
+    assert {call.path for call in calls} == {path for _, path in {(call.method, call.path) for call in calls}}
+    assert len({(call.method, call.path) for call in calls}) == 500
+    assert 900 < len({call.workspace for call in calls}) <= 1_000
+    assert 5_000 < len({call.token for call in calls}) <= 10_000
+    assert jwt.decode(calls[0].token, SECRET, algorithms=["HS256"])["sub"]
+
+
+def test_a_few_callers_make_most_of_the_load(calls: list[workload.Call]) -> None:
+    workspaces = [call.workspace for call in calls]
+    most = max(workspaces.count(one) for one in set(workspaces[:200]))
+    assert most > 20 * len(calls) / 1_000
+
+
+def test_the_load_is_the_same_every_time(calls: list[workload.Call]) -> None:
+    again = workload.make(SECRET)
+    assert [(call.method, call.path, call.workspace) for call in again] == [
+        (call.method, call.path, call.workspace) for call in calls
+    ]
+
+
+def test_what_is_written_for_the_load_generator_is_read_back(calls: list[workload.Call], tmp_path: Path) -> None:
+    assert workload.read(workload.write(calls[:50], tmp_path)) == calls[:50]
+
+
+def test_a_request_says_how_long_its_body_is() -> None:
+    post = workload.head_and_body(workload.Call("POST", "/x", "t", "w"), "h")
+    head, _, body = post.partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert workload.head_and_body(workload.Call("GET", "/x", "t", "w"), "h").endswith(b"\r\n\r\n")
+
+
+def test_the_gateway_is_measured_with_a_thousand_rules_a_journal_and_an_access_log(tmp_path: Path) -> None:
+    workload.write([], tmp_path)
+    config = tmp_path / "gateway.yaml"
+    config.write_text((ROOT / "bench" / "gateway.yaml").read_text())
+    environment = {
+        "BENCH_PORT": "8080",
+        "BENCH_UPSTREAM_PORT": "9000",
+        "BENCH_JWT_SECRET": SECRET,
+        "BENCH_LEDGER": str(tmp_path / "ledger.db"),
+    }
+    settings = load(config, environment)
+    assert len(settings.rules) == 1_000
+    assert settings.ledger.url.startswith("sqlite:")
+    assert isinstance(settings.log.access, str)
+    assert settings.cascade == ("workspace", "user")
+
+
+def test_the_body_behind_is_json_of_the_documented_size() -> None:
+    assert json.loads(BODY)
+    assert len(BODY) == 243
+
+
+def test_the_result_is_the_generators_last_line_of_json() -> None:
+    line = '{"requests": 10, "seconds": 2.0, "bad_status": 1, "broken": 0, "p50_us": 3, "p99_us": 4}'
+    assert parse(f"Running 2s test\n{line}\n") == Load(10, 2.0, 1, 0, 3, 4)
+    with pytest.raises(RuntimeError, match="unable to connect"):
+        parse("", "unable to connect to 127.0.0.1:1 Connection refused")
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    # The machine's speed changed between rounds: the medians alone would say 1.5.
+    bare = [sample(1000, 2.0), sample(2000, 2.0), sample(2000, 2.0)]
+    ours = [sample(3000, 2.0), sample(6000, 2.0), sample(2000, 1.0)]
+    first, second = report.rows(Measured({YARDSTICK: bare, GATEWAY: ours}, {}))
+    assert (first.per_second_ratio, second.per_second_ratio) == (1.0, 3.0)
+    assert second.cpu_us == pytest.approx(1.0 / 4000 * 1e6)
+    assert second.core_busy == pytest.approx(1.0)
+    assert "3.00 times" in report.verdict([first, second])
+    assert "is met" in report.verdict([first, second])
+
+
+def test_a_slower_gateway_misses_the_goal_and_a_missing_one_is_no_success() -> None:
+    table = report.rows(Measured({YARDSTICK: [sample(1000, 2.0)], GATEWAY: [sample(1400, 2.0)]}, {}))
+    assert "is missed" in report.verdict(table)
+    assert "not compared" in report.verdict(table[:1])
+
+
+def test_failed_answers_are_counted_over_all_rounds() -> None:
+    (row,) = report.rows(Measured({GATEWAY: [sample(10, 1.0, 2), sample(10, 1.0, 3)]}, {}))
+    assert (row.failed, row.per_second_ratio) == (5, None)
+
+
+def test_a_short_run_writes_its_figures_even_where_nothing_is_installed(tmp_path: Path) -> None:
+    options = [
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.3",
+        "--warm-up",
+        "0.1",
+        "--connections",
+        "4",
+        "--results",
+        str(tmp_path),
+    ]
+    chosen = [part for subject in SUBJECTS if subject.name != GATEWAY for part in ("--only", subject.name)]
+    done = run(
+        [sys.executable, "-m", "bench", *options, *chosen],
+        cwd=ROOT,
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "apt-get install nginx-light" in done.stdout
+    (file,) = tmp_path.glob("*.json")
+    written = json.loads(file.read_text())
+    (bare,) = written["samples"][YARDSTICK]
+    assert bare["load"]["requests"] > 0
+    assert bare["cpu_seconds"] > 0
+    assert written["missing"] == {"nginx proxy_pass": "not installed: apt-get install nginx-light"}

@@ -1,0 +1,47 @@
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+GROUPS = PROJECT["dependency-groups"]
+LOCKS = {
+    "requirements.lock": PROJECT["project"]["dependencies"],
+    "requirements-build.lock": GROUPS["build"],
+    "requirements-dev.lock": [
+        *PROJECT["project"]["dependencies"],
+        *GROUPS["build"],
+        *(entry for entry in GROUPS["dev"] if isinstance(entry, str)),
+    ],
+}
+
+
+def locked(name: str) -> dict[str, str]:
+    """Name → version of a lock."""
+    pins = re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {canonicalize_name(package): version for package, version in pins}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_satisfies_what_the_project_asks_for(name: str) -> None:
+    pins = locked(name)
+    for requirement in map(Requirement, LOCKS[name]):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), f"{requirement}: make lock"
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_holds_hashes_and_names_no_place(name: str) -> None:
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.lstrip().startswith("#")]
+    assert all(re.match(r"[A-Za-z0-9_.-]+==\S+ .*\\$|    --hash=sha256:[0-9a-f]{64}( \\)?$", line) for line in lines)
+    assert len([line for line in lines if "==" in line]) == len(locked(name))
+    assert "://" not in (ROOT / name).read_text()
+
+
+def test_all_locks_agree_on_versions() -> None:
+    whole = locked("requirements-dev.lock")
+    for name in LOCKS:
+        assert locked(name).items() <= whole.items()
