@@ -1,19 +1,42 @@
 """Allowances and costs in, ``Charge`` or ``Refusal`` out: one scope pays the whole cost or nothing."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from gateway.core.account import Account, Costs, Draw, Posting, Standing, tightest
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, Limit, LimitKey
+from gateway.core.bucket import Bucket, LimitKey, give_back
+from gateway.core.ready import ready_us
 from gateway.core.scope import Scope
 
-Costs = Mapping[str, int]
-"""Meter to units, for example ``{"throughput": 5}``."""
+__all__ = [
+    "NOBODY",
+    "Bill",
+    "BucketsOf",
+    "Charge",
+    "Costs",
+    "Posting",
+    "Refusal",
+    "Settlement",
+    "Shortfall",
+    "Standing",
+    "charge",
+    "drain",
+    "refund",
+    "settle",
+    "standings_of",
+]
+
+BucketsOf = Callable[[Scope], Mapping[LimitKey, Bucket]]
+"""The stored buckets of a scope; a full bucket may be absent."""
+
+NOBODY = Allowance(Scope("nobody", ""), ())
+"""Pays what is free where no scope has anything of its own, and stands for all that is overrun there."""
+
+_NOTHING: Costs = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(NamedTuple):
     """What is to be paid, by whoever of ``allowances`` (in cascade order) can pay all of it."""
 
     id: str
@@ -21,32 +44,12 @@ class Bill:
     allowances: tuple[Allowance, ...]
 
 
-class Posting(NamedTuple):
-    """One bucket's change. ``amount`` > 0 was taken, < 0 was given back, to ``generation``; ``after`` is the new state."""
-
-    scope: Scope
-    limit: LimitKey
-    generation: int
-    amount: int
-    after: Bucket
-
-
-class Standing(NamedTuple):
-    """How one limit stands. ``left`` >= 0. ``reset_us``: when it is full again; ``None``: never (a pack)."""
-
-    limit: Limit
-    left: int
-    reset_us: int | None
-    purse: int
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """Paid. ``postings`` in burn order, empty if nothing was to be counted (cost 0, unlimited).
 
-    ``shown`` is the tightest limit of the purse that paid, which headers describe; ``None``: unlimited.
-    ``standings`` are all limits of the paying scope, after the charge. ``overrun``: units nobody had (shadow, late debits).
-    ``dropped``: buckets whose use was carried into another because their plan was replaced.
+    ``shown`` is the tightest limit of the purse that paid (the last one of several), which headers describe; ``None``:
+    unlimited. ``standings`` are all limits of the paying scope, after the charge. ``overrun``: units nobody had
+    (shadow, late debits). ``dropped``: buckets of replaced plans whose window is over.
     """
 
     id: str
@@ -65,9 +68,11 @@ class Charge:
         return self.allowance.scope
 
 
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """Why one scope could not pay, and when it could: ``ready_us`` ``None`` if waiting never helps."""
+class Shortfall(NamedTuple):
+    """Why one scope could not pay, and when it could: ``ready_us`` ``None`` if waiting never helps.
+
+    ``tightest`` is a limit of the purse that could have given most; ``None``: the scope has no limit on that meter.
+    """
 
     allowance: Allowance
     standings: tuple[Standing, ...]
@@ -75,9 +80,11 @@ class Shortfall:
     ready_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Nobody could pay; nothing changed. ``first`` is the shortfall that ends first (else the last asked; ``None``: nobody was asked)."""
+class Refusal(NamedTuple):
+    """Nobody could pay; nothing changed.
+
+    ``first`` is the shortfall that ends first (else the last asked; ``None``: nobody was asked).
+    """
 
     id: str
     costs: Costs
@@ -85,3 +92,157 @@ class Refusal:
     first: Shortfall | None
     ready_us: int | None
     at_us: int
+
+
+class Settlement(NamedTuple):
+    """How a hold became final: what was given back or taken, and by meter what nobody had."""
+
+    postings: tuple[Posting, ...]
+    overrun: Costs
+    dropped: tuple[LimitKey, ...] = ()
+
+
+def charge(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge | Refusal:
+    """Let the first allowance pay that can pay everything. A meter that no purse of a scope knows is not payable there.
+
+    What costs nothing is always paid, by the first who has anything.
+    """
+    if not any(bill.costs.values()):
+        return _free(bill, buckets_of, now_us)
+    asked: list[Account] = []
+    for allowance in bill.allowances:
+        account = Account(allowance, buckets_of(allowance.scope), now_us)
+        draws, short = account.draws(bill.costs)
+        if not short:
+            return _paid(bill, account, draws, _NOTHING)
+        asked.append(account)
+    return _refused(bill, asked, buckets_of, now_us)
+
+
+def drain(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge:
+    """Debit what was already delivered: the first who can pay, or the first asked down to zero, the rest overrun."""
+    outcome = charge(bill, buckets_of, now_us)
+    if isinstance(outcome, Charge):
+        return outcome
+    allowance = bill.allowances[0] if bill.allowances else NOBODY
+    account = Account(allowance, buckets_of(allowance.scope), now_us)
+    draws, short = account.draws(bill.costs)
+    return _paid(bill, account, draws, short)
+
+
+def refund(charge: Charge, costs: Costs, buckets_of: BucketsOf, now_us: int) -> tuple[Posting, ...]:
+    """Give ``costs`` (at most what was paid) back to the generations that paid, in reverse burn order.
+
+    A closed window takes nothing back.
+    """
+    remaining = dict(costs)
+    changed: dict[LimitKey, Bucket] = {}
+    postings: list[Posting] = []
+    stored = buckets_of(charge.scope)
+    for group in reversed(_groups(charge.postings)):
+        meter = group[0].limit.meter
+        units = min(remaining.get(meter, 0), group[0].amount)
+        if units <= 0:
+            continue
+        remaining[meter] -= units
+        for scope, key, generation, amount, _ in group:
+            before = changed.get(key) or stored.get(key)
+            after = None if before is None else give_back(before, key, generation, units, now_us)
+            if after is None or after is before:
+                continue
+            changed[key] = after
+            postings.append(Posting(scope, key, generation, -units if amount else 0, after))
+    return tuple(postings)
+
+
+def settle(charge: Charge, costs: Costs, buckets_of: BucketsOf, now_us: int) -> Settlement:
+    """Make a charge cost ``costs``: the difference is given back, or taken down to zero; the rest is overrun."""
+    paid: dict[str, int] = {}
+    for group in _groups(charge.postings):
+        meter = group[0].limit.meter
+        paid[meter] = paid.get(meter, 0) + group[0].amount
+    less = {meter: units - costs.get(meter, 0) for meter, units in paid.items()}
+    returned = refund(charge, less, buckets_of, now_us)
+    more = {meter: units - charge.costs.get(meter, 0) for meter, units in costs.items()}
+    if all(units <= 0 for units in more.values()):
+        return Settlement(returned, _NOTHING)
+    state = {**buckets_of(charge.scope), **{posting.limit: posting.after for posting in returned}}
+    account = Account(charge.allowance, state, now_us)
+    draws, short = account.draws(more)
+    return Settlement((*returned, *account.debit(draws)), short, tuple(account.over))
+
+
+def standings_of(allowance: Allowance, buckets_of: BucketsOf, now_us: int) -> tuple[Standing, ...]:
+    """How each limit of an allowance stands, purse by purse."""
+    return Account(allowance, buckets_of(allowance.scope), now_us).standings()
+
+
+def _groups(postings: Sequence[Posting]) -> list[list[Posting]]:
+    """Postings by draw: those of one purse and meter carry the same units, and replaced buckets count along."""
+    groups: list[list[Posting]] = []
+    for posting in postings:
+        key, last = posting.limit, groups[-1][0].limit if groups else None
+        together = last is not None and key.purse and key.purse == last.purse and key.meter == last.meter
+        if together or not posting.amount:
+            groups[-1].append(posting)
+        else:
+            groups.append([posting])
+    return groups
+
+
+def _paid(bill: Bill, account: Account, draws: Sequence[Draw], overrun: Costs) -> Charge:
+    postings = account.debit(draws)
+    standings = account.standings()
+    if draws:
+        last = draws[-1]
+        shown = tightest(standings, last.purse, (last.limits[0].key.meter,))
+    else:
+        shown = _likely(account, standings, tuple(overrun))
+    return Charge(
+        bill.id,
+        account.allowance,
+        bill.costs,
+        postings,
+        standings,
+        shown,
+        account.now_us,
+        overrun,
+        tuple(account.over) if account.over else (),
+    )
+
+
+def _free(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge:
+    first = bill.allowances[0] if bill.allowances else NOBODY
+    allowance = next((each for each in bill.allowances if each.purses or each.unlimited), first)
+    account = Account(allowance, buckets_of(allowance.scope), now_us)
+    standings = account.standings()
+    meters = tuple(bill.costs) or tuple({standing.limit.key.meter: None for standing in standings})
+    shown = _likely(account, standings, meters)
+    return Charge(bill.id, allowance, bill.costs, (), standings, shown, now_us, _NOTHING)
+
+
+def _likely(account: Account, standings: Sequence[Standing], meters: Sequence[str]) -> Standing | None:
+    """The limit to show where no purse paid: of the first meter that is limited, the purse that can give most."""
+    for meter in meters:
+        purses = account.purses_for(meter)
+        if purses:
+            index, _ = max(purses, key=lambda place: account.can_give(place[1]))
+            return tightest(standings, index, (meter,))
+    return None
+
+
+def _refused(bill: Bill, asked: Sequence[Account], buckets_of: BucketsOf, now_us: int) -> Refusal:
+    shortfalls = []
+    for account in asked:
+        _, short = account.draws(bill.costs)
+        standings = account.standings()
+        state = buckets_of(account.allowance.scope)
+        ready = ready_us(account, state, bill.costs)
+        shortfalls.append(Shortfall(account.allowance, standings, _likely(account, standings, tuple(short)), ready))
+    first = shortfalls[-1] if shortfalls else None
+    for shortfall in shortfalls:
+        if shortfall.ready_us is not None and (
+            first is None or first.ready_us is None or shortfall.ready_us < first.ready_us
+        ):
+            first = shortfall
+    return Refusal(bill.id, bill.costs, tuple(shortfalls), first, None if first is None else first.ready_us, now_us)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from gateway.core.allowance import Allowance
-from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Settlement, Standing
 
 
 class Ledger(Protocol):
@@ -18,7 +18,7 @@ class Ledger(Protocol):
         ...
 
     async def drain(self, bill: Bill, now_us: int) -> Charge:
-        """Debit what was already delivered: the first who can pay, else the first asked down to zero, the rest as overrun."""
+        """Debit what was already delivered: the first who can pay, or the first asked down to zero, the rest overrun."""
         ...
 
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
@@ -29,8 +29,11 @@ class Ledger(Protocol):
         """Charge now, size to be made final by ``settle`` or ``release``; given back by itself after the deadline."""
         ...
 
-    async def settle(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
-        """Make a hold final at ``costs``: the difference is given back or taken (down to zero, then overrun). Once only."""
+    async def settle(self, charge: Charge, costs: Costs, now_us: int) -> Settlement:
+        """Make a hold final at ``costs``: the difference is given back or taken (down to zero, then overrun).
+
+        Once only: for a hold that is already final, or past its deadline and given back, nothing happens.
+        """
         ...
 
     async def release(self, charge: Charge, now_us: int) -> tuple[Posting, ...]:
@@ -38,7 +41,7 @@ class Ledger(Protocol):
         ...
 
     async def standings(self, allowance: Allowance, now_us: int) -> tuple[Standing, ...]:
-        """How each limit of an allowance stands, in burn order."""
+        """How each limit of an allowance stands, purse by purse."""
         ...
 
     async def close(self) -> None:
