@@ -1,1 +1,1 @@
-"""YAML and environment in, validated settings or every problem at once out."""
+"""The configuration: YAML files and environment in, one frozen ``Settings`` out, or every problem at once."""

@@ -1,0 +1,67 @@
+"""What ``weighbridge check`` warns about: allowed, and probably not what was wanted."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gateway.settings.crosscheck import payers
+
+if TYPE_CHECKING:
+    from gateway.settings.models import Settings
+
+SECRET_BYTES = 32
+"""RFC 7518, 3.2: an HS256 key is at least as long as the hash."""
+_FORGIVING = 60 * 1_000_000
+
+
+def cautions(settings: "Settings") -> list[str]:
+    """A sentence for each, naming the key."""
+    return [*_identity(settings), *_budgets(settings), *_rules(settings), *_store(settings)]
+
+
+def _identity(settings: "Settings") -> Iterator[str]:
+    identity, workspace = settings.identity, settings.workspace
+    jwt = identity.jwt
+    if jwt is None and not identity.api_keys and identity.peers is None:
+        yield "identity: nothing is configured, so every request is anonymous."
+    if jwt is not None and jwt.secret is not None and len(jwt.secret.get_secret_value().encode()) < SECRET_BYTES:
+        yield f"identity.jwt.secret: shorter than {SECRET_BYTES} bytes, which can be guessed from one token."
+    if jwt is not None and jwt.leeway > _FORGIVING:
+        yield "identity.jwt.leeway: tokens stay good for more than a minute after they expired."
+    if workspace.membership == "trust_clients" and "workspace" in payers(settings):
+        yield "workspace.membership: trust_clients lets any user drain any workspace by naming it."
+    if identity.anonymous == "public_only" and not any(rule.public for rule in settings.rules):
+        yield "identity.anonymous: public_only, but no rule is public, so every anonymous request is refused."
+    if "workspace" in settings.model_fields_set and "workspace" not in payers(settings):
+        yield "workspace: no workspace is ever asked to pay, because neither cascade nor a rule's pays names it."
+
+
+def _budgets(settings: "Settings") -> Iterator[str]:
+    defaults = settings.defaults
+    if not settings.subscriptions and not any((defaults.workspace, defaults.user, defaults.address)):
+        yield "defaults: nobody has a plan, so every request with a weight is refused."
+    used = {defaults.workspace, defaults.user, defaults.address, settings.fallback.plan}
+    used.update(held.plan for held in settings.subscriptions)
+    for plan in settings.plans:
+        if plan.slug not in used:
+            yield f"plans: nobody has '{plan.slug}'; neither defaults, subscriptions nor fallback name it."
+        if plan.pack and plan.slug in (defaults.workspace, defaults.user, defaults.address, settings.fallback.plan):
+            yield f"plans: '{plan.slug}' is a pack given to everybody: whoever has spent it never gets more."
+    if settings.fallback.plan is not None and not any(rule.fallback for rule in settings.rules):
+        yield "fallback.plan: no rule has fallback: true, so nothing is paid from it."
+
+
+def _rules(settings: "Settings") -> Iterator[str]:
+    for index, rule in enumerate(settings.rules):
+        where = f"{settings.source.place('rules', index)}: {rule.method} {rule.path}"
+        if provoked := [status for status in rule.refund_on if 300 <= status < 500]:  # noqa: PLR2004
+            listed = ", ".join(map(str, provoked))
+            yield f"{where}: refund_on {listed}: a caller can provoke it and work for free."
+        if not rule.enforce:
+            yield f"{where}: enforce: false counts and never refuses."
+
+
+def _store(settings: "Settings") -> Iterator[str]:
+    if settings.ledger.path is None:
+        yield "ledger: memory: keeps nothing, so every restart fills every budget."
+    if settings.upstream.honours:
+        yield f"upstream.honours: {', '.join(settings.upstream.honours)} can turn a request into another one."

@@ -1,0 +1,117 @@
+"""What one section says about another: names that must exist, settings that would do nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.settings.base import Fault
+from gateway.settings.problems import nearest
+
+if TYPE_CHECKING:
+    from gateway.settings.models import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """``partial``: broken parts were left out, so what seems to do nothing may have been meant for them."""
+
+    partial: bool = False
+
+
+def faults(settings: "Settings", known: Known) -> list[Fault]:
+    """Everything that is wrong between sections."""
+    found = [*_slugs(settings), *_cascade(settings), *_prefixes(settings), *_carriers(settings), *_listeners(settings)]
+    return found if known.partial else [*found, *_useless(settings)]
+
+
+def payers(settings: "Settings") -> frozenset[str]:
+    """The kinds of scopes that are ever asked to pay."""
+    named = {kind for rule in settings.rules for kind in rule.pays or ()}
+    return frozenset(named.union(settings.cascade))
+
+
+def _slugs(settings: "Settings") -> Iterator[Fault]:
+    slugs: dict[str, int] = {}
+    for index, plan in enumerate(settings.plans):
+        if slugs.setdefault(plan.slug, index) != index:
+            yield Fault(("plans", index, "slug"), f"another plan is called '{plan.slug}'")
+    uses: list[tuple[tuple[str | int, ...], str | None]] = [
+        (("defaults", kind), getattr(settings.defaults, kind)) for kind in ("workspace", "user", "address")
+    ]
+    uses.append((("fallback", "plan"), settings.fallback.plan))
+    uses += [(("subscriptions", index, "plan"), held.plan) for index, held in enumerate(settings.subscriptions)]
+    for at, slug in uses:
+        if slug is not None and slug not in slugs:
+            meant = nearest(slug, slugs)
+            yield Fault(at, f"there is no plan '{slug}'" + (f"; did you mean '{meant}'?" if meant else ""))
+
+
+def _cascade(settings: "Settings") -> Iterator[Fault]:
+    if not settings.cascade:
+        yield Fault(("cascade",), "must name somebody, or every request with a weight is refused")
+    if len(set(settings.cascade)) < len(settings.cascade):
+        yield Fault(("cascade",), "names somebody twice")
+
+
+def _prefixes(settings: "Settings") -> Iterator[Fault]:
+    own = {name: _segments(getattr(settings.prefixes, name)) for name in ("api", "admin", "internal")}
+    for name, prefix in own.items():
+        for other, longer in own.items():
+            if name != other and longer[: len(prefix)] == prefix:
+                yield Fault(("prefixes", other), f"lies under prefixes.{name}")
+    for index, rule in enumerate(settings.rules):
+        for name, prefix in own.items():
+            if _segments(rule.path)[: len(prefix)] == prefix:
+                yield Fault(("rules", index, "path"), f"can never match: prefixes.{name} makes it the gateway's own")
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(path.lower().strip("/").split("/"))
+
+
+def _carriers(settings: "Settings") -> Iterator[Fault]:
+    """Two meanings for one header would make every request ambiguous."""
+    identity, jwt, peers = settings.identity, settings.identity.jwt, settings.identity.peers
+    used = [
+        (("identity", "jwt", "header"), None if jwt is None else jwt.header),
+        (("identity", "api_key_header"), identity.api_key_header if identity.api_keys else None),
+        (("identity", "peers", "user_header"), None if peers is None else peers.user_header),
+        (("identity", "peers", "workspace_header"), None if peers is None else peers.workspace_header),
+        (("workspace", "header"), settings.workspace.header),
+    ]
+    seen: dict[str, str] = {}
+    for at, header in used:
+        if header is not None:
+            first = seen.setdefault(header.lower().replace("_", "-"), ".".join(at))
+            if first != ".".join(at):
+                yield Fault(at, f"is the same header as {first}")
+
+
+def _listeners(settings: "Settings") -> Iterator[Fault]:
+    if settings.metrics.listen == settings.listen and settings.listen.port:
+        yield Fault(("metrics", "listen"), "is the same address as listen; leave it out to share the port")
+
+
+def _useless(settings: "Settings") -> Iterator[Fault]:
+    asked = payers(settings)
+    for kind in ("workspace", "user", "address"):
+        if kind not in asked and getattr(settings.defaults, kind) is not None:
+            yield Fault(("defaults", kind), f"does nothing: neither cascade nor a rule's pays names {kind}")
+    for index, held in enumerate(settings.subscriptions):
+        if held.scope not in asked:
+            at = ("subscriptions", index, "scope")
+            yield Fault(at, f"does nothing: neither cascade nor a rule's pays names {held.scope}")
+    for index, rule in enumerate(settings.rules):
+        if rule.fallback and settings.fallback.plan is None:
+            yield Fault(("rules", index, "fallback"), "does nothing without fallback.plan")
+    yield from _useless_sources(settings)
+
+
+def _useless_sources(settings: "Settings") -> Iterator[Fault]:
+    workspace = settings.workspace
+    if workspace.claim is not None and settings.identity.jwt is None:
+        yield Fault(("workspace", "claim"), "does nothing without identity.jwt, whose tokens have claims")
+    if workspace.param is not None:
+        marks = {f"{{{workspace.param}}}", f":{workspace.param}"}
+        if not any(marks.intersection(rule.path.split("/")) for rule in settings.rules):
+            yield Fault(("workspace", "param"), f"does nothing: no rule's path has {{{workspace.param}}}")

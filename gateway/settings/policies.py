@@ -1,0 +1,197 @@
+"""Small choices of the whole gateway: store, answers, log, limits."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
+from pydantic.config import JsonDict
+
+from gateway.settings.base import Fault, Section, fail_on, wrong
+from gateway.settings.names import Prefix, Text
+from gateway.settings.units import (
+    AnyAddress,
+    AnySize,
+    Duration,
+    Flag,
+    Interpolated,
+    PositiveDuration,
+    Size,
+    Whole,
+)
+
+RESTART: JsonDict = {"restart": True}
+"""Marks a key that a reload cannot apply."""
+
+_FILE_URL = "sqlite:///"
+
+
+def _no_lease(value: object) -> object:
+    if value == "lease":
+        raise wrong("lease needs a leased Redis ledger, which this build does not have: open or closed")
+    return value
+
+
+StorePolicy = Annotated[Literal["open", "closed"], BeforeValidator(_no_lease)]
+
+
+def _ledger_url(value: str) -> str:
+    if value in ("memory", "memory:"):
+        return "memory:"
+    if not value.startswith(_FILE_URL):
+        raise wrong("this build's ledgers are memory: and sqlite:///path/to/file.db")
+    path = value.removeprefix(_FILE_URL)
+    if path in ("", ":memory:") or path.endswith("/") or "?" in path or "\x00" in path:
+        raise wrong("must name a file: sqlite:///relative.db or sqlite:////absolute/path.db")
+    return value
+
+
+def _access(value: object) -> bool | str:
+    if isinstance(value, Interpolated) and value in ("true", "false"):
+        return value == "true"
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value and "\x00" not in value:
+        return str(value)
+    raise wrong("must be true, false or the path of a file")
+
+
+def _web_url(value: str) -> str:
+    if not value.startswith(("https://", "http://", "/")) or not value.isprintable() or " " in value:
+        raise wrong("must be a URL, or a path that starts with /")
+    return value
+
+
+def _allow_origin(value: str) -> str:
+    if value == "*":
+        return value
+    scheme, _, rest = value.partition("://")
+    if scheme not in ("http", "https") or not rest or "/" in rest or not value.isprintable() or " " in value:
+        raise wrong('must be "*" or one origin such as https://app.example.com')
+    return value
+
+
+class LedgerSettings(Section):
+    """Where charges are kept."""
+
+    url: Annotated[str, AfterValidator(_ledger_url)] = Field(
+        default="sqlite:///weighbridge-ledger.db",
+        description="`sqlite:///path`: counters in memory with a journal on disk, relative to where the gateway runs. "
+        "`memory:`: keeps nothing, every restart fills every budget.",
+        json_schema_extra=RESTART,
+    )
+    keep: PositiveDuration = Field(
+        default=Duration.parse("30d"),
+        description="How long journal records are kept; balances do not need them once folded.",
+        json_schema_extra=RESTART,
+    )
+    keep_size: AnySize = Field(
+        default=Size.parse("8GiB"),
+        description="How large the journal may grow before the oldest records go, however young.",
+        json_schema_extra=RESTART,
+    )
+
+    @property
+    def path(self) -> str | None:
+        """The journal's file; ``None``: memory only."""
+        return None if self.url == "memory:" else self.url.removeprefix(_FILE_URL)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        useless = [key for key in ("keep", "keep_size") if self.path is None and key in self.model_fields_set]
+        fail_on([Fault((key,), "does nothing with memory:, which keeps no journal") for key in useless])
+        return self
+
+
+class HeaderSettings(Section):
+    """Which families of headers tell callers how their budget stands."""
+
+    wacraft: Flag = Field(
+        default=True, description="`X-RateLimit-Limit`, `-Remaining`, `-Reset`, `-Scope`, …, as wacraft sends them."
+    )
+    ietf: Flag = Field(
+        default=True, description="`RateLimit-Policy` and `RateLimit`, which list all limits of the scope."
+    )
+    cost: Flag = Field(default=True, description="`X-Weighbridge-Cost`: what this request cost.")
+
+
+class CorsSettings(Section):
+    """What browsers may read of the gateway's own answers and headers."""
+
+    allow_origin: Annotated[str, AfterValidator(_allow_origin)] | None = Field(
+        default="*",
+        description="`Access-Control-Allow-Origin` of answers that the gateway makes itself. `null`: none, and no "
+        "headers are exposed.",
+    )
+
+
+class PrefixSettings(Section):
+    """Paths that are the gateway's own: never forwarded, whatever their spelling."""
+
+    api: Prefix = Field(
+        default="/billing", description="The billing API, as the upstream's clients know it from wacraft."
+    )
+    admin: Prefix = Field(default="/billing-admin", description="The admin panel.")
+    internal: Prefix = Field(default="/-/", description="Health and metrics.")
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics."""
+
+    listen: AnyAddress | None = Field(
+        default=None,
+        description="An address of their own, so that the public port does not show them. `null`: at "
+        "`prefixes.internal` + metrics on the main one.",
+        json_schema_extra=RESTART,
+    )
+
+
+class LogSettings(Section):
+    """What is written down. Never a token, a secret or a query."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important thing that is logged.", json_schema_extra=RESTART
+    )
+    format: Literal["json", "console"] = Field(
+        default="json",
+        description="`json`: one object a line, for programs. `console`: for eyes.",
+        json_schema_extra=RESTART,
+    )
+    access: Annotated[bool | str, PlainValidator(_access)] = Field(
+        default=True,
+        description="One line per request: `true` into the log, a path into a file of its own, `false` nowhere.",
+        json_schema_extra=RESTART,
+    )
+
+
+class LimitsSettings(Section):
+    """What a client may ask of the gateway itself."""
+
+    header_bytes: AnySize = Field(
+        default=Size.parse("64KiB"),
+        description="The request line and all headers together; more is 431.",
+        json_schema_extra=RESTART,
+    )
+    header_count: Annotated[Whole, Field(ge=8, le=10_000)] = Field(
+        default=200, description="How many header lines a request may have; more is 431.", json_schema_extra=RESTART
+    )
+    head_timeout: PositiveDuration = Field(
+        default=Duration.parse("30s"),
+        description="How long a request's head may take to arrive. Short, against slow-loris clients.",
+        json_schema_extra=RESTART,
+    )
+    body_idle_timeout: PositiveDuration = Field(
+        default=Duration.parse("60s"),
+        description="How long a client may send nothing while its body is due. The whole may take longer: uploads do.",
+        json_schema_extra=RESTART,
+    )
+    keepalive_timeout: PositiveDuration = Field(
+        default=Duration.parse("75s"),
+        description="How long an idle client connection is kept. Longer than a load balancer in front keeps it.",
+        json_schema_extra=RESTART,
+    )
+    stop_timeout: PositiveDuration = Field(
+        default=Duration.parse("30s"),
+        description="How long requests in flight may take to finish when the gateway stops.",
+    )
+
+
+BuyUrl = Annotated[Text, AfterValidator(_web_url)]

@@ -1,0 +1,80 @@
+"""``rules``: what a request costs, who pays, and how."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from gateway.settings.base import Fault, Section, fail_on
+from gateway.settings.names import Kind, Listed, Method, PathPattern
+from gateway.settings.policies import StorePolicy
+from gateway.settings.units import Flag, Whole
+
+Status = Annotated[Whole, Field(ge=200, le=599)]
+
+
+class RuleSettings(Section):
+    """A method and a path pattern, and what becomes of requests that match."""
+
+    method: Method = Field(description="An HTTP method, or `ANY`. GET covers HEAD unless HEAD has its own rule.")
+    path: PathPattern = Field(
+        description="Segments: literal, `{name}` or `*` (one; `*` at the end: one or more), `**` (zero or more). "
+        "The more exact pattern wins, wherever it stands in the file."
+    )
+    weight: Annotated[Whole, Field(ge=0, le=10**12)] = Field(
+        default=1, description="Units that one request costs. 0: free."
+    )
+    pays: Annotated[tuple[Kind, ...], *Listed] | None = Field(
+        default=None, description="Who is asked to pay, in this order. `null`: as `cascade` says."
+    )
+    public: Flag = Field(
+        default=False, description="Credentials are neither needed nor judged: sign-up, login, status pages."
+    )
+    fallback: Flag = Field(
+        default=False, description="May be paid from the budget of `fallback.plan` when the user's own is empty."
+    )
+    enforce: Flag = Field(default=True, description="`false`: counted and never refused, for trying a weight out.")
+    charge: Literal["before", "on_success"] = Field(
+        default="before",
+        description="When to charge: before forwarding, or after a 2xx (the answer may then overrun a budget).",
+    )
+    refund_on: Annotated[tuple[Status, ...], *Listed] = Field(
+        default=(), description="Statuses that cost nothing. 3xx and 4xx can be provoked by a caller: `check` warns."
+    )
+    on_store_failure: StorePolicy | None = Field(
+        default=None, description="`open` or `closed` for this rule. `null`: as `on_store_failure` of the gateway."
+    )
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        faults = []
+        if self.pays is not None and not self.pays:
+            faults.append(Fault(("pays",), "must name somebody; weight: 0 makes a request free"))
+        if self.pays is not None and len(set(self.pays)) < len(self.pays):
+            faults.append(Fault(("pays",), "names somebody twice"))
+        if self.weight == 0:
+            faults += [
+                Fault((key,), "does nothing where weight is 0")
+                for key in ("fallback", "charge", "refund_on", "enforce")
+                if getattr(self, key) != type(self).model_fields[key].default
+            ]
+        elif self.charge == "on_success" and any(status > 299 for status in self.refund_on):  # noqa: PLR2004
+            faults.append(Fault(("refund_on",), "does nothing: charge: on_success charges a 2xx only"))
+        fail_on(faults + self._public_faults())
+        return self
+
+    def _public_faults(self) -> list[Fault]:
+        """Nobody is known on a public rule, and an unverified caller is charged only for what succeeded."""
+        if not self.public:
+            return []
+        faults = []
+        if self.pays is not None and set(self.pays) != {"address"}:
+            faults.append(Fault(("pays",), "nobody but an address can pay where the rule is public"))
+        if self.pays is None and self.weight > 0 and "weight" in self.model_fields_set:
+            faults.append(Fault(("weight",), "nobody is known on a public rule: say pays: [address] or weight: 0"))
+        if self.pays is not None and self.charge == "before" and "charge" in self.model_fields_set:
+            faults.append(
+                Fault(("charge",), "before is not possible on a public rule: what nobody asked for is not charged")
+            )
+        if self.fallback:
+            faults.append(Fault(("fallback",), "does nothing on a public rule, which no user pays for"))
+        return faults
