@@ -1,0 +1,186 @@
+"""The byte side of a client's connection: reading, writing, how long to wait, and how it ends.
+
+aiohttp's ``RequestHandler`` gives the place in its server (runner, sites, shutdown); its parsing and its answers are
+not used. What a request is, is added in ``downstream``.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.proxy.request import Request
+from gateway.proxy.request_parser import HeadLimits
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """How long a client may take, in seconds, and how much it may say at once.
+
+    ``head_timeout``: for a whole head, from its first byte. ``keepalive_timeout``: between requests. ``body_timeout``:
+    between two parts of a body, and for taking what was written. ``linger``: for the rest of a body that nobody wants.
+    ``half_close``: how long a client that has shut down its sending side is waited on before it counts as gone.
+    """
+
+    head: HeadLimits = field(default_factory=HeadLimits)
+    head_timeout: float = 30.0
+    keepalive_timeout: float = 75.0
+    body_timeout: float = 60.0
+    linger: float = 5.0
+    half_close: float = 1.0
+
+
+class TunnelEnd(Protocol):
+    """Who has a connection's bytes after 101."""
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes from the client."""
+
+    def client_eof(self) -> bool:
+        """The client sends no more; whether to keep its connection open."""
+
+    def client_writable(self) -> None:
+        """The client has taken what was written."""
+
+    def client_lost(self) -> None:
+        """The client's connection is gone."""
+
+
+class ClientConnection(RequestHandler):
+    """One accepted connection."""
+
+    __slots__ = (
+        "_current",
+        "_eof",
+        "_lingering",
+        "_tunnel",
+        "_written",
+        "limits",
+        "peer",
+        "peer_bytes",
+        "read_deadline",
+        "scheme",
+        "write_deadline",
+    )
+
+    def __init__(self, manager: "web.Server", *, loop: asyncio.AbstractEventLoop, limits: ClientLimits) -> None:
+        # keepalive_timeout=0: our own deadlines, which also bound heads and bodies, replace aiohttp's timer.
+        super().__init__(manager, loop=loop, keepalive_timeout=0, access_log=cast("Any", None))
+        self._parser = None
+        self.limits = limits
+        self.peer = ""
+        self.peer_bytes = b"unknown"
+        self.scheme = b"http"
+        self.read_deadline = NEVER
+        self.write_deadline = NEVER
+        self._current: Request | None = None
+        self._tunnel: TunnelEnd | None = None
+        self._eof = False
+        self._lingering = False
+        self._written = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.peer = str(peer[0]).partition("%")[0]
+            self.peer_bytes = self.peer.encode()
+        if transport.get_extra_info("sslcontext") is not None:
+            self.scheme = b"https"
+        self.read_deadline = self._loop.time() + self.limits.head_timeout
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is gone, whoever ended it."""
+        self.read_deadline = self.write_deadline = NEVER
+        super().connection_lost(exc)
+        if self._tunnel is not None:
+            tunnel, self._tunnel = self._tunnel, None
+            tunnel.client_lost()
+        if self._current is not None:
+            self._current.lose_client()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  (asyncio's signature; aiohttp narrowed it)
+        """The client sends no more. One that waits for an answer keeps its connection for it, if it can be told apart.
+
+        A client that has left looks the same until something is written to it; so it is waited on for
+        ``half_close`` seconds, and after something was written, which the other kind answers with a reset.
+        """
+        self._eof = True
+        if self._tunnel is not None:
+            return self._tunnel.client_eof()
+        if self._current is None or not self._current.complete or self._lingering:
+            return False
+        self._loop.call_later(self.limits.half_close, self._still_there, self._written)
+        return True
+
+    def _still_there(self, written: int) -> None:
+        if self._current is not None and self._written == written:
+            self.abort()
+
+    def write(self, data: bytes) -> None:
+        """Write to the client; into nothing once it has left."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            self._written += len(data)
+            transport.write(data)
+
+    def abort(self) -> None:
+        """End the connection at once, so that a message cut short cannot be taken for a whole one."""
+        self._force_close = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def start_tunnel(self, tunnel: TunnelEnd) -> None:
+        """Give the connection's bytes to ``tunnel`` from now on."""
+        self.read_deadline = NEVER
+        self._tunnel = tunnel
+
+    def end_tunnel(self) -> None:
+        """Close the connection after what was written has gone out."""
+        self._tunnel = None
+        if self.transport is not None:
+            self.transport.close()
+
+    def pause_reading(self) -> None:
+        """Do not read from the client until ``resume_reading``."""
+        self._reading_paused = True
+        self.read_deadline = NEVER
+        self._pause_transport_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002  (aiohttp's signature)
+        """Read again."""
+        self._reading_paused = False
+        if self._current is not None and not self._current.complete:
+            self.read_deadline = self._loop.time() + self.limits.body_timeout
+        if not self._buffer_paused:
+            self._resume_transport_reading()
+
+    def pause_writing(self) -> None:
+        """The client does not keep up."""
+        super().pause_writing()
+        self.write_deadline = self._loop.time() + self.limits.body_timeout
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        self.write_deadline = NEVER
+        if self._tunnel is not None:
+            self._tunnel.client_writable()
+        elif self._current is not None:
+            self._current.writable()
+
+    def expire(self, now: float) -> None:
+        """End the connection if it was waited on for too long. ``now`` is the loop's time."""
+        if now < self.read_deadline and now < self.write_deadline:
+            return
+        if now >= self.write_deadline or self._current is not None:
+            self.abort()
+        else:
+            self.force_close()

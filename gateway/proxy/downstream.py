@@ -1,0 +1,318 @@
+"""aiohttp's server side, made a proxy's: our parser, our heads, bounded waits, and one request at a time in order.
+
+``GatewayServer`` is an ``aiohttp.web.Server``: give it to ``web.ServerRunner`` and add sites. Its handler gets a
+``Request`` and answers it with ``request.respond(answer)`` or ``await forward(request, ...)``; a ``Problem`` it raises
+is answered through ``problem_answer``. No task is made per request, and no handler is cancelled because its client left:
+the handler learns it from ``request.client_left`` (``forward`` drops the upstream then), so no debit is cut in two.
+"""
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import structlog
+from aiohttp import web
+
+from gateway.core.answers import Answer
+from gateway.core.hop_by_hop import RawHeaders
+from gateway.core.problems import Problem
+from gateway.proxy.answer_writer import whole
+from gateway.proxy.client_connection import NEVER, ClientConnection, ClientLimits
+from gateway.proxy.request import BODY_BUFFER, Request
+from gateway.proxy.request_parser import RequestParser
+
+_log = structlog.get_logger(__name__)
+_SLICE = 16 * 1024
+"""Bytes that are parsed at a time, which bounds how many small pipelined requests can wait."""
+
+Handler = Callable[[Request], Awaitable[None]]
+ProblemAnswer = Callable[[Problem], Answer]
+
+
+class GatewayProtocol(ClientConnection):
+    """One client's connection: parses its requests and answers them in order."""
+
+    __slots__ = ("_ahead", "_broken", "_http", "_in_head", "_latest", "_problem_answer", "_reframe", "_waiting")
+
+    def __init__(
+        self,
+        manager: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        limits: ClientLimits,
+        problem_answer: ProblemAnswer,
+    ) -> None:
+        super().__init__(manager, loop=loop, limits=limits)
+        self._problem_answer = problem_answer
+        self._http = RequestParser(self._make_request, self._begin, limits.head)
+        self._waiting: deque[Request | Problem] = deque()
+        self._latest: Request | None = None
+        self._ahead = b""
+        self._reframe = False
+        self._broken = False
+        self._in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._tunnel is not None:
+            self._tunnel.from_client(data)
+        elif not (self._force_close or self._lingering or self._broken):
+            if self._ahead or self._one_is_whole():
+                self._hold(data)
+            else:
+                self._parse(data)
+
+    def _one_is_whole(self) -> bool:
+        """Whether a request waits or is answered with nothing more of it to come: what follows is for later."""
+        return (self._current is not None or bool(self._waiting)) and self._http.request is None
+
+    def _hold(self, data: bytes) -> None:
+        self._ahead += data
+        if len(self._ahead) >= BODY_BUFFER and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+
+    def _release(self) -> bool:
+        """Parse what was held while the last request was answered; whether there is a request now."""
+        data, self._ahead = self._ahead, b""
+        if self._reframe and self._latest is not None:
+            self._reframe = False
+            self._http.reframe(self._latest)
+        if data:
+            self._parse(data)
+        if self._buffer_paused and not self._ahead:
+            self._resume_reading_for_buffer()
+        return bool(self._waiting)
+
+    def _parse(self, data: bytes) -> None:
+        """Parse a read, piece by piece; what follows a whole request is held."""
+        start, size = 0, len(data)
+        while start < size:
+            if start and self._one_is_whole():
+                self._hold(data[start:])
+                break
+            end = start + self._piece(size - start)
+            try:
+                behind = self._http.feed(data if end - start == size else memoryview(data)[start:end])
+            except Problem as problem:
+                self._break_off(problem)
+                break
+            start = end
+            if behind is not None:
+                self._upgrade_asked(behind + data[end:])
+                break
+        if self._latest is not None:
+            self._latest.flush()
+        self._wait_for_more()
+
+    def _piece(self, left: int) -> int:
+        """How many bytes may be parsed at once: all of them while they belong to one body."""
+        body = self._http.request
+        if left <= _SLICE or (body is not None and body.length is not None and body.length - body.bytes_in >= left):
+            return left
+        return _SLICE
+
+    def _wait_for_more(self) -> None:
+        """Set the time by which the client must have sent more."""
+        if self._http.request is not None:
+            if not self._reading_paused:
+                self.read_deadline = self._loop.time() + self.limits.body_timeout
+        elif self._http.idle or self._one_is_whole():
+            self.read_deadline = NEVER
+        elif not self._in_head:
+            self._in_head = True
+            self.read_deadline = self._loop.time() + self.limits.head_timeout
+
+    def _make_request(self, method: str, raw_target: bytes, minor: int, headers: RawHeaders) -> Request:
+        return Request(self, method, raw_target, minor, headers)
+
+    def _begin(self, request: Request) -> None:
+        """A head is complete."""
+        self._latest = request
+        self._in_head = False
+        self._enqueue(request)
+
+    def _enqueue(self, message: Request | Problem) -> None:
+        self._waiting.append(message)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _upgrade_asked(self, behind: bytes) -> None:
+        """Bytes behind an upgrade request wait for the answer; behind one that is not passed on they are HTTP."""
+        request = self._latest
+        if request is None:
+            return
+        self._reframe = True
+        if request.upgrade:
+            self._hold(behind)
+            return
+        self._ahead += behind
+        if not self._one_is_whole():
+            self._release()
+
+    def _break_off(self, problem: Problem) -> None:
+        """Nothing more can be read from this client."""
+        self._broken = True
+        body = self._http.request
+        if body is not None:
+            body.break_off(problem)
+        elif self._latest is None or self._latest.keep_alive:  # else: bytes behind ``Connection: close`` mean nothing
+            self._enqueue(problem)
+
+    async def start(self) -> None:
+        """Answer one request after the other until the connection ends. Overrides aiohttp's loop."""
+        handler = cast("Handler | None", self._request_handler)
+        while not self._force_close:
+            if not self._waiting and not self._release():
+                if self._eof or self._close or (self._latest is not None and not self._latest.keep_alive):
+                    break
+                await self._next()
+                continue
+            message = self._waiting.popleft()
+            if isinstance(message, Problem):
+                self.write(whole(self._problem_answer(message), close=True, minor=1, without_body=False))
+                self._linger()
+                return
+            await self._serve(message, handler)
+            if not message.keep_alive or self._close:
+                if not message.complete or self._ahead:
+                    self._linger()
+                    return
+                break
+        self._task_handler = None
+        if self.transport is not None and not self._force_close:
+            self.transport.close()
+
+    async def _next(self) -> None:
+        """Wait for the next request."""
+        if self._request_count and self._http.idle:
+            self.read_deadline = self._loop.time() + self.limits.keepalive_timeout
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _serve(self, request: Request, handler: Handler | None) -> None:
+        """Let the handler answer one request, and answer for it if it fails."""
+        self._request_count += 1
+        self._current = request
+        try:
+            if handler is not None:
+                await handler(request)
+            if not request.head_sent and not request.client_left:
+                _log.error("a request was not answered")
+                self._fail(request, Problem("The gateway did not answer."))
+        except Problem as problem:
+            self._fail(request, problem)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the client gets an answer)
+            # Not the message: it may quote the request.
+            stack = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("a request failed", error=type(error).__name__, stack=stack)
+            self._fail(request, Problem("The gateway failed."))
+        finally:
+            self._current = None
+        if not request.complete:
+            request.drop_body()
+        if self.writing_paused and self.transport is not None:
+            await self._drain_helper()
+
+    def _fail(self, request: Request, problem: Problem) -> None:
+        """Answer a problem, or end the connection where an answer has begun."""
+        if request.head_sent:
+            self.abort()
+        else:
+            self.respond(request, self._problem_answer(problem))
+
+    def respond(self, request: Request, answer: Answer) -> None:
+        """Write an answer of our own."""
+        if request.head_sent or request.client_left:
+            return
+        request.head_sent = True
+        close = self.decide_close(request)
+        self.write(whole(answer, close=close, minor=request.minor, without_body=request.method == "HEAD"))
+
+    def decide_close(self, request: Request) -> bool:
+        """Whether this is the connection's last answer. Called when its head is made.
+
+        A body that is still to come is only waited for if it is short and the client is sure to send it.
+        """
+        if not request.complete and (
+            request.expects_continue or request.length is None or request.length - request.bytes_in > BODY_BUFFER
+        ):
+            request.keep_alive = False
+        if self._close or self._eof:
+            request.keep_alive = False
+        return not request.keep_alive
+
+    def _linger(self) -> None:
+        """Say that no more will come and read what is still sent: a reset would destroy the answer on its way."""
+        self._task_handler = None
+        self._lingering = True
+        if self._eof or self.transport is None or self.transport.is_closing():
+            self.force_close()
+            return
+        self.read_deadline = self._loop.time() + self.limits.linger
+        self._buffer_paused = False
+        self.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def take_ahead(self) -> bytes:
+        """The bytes that came behind an upgrade request, for its tunnel."""
+        data, self._ahead, self._reframe = self._ahead, b"", False
+        if self._buffer_paused:
+            self._resume_reading_for_buffer()
+        return data
+
+    def close(self) -> None:
+        """Take no more requests; the one that is being answered is finished."""
+        self._close = True
+        if self._current is None and not self._waiting and self._http.idle:
+            self.force_close()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  (aiohttp's signature)
+        """Finish what is being answered within ``timeout`` seconds, then end the connection."""
+        self.close()
+        task = self._task_handler
+        if task is not None and not task.done():
+            _, running = await asyncio.wait({task}, timeout=timeout)
+            if running:
+                task.cancel()
+                await asyncio.wait({task}, timeout=1.0)
+        self.force_close()
+
+
+class GatewayServer(web.Server):
+    """``aiohttp.web.Server`` of ``GatewayProtocol``s. ``handler`` answers each request (see the module's top)."""
+
+    def __init__(self, handler: Handler, problem_answer: ProblemAnswer, limits: ClientLimits | None = None) -> None:
+        super().__init__(handler)  # type: ignore[arg-type]
+        self._limits = limits or ClientLimits()
+        self._problem_answer = problem_answer
+        shortest = min(self._limits.head_timeout, self._limits.body_timeout, self._limits.linger)
+        self._interval = min(1.0, max(0.01, shortest / 8))
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> GatewayProtocol:
+        """A protocol for one accepted connection."""
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(self._interval, self._sweep)
+        return GatewayProtocol(self, loop=self._loop, limits=self._limits, problem_answer=self._problem_answer)
+
+    def _sweep(self) -> None:
+        """Look at every connection's deadline: one timer for all is cheaper than one each."""
+        self._sweeper = None
+        now = self._loop.time()
+        for connection in tuple(self._connections):
+            connection.expire(now)  # type: ignore[attr-defined]
+        if self._connections:
+            self._sweeper = self._loop.call_later(self._interval, self._sweep)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  (aiohttp's signature)
+        """Finish what is being answered, at most for ``timeout`` seconds."""
+        await super().shutdown(timeout)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None

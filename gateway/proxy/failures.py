@@ -1,0 +1,28 @@
+"""How an upstream can let us down, as problems that say whether it may have seen the request."""
+
+from gateway.core.problems import BadGateway, GatewayTimeout
+
+
+class UpstreamFailed(BadGateway):
+    """The upstream refused the connection, broke it, or did not speak HTTP (502).
+
+    ``request_sent``: whether one byte of the request may have been written to an upstream (product.md 2.9).
+    """
+
+    def __init__(self, message: str, *, request_sent: bool) -> None:
+        super().__init__(message)
+        self.request_sent = request_sent
+
+
+class UpstreamTimedOut(GatewayTimeout):
+    """The upstream did not take the connection, the request or did not answer in time (504).
+
+    ``request_sent``: whether one byte of the request may have been written to an upstream (product.md 2.9).
+    """
+
+    def __init__(self, message: str, *, request_sent: bool) -> None:
+        super().__init__(message)
+        self.request_sent = request_sent
+
+
+UpstreamProblem = UpstreamFailed | UpstreamTimedOut

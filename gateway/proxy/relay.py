@@ -1,0 +1,247 @@
+"""One exchange between a client and the upstream, in both directions, by callbacks: no task, no copy, no queue.
+
+What is held is what one read brought, plus the two transports' write buffers: whoever does not keep up stops the other.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.core.hop_by_hop import RawHeaders, end_to_end_response, passing_trailers, values
+from gateway.core.problems import Problem
+from gateway.proxy.answer_writer import connection_fields, head
+from gateway.proxy.failures import UpstreamProblem
+from gateway.proxy.request import Request
+from gateway.proxy.tunnel import Tunnel
+from gateway.proxy.upstream import ResponseHead, UpstreamConnection
+
+OnHead = Callable[[int, RawHeaders], RawHeaders]
+"""Gets the status and the end-to-end fields of the answer, returns the fields to send; framing is not its affair."""
+
+
+def chunk(data: bytes) -> bytes:
+    """``data`` as one chunk (RFC 9112, 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: RawHeaders) -> bytes:
+    """The end of a chunked body."""
+    return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % field for field in trailers])
+
+
+class Relay:
+    """Takes the request's body to the upstream and the answer to the client.
+
+    ``done`` is set when nothing more will happen. ``failure``: what the upstream, or the client's body, did wrong.
+    ``stale``: it was a kept connection that had died, nothing is lost by trying again. ``error``: what ``on_head``
+    raised. ``head_time``: the loop's time at the head of the answer. ``first_write``: the request, if it was one write.
+    """
+
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_ended",
+        "_loop",
+        "_on_head",
+        "_out",
+        "_protected",
+        "_request",
+        "_tunnel",
+        "_up",
+        "bytes_out",
+        "done",
+        "error",
+        "failure",
+        "first_write",
+        "head_time",
+        "stale",
+        "status",
+    )
+
+    def __init__(self, request: Request, on_head: OnHead, protected: frozenset[bytes]) -> None:
+        self._request = request
+        self._on_head = on_head
+        self._protected = protected
+        self._loop = asyncio.get_running_loop()
+        self._connection: UpstreamConnection | None = None
+        self._tunnel: Tunnel | None = None
+        self._out: list[bytes] = []
+        self._up: list[bytes] = []
+        self._chunked = False
+        self._ended = False
+        self.status: int | None = None
+        self.bytes_out = 0
+        self.head_time = 0.0
+        self.failure: Problem | None = None
+        self.error: Exception | None = None
+        self.stale = False
+        self.first_write: bytes | None = None
+        self.done: asyncio.Future[None] = self._loop.create_future()
+
+    def start(self, connection: UpstreamConnection, wire: bytes) -> None:
+        """Write the head ``wire`` and what there is of the body; the rest follows as it comes."""
+        request = self._request
+        self._connection = connection
+        connection.begin(self, head_only=request.method == "HEAD", upgrade=request.upgrade)
+        request.request_sent = True
+        self._up.append(wire)
+        if body := request.take_body(self):
+            self.request_body(body)
+        if request.complete:
+            self.request_end(request.trailers)
+            self.first_write = b"".join(self._up)
+            self._up = [self.first_write]
+        self.request_flush()
+
+    def again(self, connection: UpstreamConnection) -> None:
+        """Try once more with ``first_write``."""
+        self.failure, self.stale = None, False
+        self.done = self._loop.create_future()
+        self._connection = connection
+        connection.begin(self, head_only=self._request.method == "HEAD", upgrade=self._request.upgrade)
+        self._up = [self.first_write or b""]
+        self.request_flush()
+
+    def request_body(self, data: bytes) -> None:
+        """The client sends."""
+        if self._connection is not None:
+            self._up.append(chunk(data) if self._request.chunked else data)
+
+    def request_end(self, trailers: RawHeaders) -> None:
+        """The client has sent all."""
+        self._ended = True
+        if self._request.chunked:
+            self._up.append(last_chunk(passing_trailers(trailers, self._protected)))
+
+    def request_flush(self) -> None:
+        """Write what one read brought."""
+        connection = self._connection
+        if connection is None or not self._up:
+            return
+        connection.write(self._up[0] if len(self._up) == 1 else b"".join(self._up))
+        self._up = []
+        if self._ended:
+            connection.end_request()
+        elif connection.write_paused:
+            self._request.protocol.pause_reading()
+
+    def request_broken(self, problem: Problem) -> None:
+        """What the client sends is not HTTP: the upstream must not take it for a whole request."""
+        self.failure = problem
+        self._stop()
+
+    def upstream_writable(self) -> None:
+        """The upstream has caught up."""
+        self._request.protocol.resume_reading()
+
+    def client_writable(self) -> None:
+        """The client has caught up."""
+        if self._connection is not None:
+            self._connection.resume_reading()
+
+    def client_lost(self) -> None:
+        """The client has left: so do we."""
+        if self._tunnel is None:
+            self._stop()
+
+    def response_interim(self, response: ResponseHead) -> None:
+        """1xx goes to whoever can understand it (RFC 9110, 15.2)."""
+        if self._request.minor == 1:
+            fields = end_to_end_response(response.headers)
+            self._request.protocol.write(head(response.status, response.reason, fields))
+
+    def response_head(self, response: ResponseHead) -> None:
+        """Make the client's head: its fields byte for byte, its framing as this client's version has it."""
+        request = self._request
+        fields = self._edited(response)
+        if fields is None:
+            return
+        if not (response.bodiless or response.length is not None):
+            if request.minor == 1:
+                self._chunked = True
+                fields.append((b"Transfer-Encoding", b"chunked"))
+            else:
+                request.keep_alive = False
+        fields += connection_fields(close=request.protocol.decide_close(request), minor=request.minor)
+        request.head_sent = True
+        self._out.append(head(response.status, response.reason, fields))
+
+    def _edited(self, response: ResponseHead) -> RawHeaders | None:
+        self.status, self.head_time = response.status, self._loop.time()
+        try:
+            return self._on_head(response.status, end_to_end_response(response.headers))
+        except Exception as error:  # noqa: BLE001  (raised again where somebody awaits it)
+            self.error = error
+            self._stop()
+            return None
+
+    def response_body(self, data: bytes) -> None:
+        """The upstream sends."""
+        self.bytes_out += len(data)
+        self._out.append(chunk(data) if self._chunked else data)
+
+    def response_flush(self) -> None:
+        """Write what one read brought."""
+        if not self._out:
+            return
+        protocol = self._request.protocol
+        protocol.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        self._out = []
+        if protocol.writing_paused and self._connection is not None:
+            self._connection.pause_reading()
+
+    def response_end(self, trailers: RawHeaders) -> None:
+        """The upstream has sent all."""
+        self._connection = None
+        if self._chunked:
+            self._out.append(last_chunk(passing_trailers(trailers)))
+        self.response_flush()
+        if not self._request.complete:
+            self._request.protocol.resume_reading()
+        self._finish()
+
+    def response_upgraded(self, response: ResponseHead, rest: bytes) -> None:
+        """101: write the head, then join the two connections."""
+        request, connection = self._request, self._connection
+        fields = self._edited(response)
+        if fields is None or connection is None:
+            return
+        fields += [
+            (b"Connection", b"Upgrade"),
+            *((b"Upgrade", token) for token in values(response.headers, b"upgrade")),
+        ]
+        request.head_sent, request.keep_alive = True, False
+        request.protocol.write(head(101, response.reason, fields))
+        self._tunnel = Tunnel(request.protocol, connection, self._tunnel_ended)
+        self._tunnel.start(request.protocol.take_ahead(), rest)
+
+    def _tunnel_ended(self) -> None:
+        if self._tunnel is not None:
+            self._request.bytes_in, self.bytes_out = self._tunnel.bytes_in, self._tunnel.bytes_out
+        self._finish()
+
+    def response_failed(self, problem: UpstreamProblem, *, stale: bool) -> None:
+        """There will be no more answer. One that has begun must not look whole."""
+        self._connection = None
+        self.failure, self.stale = problem, stale
+        if self._request.head_sent:
+            self._request.protocol.abort()
+        self._finish()
+
+    def abort(self) -> None:
+        """Whoever waited has been cancelled."""
+        if self._tunnel is not None:
+            self._tunnel.close()
+        self._stop()
+
+    def _stop(self) -> None:
+        """Drop the upstream; a client that has part of an answer is dropped as well."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+        if self._request.head_sent and not self._request.client_left:
+            self._request.protocol.abort()
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)

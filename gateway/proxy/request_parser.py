@@ -1,0 +1,207 @@
+"""llhttp's events of one client connection, turned into requests; what could be read in two ways is refused.
+
+aiohttp's own parser is not used: it drops trailers and lets the last one of a request appear in the head of the next,
+knows ``Transfer-Encoding: gzip, chunked`` as plain chunked, and quotes raw header lines in its errors.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httptools
+
+from gateway.core.hop_by_hop import RawHeaders
+from gateway.core.problems import BadRequest, NotImplementedHere, Problem, TooLarge
+from gateway.proxy.request import Request
+
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ ")
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_JUDGED = frozenset({b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"})
+_ONCE = frozenset({b"content-length", b"host", b"transfer-encoding"})
+_MINOR = {"1.0": 0, "1.1": 1}
+_METHODS: dict[bytes, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """How long a request's head may be, in bytes and in fields. Trailers and chunk extensions have the same bound."""
+
+    size: int = 64 * 1024
+    fields: int = 200
+
+
+class RequestParser:
+    """Feeds one connection's bytes to llhttp; ``begin`` is called with each request when its head is complete.
+
+    ``make(method, raw_target, minor, headers)`` makes the request. After a ``Problem`` the connection is of no use.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_fields",
+        "_limits",
+        "_llhttp",
+        "_make",
+        "_reframing",
+        "_silent",
+        "_size",
+        "_url",
+        "idle",
+        "request",
+    )
+
+    def __init__(
+        self,
+        make: Callable[[str, bytes, int, RawHeaders], Request],
+        begin: Callable[[Request], None],
+        limits: HeadLimits,
+    ) -> None:
+        self._make = make
+        self._begin = begin
+        self._limits = limits
+        self._llhttp = httptools.HttpRequestParser(self)
+        self._fields: RawHeaders = []
+        self._url = b""
+        self._size = 0
+        self._silent = 0
+        self._reframing = False
+        self.idle = True
+        """Whether nothing of a next request has come yet."""
+        self.request: Request | None = None
+        """The request whose body is coming."""
+
+    def feed(self, data: bytes | memoryview) -> bytes | None:
+        """Parse ``data``. Returns the bytes behind an upgrade request, if this was one; raises ``Problem``."""
+        self._silent += len(data)
+        try:
+            self._llhttp.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return bytes(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            raise self._problem(error, data) from None
+        if self._silent > self._limits.size:
+            raise TooLarge(f"The head of a request may have {self._limits.size} bytes.")
+        return None
+
+    def reframe(self, request: Request) -> None:
+        """Go on after an upgrade that does not take place: what comes next is the request's body, or the next request.
+
+        llhttp takes what follows such a head for another protocol, so a fresh one gets a head with the same framing.
+        """
+        self._llhttp = httptools.HttpRequestParser(self)
+        if not request.complete:
+            self._reframing = True
+            framing = (
+                b"Transfer-Encoding: chunked" if request.chunked else b"Content-Length: %d" % (request.length or 0)
+            )
+            self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+            self._reframing = False
+
+    def on_message_begin(self) -> None:
+        """A first byte of a request."""
+        self.idle = False
+        self._fields = []
+        self._url = b""
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._url += url
+        self._size += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head, or of the trailers."""
+        # llhttp keeps the white space behind a value (RFC 9110, 5.5: it is not part of it).
+        self._fields.append((name, value.rstrip(b" \t")))
+        self._size += len(name) + len(value)
+        if self._size > self._limits.size or len(self._fields) > self._limits.fields:
+            raise TooLarge(f"A head may have {self._limits.size} bytes in {self._limits.fields} fields.")
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        if self._reframing:
+            self._fields = []
+            return
+        headers, self._fields, self._size, self._silent = self._fields, [], 0, 0
+        method = self._llhttp.get_method()
+        name = _METHODS.get(method) or _METHODS.setdefault(method, method.decode())
+        minor = _MINOR.get(self._llhttp.get_http_version())
+        if minor is None:
+            raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+        if name == "CONNECT":
+            raise NotImplementedHere("CONNECT is for forward proxies; this is a gateway.")
+        request = self._make(name, self._url, minor, headers)
+        request.keep_alive = self._llhttp.should_keep_alive()
+        _judge(request)
+        request.upgrade = request.upgrade and self._llhttp.should_upgrade() and not request.has_body
+        self.request = request
+        self._begin(request)
+
+    def on_body(self, data: bytes) -> None:
+        """A part of a body, without its chunking."""
+        self._silent = 0
+        if self.request is not None:
+            self.request.feed(data)
+
+    def on_message_complete(self) -> None:
+        """A request is complete, trailers included."""
+        request = self.request
+        if request is None or self._reframing:
+            return
+        self._silent = 0
+        if self._llhttp.should_upgrade() and request.has_body:
+            return  # llhttp has not looked at the body: reframe() will
+        self.request = None
+        self.idle = True
+        trailers, self._fields = self._fields, []
+        request.finish(trailers)
+
+    def _problem(self, error: httptools.HttpParserError, data: bytes | memoryview) -> Problem:
+        """Ours, without a byte of the request in it; llhttp's sentences are fixed texts."""
+        if isinstance(error.__context__, Problem):
+            return error.__context__
+        if isinstance(error, httptools.HttpParserInvalidMethodError) and _METHOD.match(bytes(data).lstrip(b"\r\n")):
+            return NotImplementedHere("This method is not known here.")
+        if isinstance(error, httptools.HttpParserCallbackError) and error.__context__ is not None:
+            raise error.__context__
+        return BadRequest(f"This is not HTTP/1.1 as RFC 9112 has it: {error}.")
+
+
+def _judge(request: Request) -> None:
+    """Set what the framing fields say; refuse what two readers could read in two ways (RFC 9112, 3.2 and 6)."""
+    seen: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        key = name.lower()
+        if key in _JUDGED:
+            if key in seen and key in _ONCE:
+                raise BadRequest(f"The field {key.decode()} is there more than once.")
+            seen[key] = value
+        elif b"_" in key and key.replace(b"_", b"-") in _JUDGED:
+            raise BadRequest("A field that frames the message is spelled with an underscore.")
+    _judge_host(request, seen.get(b"host"))
+    _judge_framing(request, seen.get(b"content-length"), seen.get(b"transfer-encoding"))
+    if request.minor == 1:
+        # RFC 9110, 10.1.1 and 7.8: both mean nothing in HTTP/1.0.
+        request.expects_continue = seen.get(b"expect", b"").lower() == b"100-continue"
+        request.upgrade = seen.get(b"upgrade", b"").lower() == b"websocket" and request.method == "GET"
+
+
+def _judge_host(request: Request, host: bytes | None) -> None:
+    if host is None:
+        if request.minor == 1:
+            raise BadRequest("An HTTP/1.1 request needs a Host.")
+    elif not _HOST.fullmatch(host):
+        raise BadRequest("This is not a Host.")
+
+
+def _judge_framing(request: Request, length: bytes | None, coding: bytes | None) -> None:
+    if coding is not None:
+        if length is not None or request.minor == 0:
+            raise BadRequest("Transfer-Encoding does not go with Content-Length or HTTP/1.0.")
+        if coding.lower() != b"chunked":
+            raise NotImplementedHere("The only transfer coding known here is chunked.")
+        request.chunked = True
+    elif length is not None:
+        if not length.isdigit():
+            raise BadRequest("This is not a Content-Length.")
+        request.length = int(length)
