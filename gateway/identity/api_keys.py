@@ -19,6 +19,7 @@ _ID_LENGTH, _SECRET_LENGTH = 12, 43
 _ID_ALPHABET = string.ascii_lowercase + string.digits
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 _FORM = re.compile(rb"wb_([a-z0-9]{1,64})_([A-Za-z0-9]{32,128})")
+_ID = re.compile(r"[a-z0-9]{1,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _NOBODY = hashlib.sha256(b"").hexdigest()
 
@@ -44,11 +45,16 @@ class NewKey:
     id: str
     sha256: str
 
+    @property
+    def hash(self) -> str:
+        """The hash as it stands in the configuration."""
+        return f"sha256:{self.sha256}"
+
     def __repr__(self) -> str:
         return f"NewKey(id={self.id!r})"
 
 
-def new_key() -> NewKey:
+def generate_key() -> NewKey:
     """Make a key with a secret of 256 random bits."""
     id_ = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
     secret = "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(_SECRET_LENGTH))
@@ -81,6 +87,8 @@ class ApiKeys:
 
 
 def _credential(key: ApiKey) -> Credential:
+    if not _ID.fullmatch(key.id):
+        raise ValueError(f"API key {key.id}: an id has 1 to 64 lower-case letters and digits")
     if not _HEX.fullmatch(key.sha256):
         raise ValueError(
             f"API key {key.id}: sha256 must be 64 lower-case hex digits, as 'weighbridge key new' prints them"

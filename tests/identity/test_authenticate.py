@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.problems import BadRequest, Forbidden, Unauthorized
-from gateway.identity.api_keys import ApiKey, new_key
+from gateway.identity.api_keys import ApiKey, generate_key
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.config import IdentityConfig, JwtCarriers, KeyCarriers
 from gateway.identity.peers import PeerIdentity
@@ -27,7 +27,7 @@ from tests.identity.tokens import (
     token,
 )
 
-KEY = new_key()
+KEY = generate_key()
 PEERS = PeerIdentity(networks=("10.0.0.0/8",), workspace_header=b"X-Auth-Workspace", role_header=b"X-Role")
 
 
