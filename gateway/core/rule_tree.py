@@ -177,10 +177,8 @@ def _reach(group: _Group, node: _Node | None, mask: int) -> None:
 
 def _literals(node: _Node, mask: int, path: tuple[str, ...]) -> _Group:
     reached: dict[_Node, int] = {}
-    while mask:
-        lowest = mask & -mask
-        mask ^= lowest
-        at = lowest.bit_length() - 1
-        if at < len(path) and (child := node.literals.get(path[at])) is not None:
-            reached[child] = reached.get(child, 0) | lowest << 1
+    # Look up before testing the bit: shifting the mask of a long path is dearer than a miss.
+    for at in range((mask & -mask).bit_length() - 1, min(mask.bit_length(), len(path))):
+        if (child := node.literals.get(path[at])) is not None and mask >> at & 1:
+            reached[child] = reached.get(child, 0) | 2 << at
     return list(reached.items())
