@@ -159,5 +159,5 @@ def _canonical(
     except BadRequest as refused:
         raise PatternError(f"no request can have this path, profile {profile.name} refuses it. {refused}") from None
     if under_prefixes(target, own_prefixes):
-        raise PatternError("the path is the gateway's own and never forwarded; change the rule or `own_prefixes`.")
+        raise PatternError("the path is the gateway's own and never forwarded; change the rule or `prefixes`.")
     return tuple(stand_ins.get(name, Segment(Kind.LITERAL, name)) for name in target.segments)

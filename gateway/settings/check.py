@@ -11,7 +11,7 @@ from gateway.settings.base import FAULTS
 from gateway.settings.crosscheck import Known
 from gateway.settings.keys import homes, section_at
 from gateway.settings.models import Settings
-from gateway.settings.places import Items, Leaf, Location, Node, Place, Table, descend, joined, plain
+from gateway.settings.places import Items, Leaf, Location, Node, Place, Source, Table, descend, joined, plain
 from gateway.settings.problems import SettingsProblem, nearest
 from gateway.settings.units import Interpolated
 
@@ -33,7 +33,7 @@ def validated(root: Table) -> Settings | list[SettingsProblem]:
     What is between sections can be judged only when every section is sound, so after a first failure the broken
     parts are left out and the rest is looked at again.
     """
-    tree, problems, known = root, list[SettingsProblem](), Known()
+    tree, problems, known = root, list[SettingsProblem](), Known(Source(root=root))
     for _ in range(_ROUNDS):
         try:
             settings = Settings.model_validate(plain(tree), context=known)
@@ -47,7 +47,7 @@ def validated(root: Table) -> Settings | list[SettingsProblem]:
         if between:
             break
         tree = _without(tree, {id(finding.culprit) for finding in findings})
-        known = Known(partial=True)
+        known = Known(Source(root=tree), partial=True)
     return problems
 
 

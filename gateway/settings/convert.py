@@ -1,10 +1,10 @@
 """``Settings`` → the values that the rest of the gateway works with, which never sees the settings themselves."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from gateway.core.allowance import THROUGHPUT, Plan, PlanLimit, Subscription
@@ -12,15 +12,19 @@ from gateway.core.bucket import Calendar, Refill
 from gateway.core.rules import Origin, Rule
 from gateway.core.scope import Scope
 from gateway.core.target import PROFILES, Profile
-from gateway.settings.models import Settings
+from gateway.settings.places import Source
 from gateway.settings.plans import AnchorName, LimitSettings, PlanSettings
+from gateway.settings.rules import RuleSettings
+
+if TYPE_CHECKING:
+    from gateway.settings.models import Settings
 
 _DAY_US = 86_400_000_000
 _CALENDAR_US: Mapping[str, int] = {"day": _DAY_US, "month": 31 * _DAY_US}
 _SECOND_US = 1_000_000
 
 
-def profile(settings: Settings) -> Profile:
+def profile(settings: "Settings") -> Profile:
     """How the upstream's router reads paths."""
     chosen = settings.upstream.profile
     named = PROFILES[chosen.name]
@@ -32,25 +36,25 @@ def profile(settings: Settings) -> Profile:
     )
 
 
-def plans(settings: Settings) -> dict[str, Plan]:
+def plans(settings: "Settings") -> dict[str, Plan]:
     """All plans by slug."""
     return {plan.slug: _plan(plan) for plan in settings.plans}
 
 
-def defaults(settings: Settings) -> dict[str, Plan | None]:
+def defaults(settings: "Settings") -> dict[str, Plan | None]:
     """Kind of scope → the plan of those who have no subscription."""
     known = plans(settings)
     chosen = {kind: getattr(settings.defaults, kind) for kind in ("workspace", "user", "address")}
     return {kind: None if slug is None else known[slug] for kind, slug in chosen.items()}
 
 
-def fallback(settings: Settings) -> Plan | None:
+def fallback(settings: "Settings") -> Plan | None:
     """The plan of the separate budget for those who have spent everything."""
     slug = settings.fallback.plan
     return None if slug is None else plans(settings)[slug]
 
 
-def subscriptions(settings: Settings) -> list[Subscription]:
+def subscriptions(settings: "Settings") -> list[Subscription]:
     """The fixed subscriptions, in the order of the files.
 
     Their ids are stable while a scope's subscriptions keep their order, so that a changed plan carries what was spent.
@@ -74,11 +78,16 @@ def subscriptions(settings: Settings) -> list[Subscription]:
     return found
 
 
-def rules(settings: Settings) -> list[Rule]:
-    """The rules with file and line of each. An unverified caller pays only for what succeeded (``public``)."""
+def rules(settings: "Settings") -> list[Rule]:
+    """The rules with file and line of each."""
+    return rules_of(settings.rules, settings.source)
+
+
+def rules_of(written: Sequence[RuleSettings], source: Source) -> list[Rule]:
+    """Rules as they stand at ``rules`` in ``source``. On public ones an unverified caller pays only for a success."""
     found = []
-    for index, rule in enumerate(settings.rules):
-        place = settings.source.place("rules", index)
+    for index, rule in enumerate(written):
+        place = source.place("rules", index)
         charge: Literal["before", "on_success"] = "on_success" if rule.public else rule.charge
         found.append(
             Rule(
@@ -98,7 +107,7 @@ def rules(settings: Settings) -> list[Rule]:
     return found
 
 
-def own_prefixes(settings: Settings) -> tuple[str, ...]:
+def own_prefixes(settings: "Settings") -> tuple[str, ...]:
     """Paths that are never forwarded, without a slash at the end."""
     own = settings.prefixes
     return tuple(prefix.rstrip("/") for prefix in (own.api, own.admin, own.internal))

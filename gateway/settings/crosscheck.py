@@ -1,10 +1,13 @@
 """What one section says about another: names that must exist, settings that would do nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.core.rules import RuleErrors, RuleTable
+from gateway.settings import convert
 from gateway.settings.base import Fault
+from gateway.settings.places import Source
 from gateway.settings.problems import nearest
 
 if TYPE_CHECKING:
@@ -15,12 +18,15 @@ if TYPE_CHECKING:
 class Known:
     """``partial``: broken parts were left out, so what seems to do nothing may have been meant for them."""
 
+    source: Source = field(default_factory=Source)
     partial: bool = False
 
 
 def faults(settings: "Settings", known: Known) -> list[Fault]:
     """Everything that is wrong between sections."""
-    found = [*_slugs(settings), *_cascade(settings), *_prefixes(settings), *_carriers(settings), *_listeners(settings)]
+    found = [*_slugs(settings), *_cascade(settings), *_carriers(settings), *_listeners(settings)]
+    nested = list(_prefixes(settings))
+    found += nested or _rules(settings, known.source)
     return found if known.partial else [*found, *_useless(settings)]
 
 
@@ -59,10 +65,17 @@ def _prefixes(settings: "Settings") -> Iterator[Fault]:
         for other, longer in own.items():
             if name != other and longer[: len(prefix)] == prefix:
                 yield Fault(("prefixes", other), f"lies under prefixes.{name}")
-    for index, rule in enumerate(settings.rules):
-        for name, prefix in own.items():
-            if _segments(rule.path)[: len(prefix)] == prefix:
-                yield Fault(("rules", index, "path"), f"can never match: prefixes.{name} makes it the gateway's own")
+
+
+def _rules(settings: "Settings", source: Source) -> list[Fault]:
+    """What the compiler of the rules says, so that it is said together with everything else."""
+    rules = convert.rules_of(settings.rules, source)
+    index = {id(rule): at for at, rule in enumerate(rules)}
+    try:
+        RuleTable.compile(rules, convert.profile(settings), own_prefixes=convert.own_prefixes(settings))
+    except RuleErrors as errors:
+        return [Fault(("rules", index[id(error.rule)]), error.message.rstrip(".")) for error in errors.errors]
+    return []
 
 
 def _segments(path: str) -> tuple[str, ...]:

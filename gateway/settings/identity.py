@@ -1,4 +1,4 @@
-"""``identity`` and ``workspace``: who a request acts for."""
+"""``identity``: how a request proves who it acts for."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -10,13 +10,14 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gateway.settings.base import Fault, Section, fail_on, wrong
 from gateway.settings.names import HeaderName, Listed, Network, ScopeId, Text
-from gateway.settings.units import AnyDuration, Duration, Instant, PositiveDuration, Whole
+from gateway.settings.units import AnyDuration, Duration, Instant, Whole
 
 Algorithm = Literal[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"
 ]
 _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 _KEY_ID = re.compile(r"[a-z0-9]{1,64}")
+_API_KEY_HEADER = "X-API-Key"
 _RSA_BITS = 2048
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -175,7 +176,9 @@ class IdentitySettings(Section):
     api_keys: Annotated[tuple[ApiKeySettings, ...], *Listed] = Field(
         default=(), description="Keys of the gateway's own."
     )
-    api_key_header: HeaderName = Field(default="X-API-Key", description="The header that carries a gateway API key.")
+    api_key_header: HeaderName = Field(
+        default=_API_KEY_HEADER, description="The header that carries a gateway API key."
+    )
     anonymous: Literal["forward", "public_only", "reject"] = Field(
         default="forward",
         description="Requests without any credential: forwarded with every carrier removed, let through "
@@ -199,63 +202,7 @@ class IdentitySettings(Section):
                 first = seen.setdefault(getattr(key, name), index)
                 if first != index:
                     faults.append(Fault(("api_keys", index, name), f"another key has the same {name}"))
-        if "api_key_header" in self.model_fields_set and not self.api_keys:
+        if self.api_key_header != _API_KEY_HEADER and not self.api_keys:
             faults.append(Fault(("api_key_header",), "does nothing without api_keys"))
-        fail_on(faults)
-        return self
-
-
-class ProbeSettings(Section):
-    """The question with which the upstream is asked whether a caller belongs to a workspace."""
-
-    path: Text = Field(
-        default="/workspace/{id}", description="What is asked with the caller's own token: 2xx is yes, 4xx is no."
-    )
-    cache: PositiveDuration = Field(
-        default=Duration.parse("60s"),
-        description="How long a yes or a no is remembered: how long a removed member can still spend.",
-    )
-    timeout: PositiveDuration = Field(
-        default=Duration.parse("5s"),
-        description="How long the answer may take; then the last known good, else 503 and no charge.",
-    )
-
-    @model_validator(mode="after")
-    def _asks(self) -> Self:
-        sound = self.path.startswith("/") and self.path.count("{id}") == 1
-        fail_on(
-            [] if sound else [Fault(("path",), "must start with / and contain {id} once, where the workspace goes")]
-        )
-        return self
-
-
-class WorkspaceSettings(Section):
-    """Which workspace a request acts in, and whether the caller may."""
-
-    header: HeaderName | None = Field(
-        default="X-Workspace-ID", description="The header that names the workspace. `null`: none."
-    )
-    claim: Text | None = Field(
-        default=None, description="The claim of the token that names the workspace. `null`: none."
-    )
-    query: Text | None = Field(default=None, description="The query parameter that names the workspace. `null`: none.")
-    param: Text | None = Field(
-        default=None,
-        description="The path parameter of a rule (`/workspace/{id}/…`) that names the workspace. `null`: none.",
-    )
-    membership: Literal["upstream", "claim", "trust_clients"] = Field(
-        default="upstream",
-        description="Who says that the caller belongs to the workspace: the upstream is asked, the token's claim says "
-        "so, or nobody. `trust_clients` lets any user drain any workspace.",
-    )
-    probe: ProbeSettings = Field(default=ProbeSettings(), description="How `membership: upstream` asks.")
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        faults = []
-        if self.membership == "claim" and self.claim is None:
-            faults.append(Fault(("membership",), "claim needs workspace.claim, the name of the claim"))
-        if self.membership != "upstream" and "probe" in self.model_fields_set:
-            faults.append(Fault(("probe",), f"does nothing with membership: {self.membership}"))
         fail_on(faults)
         return self

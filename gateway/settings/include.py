@@ -1,10 +1,12 @@
 """The files of one configuration → one tree: read, filled in, included, merged."""
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import gateway
+from gateway.settings.files import Files
 from gateway.settings.interpolate import Interpolation
 from gateway.settings.places import Items, Leaf, Node, Place, Table
 from gateway.settings.problems import SettingsProblem, nearest
@@ -22,23 +24,22 @@ class Gathering:
     """One reading of a configuration. ``fatal``: a file is missing or unreadable, so nothing further can be judged."""
 
     interpolation: Interpolation
+    files: Files
     fatal: bool = False
-    files: list[str] = field(default_factory=list)
     problems: list[SettingsProblem] = field(default_factory=list)
-    _open: list[Path] = field(default_factory=list)
-    _done: set[Path] = field(default_factory=set)
+    _open: list[str] = field(default_factory=list)
+    _done: set[str] = field(default_factory=set)
 
     def gather(self, path: Path, asked: Place | None = None, key: str = "") -> Table | None:
         """The tree of ``path`` with all it includes. ``asked``: the place of the include, which gets the blame."""
-        real = path.resolve()
+        real = os.path.realpath(str(path).replace("\x00", ""))
         if real in self._open:
-            chain = " → ".join(str(name) for name in [*self._open[self._open.index(real) :], real])
+            chain = " → ".join([*self._open[self._open.index(real) :], real])
             self._stop(SettingsProblem(asked or Place(str(path)), key, f"includes itself: {chain}"))
             return None
         if real in self._done:
             return None  # reached twice on different ways: its lists count once
         self._done.add(real)
-        self.files.append(str(path.absolute()))
         table = self._read(path, asked, key)
         if table is None:
             return None
@@ -54,7 +55,7 @@ class Gathering:
 
     def _read(self, path: Path, asked: Place | None, key: str) -> Table | None:
         try:
-            table, problems = parse(path.read_bytes(), str(path))
+            table, problems = parse(self.files.read(path), str(path))
         except OSError as error:
             sentence = (
                 f"the file {path} cannot be read: {error.strerror}" if asked else f"cannot be read: {error.strerror}"
@@ -91,6 +92,13 @@ class Gathering:
         problem = SettingsProblem(entry.place, entry.key, f"there is no preset{shown}; there are: {listed}")
         self._stop(replace(problem, nearest=nearest(preset, known)))
         return None
+
+
+def shipped_file() -> Path:
+    """The default configuration that comes with the gateway, every key of it explained."""
+    package = Path(gateway.__file__).parent
+    packed = package / "presets" / "gateway.yaml"
+    return packed if packed.is_file() else package.parent / "gateway.yaml"
 
 
 def presets() -> dict[str, Path]:

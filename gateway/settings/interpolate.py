@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gateway.settings.files import Files
 from gateway.settings.places import Items, Leaf, Node, Table
 from gateway.settings.problems import SettingsProblem
 from gateway.settings.units import Interpolated
@@ -21,11 +22,11 @@ class _Missing(Exception):  # noqa: N818  (never leaves this module)
 
 @dataclass(slots=True)
 class Interpolation:
-    """Fills in variables and files, and remembers which values must never be shown and which files were read."""
+    """Fills in variables and files, and remembers which values must never be shown."""
 
     env: Mapping[str, str]
+    files: Files
     hidden: set[str] = field(default_factory=set)
-    files: list[str] = field(default_factory=list)
     problems: list[SettingsProblem] = field(default_factory=list)
 
     def table(self, table: Table, folder: Path) -> Table:
@@ -80,15 +81,10 @@ class Interpolation:
         return value
 
     def _file(self, path: Path) -> str:
-        self.files.append(str(path.absolute()))
         try:
-            with path.open("rb") as opened:
-                raw = opened.read(_LARGEST_FILE + 1)
-            text = raw.decode()
+            text = self.files.read(path, _LARGEST_FILE).decode()
         except OSError as error:
             raise _Missing(f"the file {path} cannot be read: {error.strerror}") from None
-        except (UnicodeDecodeError, ValueError):
+        except UnicodeDecodeError:
             raise _Missing(f"the file {path} is not UTF-8 text") from None
-        if len(raw) > _LARGEST_FILE:
-            raise _Missing(f"the file {path} is larger than 1 MiB")
         return text.removesuffix("\n").removesuffix("\r")

@@ -1,14 +1,16 @@
 """Files and environment → ``Settings``, or every problem at once."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from gateway.settings.check import validated
+from gateway.settings.files import Files
 from gateway.settings.include import Gathering
 from gateway.settings.interpolate import Interpolation
 from gateway.settings.models import Settings
-from gateway.settings.places import Source
+from gateway.settings.places import Place, Source
 from gateway.settings.problems import SettingsErrors, SettingsProblem, scrubbed
 
 
@@ -17,31 +19,27 @@ def load(path: str | Path, env: Mapping[str, str]) -> Settings:
 
     No error and no ``repr`` of the result contains a value that came from a variable or a file.
     """
-    interpolation = Interpolation(env)
-    gathering = Gathering(interpolation)
+    files = Files()
+    interpolation = Interpolation(env, files)
+    gathering = Gathering(interpolation, files)
     root = gathering.gather(Path(path))
     problems = [*gathering.problems, *interpolation.problems]
-    files = tuple(dict.fromkeys([*gathering.files, *interpolation.files]))
-    if root is None or gathering.fatal:
-        raise _errors(problems, gathering.files, interpolation.hidden)
-    outcome = validated(root)
-    if isinstance(outcome, Settings) and not problems:
-        outcome._source = Source(files, root)  # noqa: SLF001  (the loader is the one who knows)
-        return outcome
-    if not isinstance(outcome, Settings):
-        at_fault = {(problem.place, problem.key) for problem in problems}
-        problems += [problem for problem in outcome if (problem.place, problem.key) not in at_fault]
-    raise _errors(problems, gathering.files, interpolation.hidden)
+    if root is not None and not gathering.fatal:
+        outcome = validated(root)
+        if isinstance(outcome, Settings):
+            if not problems:
+                outcome._source = Source(files.digests, root)  # noqa: SLF001  (only the loader knows)
+                return outcome
+        else:
+            at_fault = {(problem.place, problem.key) for problem in problems}
+            problems += [problem for problem in outcome if (problem.place, problem.key) not in at_fault]
+    ordered = sorted(problems, key=lambda problem: _position(problem.place, list(files.digests)))
+    raise SettingsErrors([_clean(problem, interpolation.hidden) for problem in ordered], files.digests)
 
 
-def _errors(problems: Sequence[SettingsProblem], files: Sequence[str], hidden: set[str]) -> SettingsErrors:
-    order = {str(Path(file).absolute()): index for index, file in enumerate(files)}
-
-    def by_place(problem: SettingsProblem) -> tuple[int, int, int]:
-        place = problem.place
-        return order.get(str(Path(place.file).absolute()), -1), place.line, place.column
-
-    return SettingsErrors([_clean(problem, hidden) for problem in sorted(problems, key=by_place)])
+def _position(place: Place, files: list[str]) -> tuple[int, int, int]:
+    absolute = os.path.abspath(place.file)  # noqa: PTH100  (as ``Files`` writes it)
+    return files.index(absolute) if absolute in files else -1, place.line, place.column
 
 
 def _clean(problem: SettingsProblem, hidden: set[str]) -> SettingsProblem:

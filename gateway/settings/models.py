@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, model_
 from gateway.settings.base import Section, fail_on
 from gateway.settings.cautions import cautions
 from gateway.settings.crosscheck import Known, faults
-from gateway.settings.identity import IdentitySettings, WorkspaceSettings
+from gateway.settings.identity import IdentitySettings
 from gateway.settings.names import Kind, Listed, Text
 from gateway.settings.places import Source
 from gateway.settings.plans import DefaultsSettings, FallbackSettings, PlanSettings, SubscriptionSettings
@@ -26,6 +26,7 @@ from gateway.settings.policies import (
 from gateway.settings.rules import RuleSettings
 from gateway.settings.units import Address, AnyAddress
 from gateway.settings.upstream import UpstreamSettings
+from gateway.settings.workspace import WorkspaceSettings
 
 
 def _of_url(value: object) -> object:

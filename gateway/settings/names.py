@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, Strict
 
-from gateway.core.rules import ANY, METHODS
 from gateway.core.scope import normalise_id
 from gateway.settings.base import wrong
 
@@ -37,24 +36,6 @@ def _header(value: str) -> str:
 def _slug(value: str) -> str:
     if not _SLUG.fullmatch(value):
         raise wrong("must be a short name of letters, digits, dots, hyphens and underscores")
-    return value
-
-
-def _method(value: str) -> str:
-    if value in METHODS or value == ANY:
-        return value
-    if value.upper() in METHODS or value.upper() == ANY:
-        raise wrong(f"must be in capital letters: {value.upper()}")
-    raise wrong("must be ANY or an HTTP method that the gateway can forward, such as GET or POST")
-
-
-def _pattern(value: str) -> str:
-    if not value.startswith("/"):
-        raise wrong("must start with /")
-    if any(mark in value for mark in "?#") or not _VISIBLE.fullmatch(value) or " " in value:
-        raise wrong("must be a path alone: no query, fragment or white space")
-    if "//" in value:
-        raise wrong("must not contain an empty segment (//)")
     return value
 
 
@@ -97,8 +78,6 @@ Listed = (Strict(strict=False), BeforeValidator(_listed))
 Text = Annotated[str, AfterValidator(_text)]
 HeaderName = Annotated[str, AfterValidator(_header)]
 Slug = Annotated[str, AfterValidator(_slug)]
-Method = Annotated[str, AfterValidator(_method)]
-PathPattern = Annotated[str, AfterValidator(_pattern)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 ScopeId = Annotated[str, AfterValidator(_id)]
 """Kept in the spelling that keys money: UUIDs are canonical."""

@@ -1,6 +1,6 @@
 """What was read from YAML, with the place where each value was written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -104,9 +104,9 @@ def joined(key: str, step: str | int) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """Where a configuration was read: its files (to be watched), and the place of each value."""
+    """Where a configuration was read: its files with a digest of each (to be watched), and the place of each value."""
 
-    files: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
     root: Table = field(default_factory=lambda: Table(Place("built in"), "", {}, {}), repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -114,6 +114,11 @@ class Source:
         return isinstance(other, Source)
 
     __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The absolute paths of everything that was read, the main file first."""
+        return tuple(self.digests)
 
     def place(self, *location: str | int) -> Place:
         """Where ``location`` was written, or the closest thing above it that was."""

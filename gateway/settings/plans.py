@@ -134,7 +134,7 @@ class PlanSettings(Section):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        given = [key for key in _SUGAR if key in self.model_fields_set]
+        given = self._given()
         if self.unlimited:
             useless = [*given, *(key for key in ("limits", "pack") if getattr(self, key))]
             faults = [Fault((key,), "does nothing in a plan that is unlimited") for key in useless]
@@ -143,10 +143,13 @@ class PlanSettings(Section):
             faults += [Fault(("pack",), "a pack has throughput_limit alone")] if self.pack else []
         else:
             faults = self._one_limit()
-        if "time_zone" in self.model_fields_set and not self.calendar:
+        if self.time_zone != "UTC" and not self.calendar:
             faults.append(Fault(("time_zone",), "does nothing without anchor: day or anchor: month"))
         fail_on(faults)
         return self
+
+    def _given(self) -> list[str]:
+        return [key for key in _SUGAR if getattr(self, key) != type(self).model_fields[key].default]
 
     def _one_limit(self) -> list[Fault]:
         if self.throughput_limit is None:
@@ -154,8 +157,8 @@ class PlanSettings(Section):
         if self.pack:
             faults = [
                 Fault((key,), "does nothing in a pack, which never refills")
-                for key in _SUGAR
-                if key in self.model_fields_set and key != "throughput_limit"
+                for key in self._given()
+                if key != "throughput_limit"
             ]
             if self.throughput_limit <= 0:
                 faults.append(

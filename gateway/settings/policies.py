@@ -96,7 +96,8 @@ class LedgerSettings(Section):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        useless = [key for key in ("keep", "keep_size") if self.path is None and key in self.model_fields_set]
+        changed = [key for key in ("keep", "keep_size") if getattr(self, key) != type(self).model_fields[key].default]
+        useless = changed if self.path is None else []
         fail_on([Fault((key,), "does nothing with memory:, which keeps no journal") for key in useless])
         return self
 

@@ -1,6 +1,6 @@
 """What is wrong with a configuration: all of it at once, each with its place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -25,10 +25,14 @@ class SettingsProblem:
 
 
 class SettingsErrors(Exception):  # noqa: N818  (it carries many)
-    """The configuration cannot be used. ``problems`` has every reason, in the order of the files."""
+    """The configuration cannot be used. ``problems`` has every reason, in the order of the files.
 
-    def __init__(self, problems: Sequence[SettingsProblem]) -> None:
+    ``digests``: the files that were read, or looked for: a change in one of them may be the repair.
+    """
+
+    def __init__(self, problems: Sequence[SettingsProblem], digests: Mapping[str, str] | None = None) -> None:
         self.problems = tuple(problems)
+        self.digests = dict(digests or {})
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -46,5 +50,5 @@ def scrubbed(text: str, hidden: Iterable[str]) -> str:
         if len(value) >= _BARE:
             text = text.replace(value, "***")
         elif value:
-            text = text.replace(f"'{value}'", "'***'")
+            text = text.replace(f"'{value}'", "'***'").replace(f"`{value}`", "`***`")
     return text

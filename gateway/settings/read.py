@@ -98,6 +98,8 @@ def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
     mark = error.problem_mark
     line = text.splitlines()[mark.line] if mark is not None and mark.line < text.count("\n") + 1 and text else ""
     hint = "; inside { } and [ ], ${…} needs quotes" if "${" in line else ""
+    if problem.startswith("mapping values"):
+        hint = "; text with a colon in it may need quotes"
     return f"is no valid YAML: {problem}{hint}"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from gateway.settings.base import Fault, Section, fail_on
-from gateway.settings.names import Kind, Listed, Method, PathPattern
+from gateway.settings.names import Kind, Listed, Text
 from gateway.settings.policies import StorePolicy
 from gateway.settings.units import Flag, Whole
 
@@ -15,8 +15,8 @@ Status = Annotated[Whole, Field(ge=200, le=599)]
 class RuleSettings(Section):
     """A method and a path pattern, and what becomes of requests that match."""
 
-    method: Method = Field(description="An HTTP method, or `ANY`. GET covers HEAD unless HEAD has its own rule.")
-    path: PathPattern = Field(
+    method: Text = Field(description="An HTTP method, or `ANY`. GET covers HEAD unless HEAD has its own rule.")
+    path: Text = Field(
         description="Segments: literal, `{name}` or `*` (one; `*` at the end: one or more), `**` (zero or more). "
         "The more exact pattern wins, wherever it stands in the file."
     )

@@ -113,7 +113,8 @@ def _address(value: object) -> Address:
     return Address(match["six"] or match["host"], int(match["port"]))
 
 
-def _instant(value: object) -> int:
+def read_instant(value: object) -> int:
+    """``2026-11-01`` or ``2026-11-01T12:00:00Z`` as microseconds since 1970."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     sentence = "must be a date or an instant with its offset from UTC, such as 2026-11-01 or 2026-11-01T12:00:00Z"
@@ -146,7 +147,7 @@ AnyDuration = Annotated[Duration, PlainValidator(Duration.parse)]
 PositiveDuration = Annotated[Duration, PlainValidator(_positive)]
 AnySize = Annotated[Size, PlainValidator(Size.parse)]
 AnyAddress = Annotated[Address, PlainValidator(_address)]
-Instant = Annotated[int, PlainValidator(_instant)]
+Instant = Annotated[int, PlainValidator(read_instant)]
 """Microseconds since 1970-01-01T00:00:00Z."""
 Whole = Annotated[int, BeforeValidator(_whole)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
