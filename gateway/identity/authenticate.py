@@ -76,6 +76,16 @@ class Authenticator:
         except NeedsKeys:
             return None
 
+    def nobody(self, peer_ip: str) -> Identified:
+        """An anonymous request whose carriers, if it has any, are not judged and do not go on."""
+        strip = self._proofs.headers | self._peer_names
+        return Identified(Principal("anonymous", address=client_network(peer_ip, (), 0)), strip, self._proofs.queries)
+
+    @property
+    def carriers(self) -> frozenset[bytes]:
+        """Canonical names of the headers that say who is asking."""
+        return self._proofs.headers | self._peer_names
+
     def forget(self) -> None:
         """Drop every verified token, because issuers or keys have changed."""
         self._proofs.forget()

@@ -36,7 +36,9 @@ class NeedsKeys(Exception):  # noqa: N818  (not an error: the answer is to fetch
 
 
 class KeySource(Protocol):
-    """Where an issuer's verification keys come from."""
+    """Where an issuer's keys come from. ``generation`` changes when a token that was good may not be any more."""
+
+    generation: int
 
     def find(self, algorithm: str, kid: str | None, now_us: int) -> Sequence[Key]:
         """The keys a token of that header may be signed with. Raises ``NeedsKeys`` if they have to be fetched first."""
@@ -84,6 +86,11 @@ class JwtVerifier:
         self._issuers = tuple(issuers)
         self._algorithms = frozenset[str]().union(*(issuer.algorithms for issuer in issuers))
 
+    @property
+    def generation(self) -> int:
+        """Changes when a verified token may not be good any more, because keys were taken away."""
+        return sum(issuer.keys.generation for issuer in self._issuers)
+
     def verify(self, token: bytes, now_us: int) -> Credential:
         """The credential in ``token``. Raises ``Unauthorized``, or ``NeedsKeys`` if keys have to be fetched first."""
         if len(token) > TOKEN_BYTES:
@@ -98,7 +105,10 @@ class JwtVerifier:
             raise unauthorized(f"The token's issuer does not sign with this algorithm. {AGAIN}")
         signature = _decode(parts[3], "signature")
         signed = token[: parts.end(2)]
-        if not any(_verified(key, signed, signature) for key in issuer.keys.find(algorithm, kid, now_us)):
+        keys = issuer.keys.find(algorithm, kid, now_us)
+        if not keys:
+            raise unauthorized(f"The token is signed with a key that its issuer does not publish. {AGAIN}")
+        if not any(_verified(key, signed, signature) for key in keys):
             raise unauthorized(f"The token's signature does not verify. {AGAIN}")
         credential = _credential(issuer, claims)
         check_time(credential, now_us)

@@ -26,6 +26,7 @@ class FixedKeys:
     """Keys that do not change while the process runs. ``kid`` is not looked at: there is one key per algorithm."""
 
     def __init__(self, keys: dict[str, Key]) -> None:
+        self.generation = 0
         self._keys = {name: (key,) for name, key in keys.items()}
 
     @property

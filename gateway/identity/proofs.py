@@ -34,6 +34,7 @@ class ProofReader:
     def __init__(self, config: IdentityConfig) -> None:
         self._verifier = JwtVerifier(config.issuers) if config.issuers else None
         self._verified = VerifiedTokens(config.cached_tokens)
+        self._generation = 0
         self._keys = None if config.api_keys is None else ApiKeys(config.api_keys)
         key_header = None if self._keys is None else config.key.header
         self.key_headers = frozenset() if key_header is None else frozenset({canonical_name(key_header)})
@@ -100,6 +101,9 @@ class ProofReader:
         if len(token) > TOKEN_BYTES:  # Not worth a hash: the verifier refuses it unread.
             proofs.credentials.append(self._verifier.verify(token, now_us))
             return
+        if self._verifier.generation != self._generation:
+            self._generation = self._verifier.generation
+            self._verified.clear()
         digest = self._verified.digest(token)
         credential = self._verified.get(digest)
         if credential is None:

@@ -1,0 +1,42 @@
+"""Asking the upstream on a caller's behalf, for membership probes: bounded, without cookies, redirects or retries."""
+
+from collections.abc import Sequence
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from yarl import URL
+
+_MOST_BODY = 256 * 1024
+_NOT_OURS = frozenset({"User-Agent", "Accept", "Accept-Encoding"})
+
+
+class UpstreamAsker:
+    """GETs paths of one upstream. Made and closed inside the event loop."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._url = url.rstrip("/")
+        self._session = ClientSession(
+            connector=TCPConnector(limit=64),
+            cookie_jar=DummyCookieJar(),
+            timeout=ClientTimeout(total=timeout_s),
+            skip_auto_headers=_NOT_OURS,
+            trust_env=False,
+        )
+
+    async def __call__(
+        self, path: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> tuple[int, Sequence[tuple[bytes, bytes]], bytes]:
+        """Status, raw header fields and body of the answer. Raises ``OSError`` or ``TimeoutError``."""
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        url = URL(self._url + path.decode("ascii"), encoded=True)
+        try:
+            async with self._session.get(url, headers=fields, allow_redirects=False) as answer:
+                body = await answer.content.read(_MOST_BODY)
+                if not answer.content.at_eof() and await answer.content.read(1):
+                    raise OSError("the upstream's answer to a membership question is too long")
+                return answer.status, answer.raw_headers, body
+        except ClientError as error:
+            raise OSError(f"the upstream did not answer a membership question: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._session.close()
