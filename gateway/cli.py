@@ -195,7 +195,7 @@ def _load(config: Path, *, as_json: bool = False) -> Settings:
     try:
         return load(config, os.environ)
     except SettingsErrors as errors:
-        _fail([str(error) for error in errors.errors], as_json=as_json)
+        _fail([str(error) for error in errors.problems], as_json=as_json)
 
 
 def _snapshot(settings: Settings, *, as_json: bool) -> Snapshot:
