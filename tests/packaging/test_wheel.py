@@ -85,7 +85,6 @@ def config(folder: Path, port: int = 0, *, more: str = "") -> Path:
         f"listen: 127.0.0.1:{port or 8080}\n"
         "upstream: {url: 'http://127.0.0.1:9'}\n"
         "identity: {jwt: {secret: '${JWT_SECRET}', algorithms: [HS256], user_claim: sub}}\n"
-        "workspace: {membership: claim}\n"
         f"include: ['preset:wacraft']\n{more}"
     )
     return path
@@ -142,7 +141,7 @@ def test_check_fails_with_file_line_and_nearest_key(run: Run, tmp_path: Path) ->
     config(tmp_path, more="cascades: [user]\n")
     done = run("weighbridge", "check")
     assert done.returncode == 1
-    assert "gateway.yaml:6" in done.stderr
+    assert "gateway.yaml:5" in done.stderr
     assert "cascade" in done.stderr
     assert "Traceback" not in done.stderr
 
