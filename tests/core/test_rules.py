@@ -1,0 +1,283 @@
+import httptools
+import pytest
+
+from gateway.core.rules import ANY, DEFAULT_RULE, METHODS, Origin, Rule, RuleErrors, RuleTable, Shadowed
+from gateway.core.target import PROFILES, Profile, canonical_target
+
+STRICT, FIBER = PROFILES["strict"], PROFILES["fiber"]
+OWN = ("/billing", "/-/")
+
+
+def rule(text: str, line: int = 1, kind: str = "file", weight: int = 1) -> Rule:
+    method, pattern = text.split(" ", 1)
+    origin = Origin("admin", "admin panel") if kind == "admin" else Origin("file", f"gateway.yaml:{line}")
+    return Rule(method, pattern, weight, origin=origin)
+
+
+def rules(*texts: str) -> list[Rule]:
+    return [rule(text, line) for line, text in enumerate(texts, start=1)]
+
+
+def table(*texts: str, profile: Profile = STRICT) -> RuleTable:
+    return RuleTable.compile(rules(*texts), profile, own_prefixes=OWN)
+
+
+def met(compiled: RuleTable, request: str, profile: Profile = STRICT) -> str:
+    method, path = request.split(" ", 1)
+    return compiled.match(method, canonical_target(method, path.encode(), profile).segments).rule.name
+
+
+def errors(*made: Rule, profile: Profile = STRICT) -> list[str]:
+    with pytest.raises(RuleErrors) as caught:
+        RuleTable.compile(made, profile, own_prefixes=OWN)
+    assert str(caught.value) == "\n".join(map(str, caught.value.errors))
+    return [str(error) for error in caught.value.errors]
+
+
+def test_a_literal_comes_before_a_parameter_before_a_star_before_two() -> None:
+    compiled = table("GET /a/**", "GET /a/*", "GET /a/{id}", "GET /a/b")
+    assert met(compiled, "GET /a/b") == "GET /a/b"
+    assert met(compiled, "GET /a/c") == "GET /a/{id}"
+    assert met(compiled, "GET /a/c/d") == "GET /a/*"
+    assert met(compiled, "GET /a") == "GET /a/**"
+
+
+def test_the_first_difference_from_the_left_decides() -> None:
+    compiled = table("GET /a/{x}/{y}", "GET /{w}/b/c")
+    assert met(compiled, "GET /a/b/c") == "GET /a/{x}/{y}"
+    assert met(compiled, "GET /z/b/c") == "GET /{w}/b/c"
+
+
+def test_a_pattern_that_ends_first_wins() -> None:
+    compiled = table("GET /a", "GET /a/**", "POST /m/*", "POST /m/{id}/like")
+    assert met(compiled, "GET /a") == "GET /a"
+    assert met(compiled, "POST /m/7/like") == "POST /m/{id}/like"
+    assert met(compiled, "POST /m/7/x/y") == "POST /m/*"
+
+
+def test_matching_backtracks() -> None:
+    compiled = table("GET /a/b/c", "GET /{x}/b/d", "GET /**/e")
+    assert met(compiled, "GET /a/b/d") == "GET /{x}/b/d"
+    assert met(compiled, "GET /a/b/e") == "GET /**/e"
+    assert met(compiled, "GET /a/b/f") == DEFAULT_RULE.name
+
+
+def test_an_inner_star_is_one_segment_and_a_last_star_one_or_more() -> None:
+    compiled = table("GET /a/*/b", "GET /c/*")
+    assert met(compiled, "GET /a/x/b") == "GET /a/*/b"
+    assert met(compiled, "GET /a/x/y/b") == "ANY /**"
+    assert met(compiled, "GET /c/x/y") == "GET /c/*"
+    assert met(compiled, "GET /c") == "ANY /**"
+
+
+def test_two_stars_are_any_number_of_segments_anywhere() -> None:
+    compiled = table("GET /**/a/**/b", "GET /c/**")
+    for path in ("/a/b", "/x/a/b", "/a/x/y/b", "/a/a/b/b"):
+        assert met(compiled, f"GET {path}") == "GET /**/a/**/b"
+    assert met(compiled, "GET /b/a") == "ANY /**"
+    assert met(compiled, "GET /c") == met(compiled, "GET /c/x/y") == "GET /c/**"
+
+
+def test_a_named_method_comes_before_any_at_equal_path_only() -> None:
+    compiled = table("ANY /a/b", "GET /a/b", "GET /a/{x}")
+    assert met(compiled, "GET /a/b") == "GET /a/b"
+    assert met(compiled, "POST /a/b") == "ANY /a/b"
+    assert met(table("ANY /a/b", "GET /a/{x}"), "GET /a/b") == "ANY /a/b"
+
+
+def test_a_rule_of_another_method_does_not_hide_a_more_general_one() -> None:
+    compiled = table("POST /a/b", "GET /a/{x}", "PUT /**")
+    assert met(compiled, "GET /a/b") == "GET /a/{x}"
+    assert met(compiled, "PUT /a/b") == "PUT /**"
+    assert met(compiled, "DELETE /a/b") == "ANY /**"
+
+
+def test_head_uses_the_rule_of_get_unless_it_has_its_own() -> None:
+    compiled = table("GET /a", "ANY /a", "GET /b", "HEAD /b", "ANY /c", "HEAD /**", "GET /d")
+    assert met(compiled, "HEAD /a") == "GET /a"
+    assert met(compiled, "HEAD /b") == "HEAD /b"
+    assert met(compiled, "HEAD /c") == "ANY /c"
+    assert met(compiled, "HEAD /d") == "GET /d"
+    assert met(compiled, "HEAD /e") == "HEAD /**"
+
+
+def test_an_admin_rule_comes_before_an_equal_file_rule_which_is_named_as_shadowed() -> None:
+    file, admin = rule("GET /a/{x}", 7, weight=2), rule("GET /a/:y", kind="admin", weight=3)
+    for made in ([file, admin], [admin, file]):
+        compiled = RuleTable.compile(made, STRICT)
+        assert compiled.match("GET", ("a", "b")).rule is admin
+        assert compiled.shadowed == (Shadowed(file, (admin,)),)
+        assert compiled.rules == tuple(made)
+
+
+def test_a_file_rule_behind_a_wider_admin_rule_is_shadowed_and_no_error() -> None:
+    file, admin = rule("ANY /a/*/b"), rule("ANY /a/{x}/b", kind="admin")
+    assert RuleTable.compile([file, admin], STRICT).shadowed == (Shadowed(file, (admin,)),)
+
+
+def test_an_admin_rule_that_never_counts_is_an_error() -> None:
+    file, admin = rule("ANY /a/{x}/b", 4), rule("ANY /a/*/b", kind="admin")
+    (error,) = errors(file, admin)
+    assert error.startswith("admin panel: rule ANY /a/*/b: it can never match, all its requests go to ")
+    assert error.endswith("ANY /a/{x}/b (gateway.yaml:4); remove it.")
+
+
+def test_equals_whose_literals_differ_are_decided_by_the_leftmost_literal() -> None:
+    for texts in (["GET /**/a/**", "GET /**/b/**"], ["GET /**/b/**", "GET /**/a/**"]):
+        compiled = table(*texts)
+        assert met(compiled, "GET /a/b") == "GET /**/a/**"
+        assert met(compiled, "GET /x/b/a") == "GET /**/b/**"
+    compiled = table("ANY /**/a/**", "GET /**/b/**")
+    assert met(compiled, "GET /a/b") == "GET /**/b/**"
+    assert met(compiled, "POST /a/b") == "ANY /**/a/**"
+
+
+def test_parameters_have_the_values_of_their_segments() -> None:
+    compiled = table("GET /w/{workspace}/m/:id", "GET /**/x/{y}/**", "GET /free")
+    assert compiled.match("GET", ("w", "7", "m", "8")).params == {"workspace": "7", "id": "8"}
+    assert compiled.match("GET", ("a", "x", "x", "b")).params == {"y": "x"}
+    assert compiled.match("GET", ("free",)).params == {}
+    assert compiled.match("GET", ("none",)).params == {}
+
+
+def test_what_no_rule_matches_meets_the_default() -> None:
+    compiled = table("GET /a")
+    assert compiled.match("GET", ()).rule is DEFAULT_RULE
+    assert compiled.match("OPTIONS", ("*",)).rule is DEFAULT_RULE
+    assert compiled.match("BREW", ("a",)).rule is DEFAULT_RULE
+    mine = Rule(ANY, "/**", 0)
+    assert RuleTable.compile([], STRICT, default=mine).match("ANY", ("x",)).rule is mine
+
+
+def test_literals_are_read_like_targets_of_the_profile() -> None:
+    compiled = table("GET /Contact/%41/", profile=FIBER)
+    assert met(compiled, "GET /CONTACT/%41", FIBER) == "GET /Contact/%41/"
+    assert met(compiled, "GET /contact/a", FIBER) == "ANY /**"
+    compiled = table("GET /%63ontact/a%2Fb/", "GET /café/%2A", "GET /www/{w}/w0")
+    assert met(compiled, "GET /contact/a%2fb/") == "GET /%63ontact/a%2Fb/"
+    assert met(compiled, "GET /contact/a%2fb") == "ANY /**"
+    assert met(compiled, "GET /caf%C3%A9/*") == "GET /café/%2A"
+    assert met(compiled, "GET /www/x/w0") == "GET /www/{w}/w0"
+    decoded = table("GET /a%2Fb/{x}", profile=PROFILES["decoded"])
+    assert met(decoded, "GET /a/b/c", PROFILES["decoded"]) == "GET /a%2Fb/{x}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("a/b", "starts with `/`"),
+        ("", "starts with `/`"),
+        ("/a?b=c", "queries are not matched"),
+        ("/a*", "`a*` is neither"),
+        ("/***", "`***` is neither"),
+        ("/{a}.json", "`{a}.json` is neither"),
+        ("/{}/x", "`{}` is neither"),
+        ("/:/x", "`:` is neither"),
+        ("/{a}/:a", "`a` is there twice"),
+        ("/a b", "Percent-encode it"),
+        ("/a#b", "fragment"),
+        ("/a//b", "profile strict refuses it"),
+        ("/a/../b", "profile strict refuses it"),
+        ("/a/%zz", "profile strict refuses it"),
+        ("/" + "a/" * 64, "at most 64 segments"),
+        ("/billing", "the gateway's own"),
+        ("/Billing/{x}", "the gateway's own"),
+        ("/-/**", "the gateway's own"),
+    ],
+)
+def test_a_pattern_that_cannot_be_used_is_an_error(pattern: str, said: str) -> None:
+    (error,) = errors(rule(f"GET {pattern}", 9))
+    assert error.startswith(f"gateway.yaml:9: rule GET {pattern}: ")
+    assert said in error
+
+
+def test_a_pattern_with_a_lone_surrogate_does_no_harm() -> None:
+    assert table("GET /\ud800/x").match("GET", ("%ED%A0%80", "x")).rule.method == "GET"
+
+
+def test_a_wildcard_that_reaches_beyond_own_prefixes_is_no_error() -> None:
+    compiled = table("GET /**/billing", "GET /{x}/plan")
+    assert met(compiled, "GET /a/billing") == "GET /**/billing"
+
+
+def test_unknown_methods_and_negative_weights_are_errors() -> None:
+    assert errors(rule("get /a"), rule("BREW /a", 2), rule("CONNECT /a", 3), rule("any /b", 4)) == [
+        "gateway.yaml:1: rule get /a: 'get' is not a method that is forwarded; write GET.",
+        "gateway.yaml:2: rule BREW /a: 'BREW' is not a method that is forwarded; use ANY or GET.",
+        "gateway.yaml:3: rule CONNECT /a: 'CONNECT' is not a method that is forwarded; use ANY or GET.",
+        "gateway.yaml:4: rule any /b: 'any' is not a method that is forwarded; write ANY.",
+    ]
+    assert "0 (free) or more" in errors(rule("GET /a", weight=-1))[0]
+    with pytest.raises(RuleErrors, match=r"rule ANY /\*\*: a weight is 0"):
+        RuleTable.compile([], STRICT, default=Rule(ANY, "/**", -1))
+
+
+def test_every_problem_is_listed_in_the_order_of_the_rules() -> None:
+    found = errors(
+        rule("GET /a/*/b", 1),
+        rule("GET /a/{x}/b", 2),
+        rule("PUT x", 3, weight=-2),
+        rule("brew /x", 4),
+        rule("GET /a/:y/b", 5),
+        rule("POST /", 6),
+    )
+    assert [(error.split(": ")[0], error.split(": ")[2].split(" ")[0]) for error in found] == [
+        ("gateway.yaml:1", "it"),
+        ("gateway.yaml:3", "a"),
+        ("gateway.yaml:3", "a"),
+        ("gateway.yaml:4", "'brew'"),
+        ("gateway.yaml:5", "it"),
+    ]
+
+
+def test_two_rules_are_equal_if_only_names_of_parameters_differ() -> None:
+    assert errors(rule("GET /a/{x}", 1), rule("GET /a/:y", 2)) == [
+        "gateway.yaml:2: rule GET /a/:y: it equals GET /a/{x} (gateway.yaml:1); keep one of the two."
+    ]
+    assert len(errors(rule("GET /A/", 1), rule("GET /a", 2), profile=FIBER)) == 1
+    assert len(errors(rule("GET /a", kind="admin"), rule("GET /%61", kind="admin"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("useless", "others"),
+    [
+        ("GET /a/*/b", ["GET /a/{x}/b"]),
+        ("GET /a/*", ["GET /a/{x}/**"]),
+        ("GET /a/**/*", ["GET /a/*"]),
+        ("GET /**/b", ["GET /**"]),
+        ("ANY /a/**", ["ANY /a", "ANY /a/{x}", "ANY /a/{x}/*"]),
+        ("HEAD /a/*/b", ["GET /a/{x}/b"]),
+        ("GET /**/a/**/a/**", ["GET /**/a/**"]),
+    ],
+)
+def test_a_rule_that_can_never_match_is_an_error(useless: str, others: list[str]) -> None:
+    (error,) = errors(*rules(useless, *others))
+    assert error.startswith(f"gateway.yaml:1: rule {useless}: it can never match, all its requests go to {others[0]}")
+
+
+def test_any_can_be_used_up_by_named_methods_only_if_all_are_named() -> None:
+    named = [f"{method} /a" for method in sorted(METHODS)]
+    assert met(table("ANY /a", *named[1:]), "ACL /a") == "ANY /a"
+    assert "it can never match" in errors(*rules("ANY /a", *named))[0]
+
+
+def test_a_rule_with_too_many_wildcards_to_try_is_taken_to_be_reachable() -> None:
+    wide = "GET /**" + "/a/**" * 6
+    compiled = RuleTable.compile(rules("GET /**", wide), STRICT)
+    assert met(compiled, "GET /a/a/a/a/a/a") == "GET /**"
+
+
+def test_an_empty_segment_counts_like_any_other() -> None:
+    compiled = table("GET /a/{x}", "GET /b/*", "GET /c/", "GET /**/d/")
+    assert met(compiled, "GET /a/") == "GET /a/{x}"
+    assert met(compiled, "GET /b/") == "GET /b/*"
+    assert met(compiled, "GET /c/") == "GET /c/"
+    assert met(compiled, "GET /c") == "ANY /**"
+    assert met(compiled, "GET /d/") == "GET /**/d/"
+
+
+def test_methods_are_those_that_the_parser_knows() -> None:
+    for method in METHODS:
+        parser = httptools.HttpRequestParser(object())
+        parser.feed_data(f"{method} /a HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert parser.get_method() == method.encode()
