@@ -81,8 +81,11 @@ class Account:
 
         Lower ranks first, then what is soonest lost: the purse that ends, or whose limits are all full again, first.
         """
+        purses = self.allowance.purses
+        if len(purses) == 1 and len(purses[0].limits) == 1:
+            return [(0, purses[0].limits)] if purses[0].limits[0].key.meter == meter else []
         found: list[tuple[int, Sequence[Limit]]] = []
-        for index, purse in enumerate(self.allowance.purses):
+        for index, purse in enumerate(purses):
             limits = [limit for limit in purse.limits if limit.key.meter == meter]
             if limits:
                 found.append((index, limits))

@@ -83,6 +83,12 @@ class Bucket(NamedTuple):
     rate: int = 0
 
 
+# Members by name of the module: Python 3.11 looks an enum's members up by a slow way.
+_INTERVAL = Refill.INTERVAL
+_CONTINUOUS = Refill.CONTINUOUS
+_NEVER = Refill.NEVER
+
+
 def window_of(key: LimitKey, now_us: int) -> tuple[int, int]:
     """The window of an interval limit that holds ``now_us``: its start, and its end (exclusive)."""
     anchor = key.anchor
@@ -93,6 +99,13 @@ def window_of(key: LimitKey, now_us: int) -> tuple[int, int]:
     return start, start + key.window_us
 
 
+def closes_at(bucket: Bucket, key: LimitKey) -> int:
+    """The end of an interval bucket's window."""
+    if isinstance(key.anchor, Calendar):
+        return window_of(key, bucket.generation)[1]
+    return bucket.generation + key.window_us
+
+
 def refill(bucket: Bucket | None, limit: Limit, now_us: int) -> Bucket:
     """The bucket as it is at ``now_us``. ``None`` is a full one.
 
@@ -100,7 +113,7 @@ def refill(bucket: Bucket | None, limit: Limit, now_us: int) -> Bucket:
     as it is; one further ahead was written by a clock that had jumped and counts as the current one.
     """
     key = limit.key
-    if key.refill is Refill.INTERVAL:
+    if key.refill is _INTERVAL:
         start = window_of(key, now_us)[0]
         if bucket is None:
             return Bucket(start, 0, now_us)
@@ -110,7 +123,7 @@ def refill(bucket: Bucket | None, limit: Limit, now_us: int) -> Bucket:
         return bucket._replace(generation=start, as_of_us=now_us) if ahead else bucket
     if bucket is None:
         return Bucket(0, 0, now_us)
-    return bucket if key.refill is Refill.NEVER else _flow(bucket, limit, now_us)
+    return bucket if key.refill is _NEVER else _flow(bucket, limit, now_us)
 
 
 def _flow(bucket: Bucket, limit: Limit, now_us: int) -> Bucket:
@@ -123,7 +136,7 @@ def _flow(bucket: Bucket, limit: Limit, now_us: int) -> Bucket:
 
 def left(bucket: Bucket, limit: Limit) -> int:
     """Whole units that a bucket, refilled to now, can give; never negative."""
-    if limit.key.refill is Refill.CONTINUOUS:
+    if limit.key.refill is _CONTINUOUS:
         units = limit.burst - -(-bucket.spent // limit.key.window_us)
     else:
         units = limit.burst - bucket.spent
@@ -132,7 +145,7 @@ def left(bucket: Bucket, limit: Limit) -> int:
 
 def take(bucket: Bucket, limit: Limit, units: int, now_us: int, grants: tuple[str, ...] = ()) -> Bucket:
     """Debit ``units`` from a bucket that was refilled to ``now_us`` and has them left."""
-    if limit.key.refill is Refill.CONTINUOUS:
+    if limit.key.refill is _CONTINUOUS:
         # A bucket that is ahead of the clock keeps its instant: until then it refills nothing.
         return Bucket(0, bucket.spent + units * limit.key.window_us, bucket.as_of_us, grants, limit.amount)
     return Bucket(bucket.generation, bucket.spent + units, now_us, grants)
@@ -143,7 +156,7 @@ def give_back(bucket: Bucket, key: LimitKey, generation: int, units: int, now_us
 
     Never gives more than was spent. It depends on no amount: giving back and refilling can be done in either order.
     """
-    if key.refill is Refill.CONTINUOUS:
+    if key.refill is _CONTINUOUS:
         spent = bucket.spent - units * key.window_us
     elif bucket.generation != generation or is_closed(bucket, key, now_us):
         return bucket
@@ -154,29 +167,28 @@ def give_back(bucket: Bucket, key: LimitKey, generation: int, units: int, now_us
 
 def is_closed(bucket: Bucket, key: LimitKey, now_us: int) -> bool:
     """Whether an interval bucket's window is over, so that all it says is history. Others have no window to close."""
-    return key.refill is Refill.INTERVAL and window_of(key, bucket.generation)[1] <= now_us
+    return key.refill is _INTERVAL and closes_at(bucket, key) <= now_us
 
 
 def units_spent(bucket: Bucket, key: LimitKey) -> int:
     """What a bucket says was spent (continuous: is missing), in whole units, rounded up."""
-    return -(-bucket.spent // key.window_us) if key.refill is Refill.CONTINUOUS else bucket.spent
+    return -(-bucket.spent // key.window_us) if key.refill is _CONTINUOUS else bucket.spent
 
 
 def when_affordable(bucket: Bucket, limit: Limit, cost: int, now_us: int) -> int | None:
     """The earliest instant from now on at which a bucket, refilled to now, has ``cost`` left; ``None``: never."""
     if cost <= left(bucket, limit):
         return now_us
-    if cost > limit.burst or limit.key.refill is Refill.NEVER:
+    if cost > limit.burst or limit.key.refill is _NEVER:
         return None
-    if limit.key.refill is Refill.INTERVAL:
-        return window_of(limit.key, bucket.generation)[1]
+    if limit.key.refill is _INTERVAL:
+        return closes_at(bucket, limit.key)
     excess = bucket.spent - (limit.burst - cost) * limit.key.window_us
     return bucket.as_of_us + -(-excess // limit.amount)
 
 
 def full_at(bucket: Bucket, limit: Limit) -> int | None:
     """When a refilled bucket is full again: interval: the end of its window; ``None`` for a pack."""
-    refill_by = limit.key.refill
-    if refill_by is Refill.INTERVAL:
-        return window_of(limit.key, bucket.generation)[1]
-    return None if refill_by is Refill.NEVER else bucket.as_of_us + -(-bucket.spent // limit.amount)
+    if limit.key.refill is _INTERVAL:
+        return closes_at(bucket, limit.key)
+    return None if limit.key.refill is _NEVER else bucket.as_of_us + -(-bucket.spent // limit.amount)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gateway.core.account import Account, Costs, Draw, Posting, Standing, tightest
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, LimitKey, give_back
+from gateway.core.bucket import Bucket, LimitKey, full_at, left, refill, take
 from gateway.core.ready import ready_us
 from gateway.core.scope import Scope
 
@@ -17,13 +17,10 @@ __all__ = [
     "Costs",
     "Posting",
     "Refusal",
-    "Settlement",
     "Shortfall",
     "Standing",
     "charge",
     "drain",
-    "refund",
-    "settle",
     "standings_of",
 ]
 
@@ -94,14 +91,6 @@ class Refusal(NamedTuple):
     at_us: int
 
 
-class Settlement(NamedTuple):
-    """How a hold became final: what was given back or taken, and by meter what nobody had."""
-
-    postings: tuple[Posting, ...]
-    overrun: Costs
-    dropped: tuple[LimitKey, ...] = ()
-
-
 def charge(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge | Refusal:
     """Let the first allowance pay that can pay everything. A meter that no purse of a scope knows is not payable there.
 
@@ -109,13 +98,16 @@ def charge(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge | Refusal:
     """
     if not any(bill.costs.values()):
         return _free(bill, buckets_of, now_us)
-    asked: list[Account] = []
+    asked: list[tuple[Account, dict[str, int]]] = []
     for allowance in bill.allowances:
-        account = Account(allowance, buckets_of(allowance.scope), now_us)
+        state = buckets_of(allowance.scope)
+        if (charge := _paid_at_once(bill, allowance, state, now_us)) is not None:
+            return charge
+        account = Account(allowance, state, now_us)
         draws, short = account.draws(bill.costs)
         if not short:
             return _paid(bill, account, draws, _NOTHING)
-        asked.append(account)
+        asked.append((account, short))
     return _refused(bill, asked, buckets_of, now_us)
 
 
@@ -130,64 +122,34 @@ def drain(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge:
     return _paid(bill, account, draws, short)
 
 
-def refund(charge: Charge, costs: Costs, buckets_of: BucketsOf, now_us: int) -> tuple[Posting, ...]:
-    """Give ``costs`` (at most what was paid) back to the generations that paid, in reverse burn order.
-
-    A closed window takes nothing back.
-    """
-    remaining = dict(costs)
-    changed: dict[LimitKey, Bucket] = {}
-    postings: list[Posting] = []
-    stored = buckets_of(charge.scope)
-    for group in reversed(_groups(charge.postings)):
-        meter = group[0].limit.meter
-        units = min(remaining.get(meter, 0), group[0].amount)
-        if units <= 0:
-            continue
-        remaining[meter] -= units
-        for scope, key, generation, amount, _ in group:
-            before = changed.get(key) or stored.get(key)
-            after = None if before is None else give_back(before, key, generation, units, now_us)
-            if after is None or after is before:
-                continue
-            changed[key] = after
-            postings.append(Posting(scope, key, generation, -units if amount else 0, after))
-    return tuple(postings)
-
-
-def settle(charge: Charge, costs: Costs, buckets_of: BucketsOf, now_us: int) -> Settlement:
-    """Make a charge cost ``costs``: the difference is given back, or taken down to zero; the rest is overrun."""
-    paid: dict[str, int] = {}
-    for group in _groups(charge.postings):
-        meter = group[0].limit.meter
-        paid[meter] = paid.get(meter, 0) + group[0].amount
-    less = {meter: units - costs.get(meter, 0) for meter, units in paid.items()}
-    returned = refund(charge, less, buckets_of, now_us)
-    more = {meter: units - charge.costs.get(meter, 0) for meter, units in costs.items()}
-    if all(units <= 0 for units in more.values()):
-        return Settlement(returned, _NOTHING)
-    state = {**buckets_of(charge.scope), **{posting.limit: posting.after for posting in returned}}
-    account = Account(charge.allowance, state, now_us)
-    draws, short = account.draws(more)
-    return Settlement((*returned, *account.debit(draws)), short, tuple(account.over))
-
-
 def standings_of(allowance: Allowance, buckets_of: BucketsOf, now_us: int) -> tuple[Standing, ...]:
     """How each limit of an allowance stands, purse by purse."""
     return Account(allowance, buckets_of(allowance.scope), now_us).standings()
 
 
-def _groups(postings: Sequence[Posting]) -> list[list[Posting]]:
-    """Postings by draw: those of one purse and meter carry the same units, and replaced buckets count along."""
-    groups: list[list[Posting]] = []
-    for posting in postings:
-        key, last = posting.limit, groups[-1][0].limit if groups else None
-        together = last is not None and key.purse and key.purse == last.purse and key.meter == last.meter
-        if together or not posting.amount:
-            groups[-1].append(posting)
-        else:
-            groups.append([posting])
-    return groups
+def _paid_at_once(bill: Bill, allowance: Allowance, state: Mapping[LimitKey, Bucket], now_us: int) -> Charge | None:
+    """The most frequent case without the machinery: one meter, one purse of one limit, and it can pay.
+
+    ``None``: anything else. The outcome is what the machinery's would be.
+    """
+    purses, costs = allowance.purses, bill.costs
+    if len(purses) != 1 or len(purses[0].limits) != 1 or len(costs) != 1 or allowance.unlimited:
+        return None
+    purse = purses[0]
+    limit = purse.limits[0]
+    key = limit.key
+    stored = state.get(key)
+    if len(state) != (stored is not None):
+        return None  # The scope may have had another plan.
+    ((meter, cost),) = costs.items()
+    bucket = refill(stored, limit, now_us)
+    rest = left(bucket, limit) - cost
+    if rest < 0 or cost <= 0 or meter != key.meter:
+        return None
+    after = take(bucket, limit, cost, now_us, purse.grants)
+    posting = Posting(allowance.scope, key, after.generation, cost, after)
+    standing = Standing(limit, rest, full_at(after, limit), 0)
+    return Charge(bill.id, allowance, costs, (posting,), (standing,), standing, now_us, _NOTHING)
 
 
 def _paid(bill: Bill, account: Account, draws: Sequence[Draw], overrun: Costs) -> Charge:
@@ -231,10 +193,9 @@ def _likely(account: Account, standings: Sequence[Standing], meters: Sequence[st
     return None
 
 
-def _refused(bill: Bill, asked: Sequence[Account], buckets_of: BucketsOf, now_us: int) -> Refusal:
+def _refused(bill: Bill, asked: Sequence[tuple[Account, Costs]], buckets_of: BucketsOf, now_us: int) -> Refusal:
     shortfalls = []
-    for account in asked:
-        _, short = account.draws(bill.costs)
+    for account, short in asked:
         standings = account.standings()
         state = buckets_of(account.allowance.scope)
         ready = ready_us(account, state, bill.costs)

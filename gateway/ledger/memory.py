@@ -13,7 +13,8 @@ from typing import NamedTuple
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, refill, window_of
-from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Settlement, Standing
+from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.refund import Settlement, refund, settle
 from gateway.core.scope import Scope
 from gateway.tasks import Tasks
 
@@ -95,7 +96,7 @@ class MemoryLedger:
         if self._holds.pop(charge.id, None) is None:
             return Settlement((), {})
         await self._load((charge.allowance,))
-        settled = cascade.settle(charge, costs, self._buckets_of, now_us)
+        settled = settle(charge, costs, self._buckets_of, now_us)
         self._keep(settled.postings, charge.scope, settled.dropped)
         return settled
 
@@ -177,7 +178,7 @@ class MemoryLedger:
         self._scopes[scope] = next(iter(buckets.items())) if len(buckets) == 1 else dict(buckets)
 
     def _refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
-        postings = cascade.refund(charge, costs, self._buckets_of, now_us)
+        postings = refund(charge, costs, self._buckets_of, now_us)
         self._keep(postings, charge.scope)
         return postings
 

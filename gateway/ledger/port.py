@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from gateway.core.allowance import Allowance
-from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Settlement, Standing
+from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.refund import Settlement
 
 
 class Ledger(Protocol):
@@ -18,7 +19,10 @@ class Ledger(Protocol):
         ...
 
     async def drain(self, bill: Bill, now_us: int) -> Charge:
-        """Debit what was already delivered: the first who can pay, or the first asked down to zero, the rest overrun."""
+        """Debit what was already delivered: the first who can pay, or the first asked down to zero.
+
+        The rest is overrun.
+        """
         ...
 
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
