@@ -4,9 +4,10 @@ from aiohttp import web
 
 from gateway.demo.data import Member, World, audit
 from gateway.demo.exchange import Call, Refused, Served, answer, api_error, page, text
-from gateway.demo.identity import ACCESS_S, REFRESH_S, Identity, TokenError, parse_uuid
+from gateway.demo.identity import ACCESS_S, REFRESH_S, Identity, parse_uuid
 from gateway.demo.limiter import Limiter
 from gateway.demo.router import Router
+from gateway.demo.tokens import TokenError
 
 
 class Login:

@@ -4,6 +4,7 @@ It keeps the essentials of the real server's contract (identity, statuses, bodie
 router's habits. It holds everything in memory and is no place for real data.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -30,6 +31,8 @@ MAX_HEAD = 4096
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a request body; more is 413."""
 SEEN_KEPT = 100_000
+CLIENT_LEFT = 499
+"""What the request log says of a client that left before its answer was complete, if that was noticed."""
 
 _LOGIN_LIMIT, _LOGIN_WINDOW_S = 10, 15 * 60
 _STOP_S = 2.0
@@ -53,6 +56,7 @@ class Backend:
         self.requests: deque[Seen] = deque(maxlen=SEEN_KEPT)
         self.world = World()
         self.identity = Identity(self.world, jwt_secret, clock)
+        self._changed = asyncio.Event()
         self._tasks = Tasks()
         self._feeds = Feeds()
         self._router: Router[Served] = Router()
@@ -103,18 +107,30 @@ class Backend:
             raise KeyError(user)
         return self.identity.issue(found.id, lifetime_s)
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until ``condition`` holds; it is judged whenever a request has arrived or its status is known."""
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         seen = Seen(request.method, request.raw_path, _headers(request))
         self.requests.append(seen)
+        self._changed.set()
         path, query = split_target(request.raw_path)
         call = Call(request, seen, path, parse_query(query), cors=cors_headers(request.headers))
         try:
             response = await self._serve(call)
         except Refused as refused:
             response = refused.response
+        except ConnectionError:
+            seen.status = CLIENT_LEFT
+            self._changed.set()
+            raise
         if not response.prepared:
             response.headers.update(call.cors)
         seen.status = response.status
+        self._changed.set()
         return response
 
     async def _serve(self, call: Call) -> web.StreamResponse:

@@ -6,7 +6,6 @@ served by GET's handler.
 """
 
 import string
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -104,15 +103,6 @@ class Router(Generic[T]):
     def add(self, method: str, pattern: str, serve: T) -> None:
         """Register one route behind those that are there."""
         self._routes.append(Route(method, pattern, serve))
-
-    def on(self, method: str, pattern: str) -> Callable[[T], T]:
-        """Register the decorated handler."""
-
-        def register(serve: T) -> T:
-            self.add(method, pattern, serve)
-            return serve
-
-        return register
 
     def find(self, method: str, path: str) -> Found[T] | Missing:
         """The first route that serves ``method`` and the raw ``path``."""
