@@ -215,11 +215,12 @@ def test_unknown_methods_and_negative_weights_are_errors() -> None:
 def test_every_problem_is_listed_in_the_order_of_the_rules() -> None:
     found = errors(
         rule("GET /a/*/b", 1),
-        rule("GET /a/{x}/b", 2),
+        rule("GET /a/{x}/b/**", 2),
         rule("PUT x", 3, weight=-2),
         rule("brew /x", 4),
-        rule("GET /a/:y/b", 5),
+        rule("GET /a/:y/b/**", 5),
         rule("POST /", 6),
+        rule("GET /a/*/b/**", 7),
     )
     assert [(error.split(": ")[0], error.split(": ")[2].split(" ")[0]) for error in found] == [
         ("gateway.yaml:1", "it"),
@@ -227,6 +228,7 @@ def test_every_problem_is_listed_in_the_order_of_the_rules() -> None:
         ("gateway.yaml:3", "a"),
         ("gateway.yaml:4", "'brew'"),
         ("gateway.yaml:5", "it"),
+        ("gateway.yaml:7", "it"),
     ]
 
 

@@ -127,14 +127,14 @@ def is_a_dodge(one: bytes, other: bytes, profile: Profile, handler: Router) -> b
     return None not in (first, second) and first != second and handler(one) == handler(other)
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=1_000)
 @given(pair=PAIRS, case=st.sampled_from(CASES))
 def test_no_spelling_dodges_a_router_that_decodes(pair: tuple[bytes, bytes], case: tuple[Profile, Habits]) -> None:
     profile, habits = case
     assert not is_a_dodge(*pair, profile, router(profile, habits))
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=500)
 @given(pair=PAIRS)
 def test_no_spelling_dodges_fiber(pair: tuple[bytes, bytes]) -> None:
     assert not is_a_dodge(*pair, PROFILES["fiber"], fiber)
