@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
 from gateway import __version__, log
-from gateway.app import build_snapshot
+from gateway.assembly import build_snapshot, identity_config
 from gateway.core.problems import Problem
 from gateway.core.rules import RuleErrors
 from gateway.core.target import canonical_target
 from gateway.demo.run import run_demo
 from gateway.identity.api_keys import generate_key
+from gateway.identity.authenticate import Authenticator
 from gateway.metering.snapshot import Snapshot
 from gateway.server import StartError, serve
-from gateway.settings.load import SettingsErrors, load
+from gateway.settings.load import load
 from gateway.settings.models import Settings
+from gateway.settings.problems import SettingsErrors
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _config = click.option(
@@ -77,7 +80,7 @@ def check(config: Path, *, as_json: bool) -> None:
     """  # noqa: D301
     settings = _load(config, as_json=as_json)
     snapshot = _snapshot(settings, as_json=as_json)
-    shadowed = [f"{rule.name} ({rule.origin.where}) is hidden by an admin's rule" for rule in snapshot.rules.shadowed]
+    shadowed = [f"{found.rule.label} never counts: an admin's rule hides it" for found in snapshot.rules.shadowed]
     warnings = [*settings.warnings, *shadowed]
     if as_json:
         click.echo(json.dumps({"ok": True, "errors": [], "warnings": warnings}))
@@ -180,7 +183,9 @@ def key_new(user: str, workspace: str | None, *, as_json: bool) -> None:
     Example:  weighbridge key new --user 550e8400-e29b-41d4-a716-446655440000
     """  # noqa: D301
     made = generate_key()
-    entry = {"id": made.id, "hash": made.hash, "user": user} | ({"workspace": workspace} if workspace else {})
+    entry = {"id": made.id, "hash": made.hash, "user": user} | (
+        {"workspace": workspace} if workspace else {}
+    )
     if as_json:
         click.echo(json.dumps({"key": made.key, "entry": entry}))
         return
@@ -200,9 +205,12 @@ def _load(config: Path, *, as_json: bool = False) -> Settings:
 
 def _snapshot(settings: Settings, *, as_json: bool) -> Snapshot:
     try:
+        Authenticator(identity_config(settings))
         return build_snapshot(settings, 0)
     except RuleErrors as errors:
         _fail([str(error) for error in errors.errors], as_json=as_json)
+    except ValueError as error:
+        _fail([str(error)], as_json=as_json)
 
 
 def _fail(problems: list[str], *, as_json: bool) -> NoReturn:
@@ -231,9 +239,5 @@ def _print_facts(facts: dict[str, Any], losers: list[tuple[str, str, str]]) -> N
 
 def _run(start: Callable[[], Any]) -> None:
     """Run to the end on uvloop, where it is installed."""
-    try:
-        from uvloop import new_event_loop  # noqa: PLC0415  (not on every Python)
-    except ImportError:
-        new_event_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(start())

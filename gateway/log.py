@@ -106,5 +106,5 @@ class AccessLog:
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger for events: ``log.info("reloaded", plans=3)``. Never pass a credential."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
     return logger

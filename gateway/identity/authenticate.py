@@ -14,6 +14,7 @@ from gateway.identity.carriers import AUTHORIZATION, FieldReader, Fields, Header
 from gateway.identity.config import Identified, IdentityConfig
 from gateway.identity.credential import Credential, together, unauthorized
 from gateway.identity.jwt import NeedsKeys
+from gateway.identity.outcomes import Outcomes
 from gateway.identity.peers import peer_credential
 from gateway.identity.proofs import ProofReader
 from gateway.identity.workspace import asked_workspace
@@ -37,6 +38,10 @@ class Authenticator:
         workspace = () if config.workspace.header is None else (config.workspace.header,)
         self._reader = FieldReader({AUTHORIZATION, *carriers, *self._peer_names, *workspace})
         self._ways = self._name_ways()
+        self._outcomes = Outcomes(config.cached_tokens)
+        self._generation = 0
+        self._reads_cookies = bool(self._proofs.cookies)
+        self._reads_query = bool(self._proofs.queries) or config.workspace.query is not None
 
     async def identify(
         self,
@@ -87,30 +92,48 @@ class Authenticator:
         return self._proofs.headers | self._peer_names
 
     def forget(self) -> None:
-        """Drop every verified token, because issuers or keys have changed."""
+        """Drop every verified token and outcome, because issuers or keys have changed."""
         self._proofs.forget()
+        self._outcomes.clear()
 
     def _identify(
         self, headers: Headers, query: bytes, peer_ip: str, now_us: int, rule: tuple[bool, str | None]
     ) -> Identified:
         public, path_workspace = rule
-        judge = not public or self._config.anonymous == "reject"
-        fields = self._reader.read(headers, judge=judge)
-        address = client_network(peer_ip, fields.forwarded_for, self._config.trusted_proxies)
-        believed = bool(self._peer_names) and peer_ip in self._networks
-        strip = self._proofs.key_headers if believed else self._proofs.key_headers | self._peer_names
-        if not judge:
-            strip = strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip
-            return Identified(Principal("anonymous", address=address), strip)
+        if public and self._config.anonymous != "reject":
+            return self._unjudged(self._reader.read(headers, judge=False), peer_ip)
+        fields = self._reader.read(headers)
+        key = None
+        if not (fields.forwarded_for and self._config.trusted_proxies) and not (fields.cookies and self._reads_cookies):
+            key = None if query and self._reads_query else self._outcomes.key(fields.single, peer_ip, path_workspace)
+        if self._proofs.generation != self._generation:
+            self._generation = self._proofs.generation
+            self.forget()
+        if key is not None and (known := self._outcomes.get(key, fields, now_us)) is not None:
+            return known
+        outcome = self._judged(fields, query, peer_ip, now_us, path_workspace)
+        if key is not None:
+            self._outcomes.put(key, outcome)
+        return outcome
+
+    def _unjudged(self, fields: Fields, peer_ip: str) -> Identified:
+        """Anonymous, whatever is there; only what must never go upstream is taken off."""
+        strip = self._ours(self._believes(peer_ip))
+        strip = strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip
+        return Identified(Principal("anonymous", address=self._address(fields, peer_ip)), strip)
+
+    def _judged(self, fields: Fields, query: bytes, peer_ip: str, now_us: int, path: str | None) -> Identified:
+        address, believed = self._address(fields, peer_ip), self._believes(peer_ip)
+        strip = self._ours(believed)
         proofs = self._proofs.read(fields, query, now_us)
         if believed and self._config.peers is not None:
             said = peer_credential(self._config.peers, fields.single)
             proofs.credentials.extend(() if said is None else (said,))
         if not proofs.credentials:
-            self._ask(fields, query, path_workspace, None)
+            self._ask(fields, query, path, None)
             return self._anonymous(address, strip)
         credential = reduce(together, proofs.credentials)
-        asked = self._ask(fields, query, path_workspace, credential)
+        asked = self._ask(fields, query, path, credential)
         return Identified(
             Principal(credential.proof, credential.user, None, address, credential.role, credential.expires_us),
             strip | {AUTHORIZATION} if proofs.key_in_authorization else strip,
@@ -119,6 +142,16 @@ class Authenticator:
             credential,
             tuple(proofs.carried),
         )
+
+    def _address(self, fields: Fields, peer_ip: str) -> str | None:
+        return client_network(peer_ip, fields.forwarded_for, self._config.trusted_proxies)
+
+    def _believes(self, peer_ip: str) -> bool:
+        return bool(self._peer_names) and peer_ip in self._networks
+
+    def _ours(self, believed: bool) -> frozenset[bytes]:  # noqa: FBT001  (of the peer)
+        """What never goes upstream: our keys' own header, and identity headers of peers that are not believed."""
+        return self._proofs.key_headers if believed else self._proofs.key_headers | self._peer_names
 
     def _ask(self, fields: Fields, query: bytes, path: str | None, credential: Credential | None) -> str | None:
         """The workspace that is named. ``BadRequest`` if unclear, ``Forbidden`` if the credential is for another."""

@@ -3,6 +3,7 @@
 The ledger decides, the journal remembers; nothing awaits between the two, so that they cannot disagree.
 """
 
+from collections import deque
 from collections.abc import Callable
 
 from gateway.core.allowance import THROUGHPUT, Allowance
@@ -17,8 +18,8 @@ from gateway.metering.recorder import Recorder
 from gateway.metering.snapshot import Snapshot
 from gateway.metering.visit import Visit
 
-LATE_BILLS = 100_000
-"""How many requests that were let through without their ledger wait to be debited; more are only recorded."""
+LATE_VISITS = 100_000
+"""How many requests that were let through without their ledger may wait to be debited; more go free."""
 
 
 class Meter:
@@ -28,7 +29,7 @@ class Meter:
         self._ledger = ledger
         self._recorder = recorder
         self._store_failing = store_failing
-        self._late: dict[str, Visit] = {}
+        self._late: deque[Visit] = deque()
 
     async def charge(self, visit: Visit) -> Charge | Refusal | None:
         """Debit a visit's cost before it is forwarded. ``None``: nobody is asked to pay (now).
@@ -76,21 +77,35 @@ class Meter:
         free = not request_sent or status in visit.rule.refund_on
         if not free and (succeeded or visit.rule.charge == "before"):
             return
-        if self._late.pop(visit.id, None) is None and outcome.postings:
+        if visit.late:
+            visit.late = False
+        elif outcome.postings:
             postings = await self._ledger.refund(outcome, outcome.costs, now_us)
             self._recorder.refunded(visit, outcome, postings, now_us)
 
+    def close(self, visit: Visit, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:
+        """At the end of the request: complete its record, or put it in line for its late debit."""
+        if visit.late and len(self._late) < LATE_VISITS:
+            self._late.append(visit)
+        if visit.record is not None:
+            self._recorder.closed(
+                visit.record, status=status, latency_us=latency_us, upstream_latency_us=upstream_latency_us
+            )
+
     async def debit_late(self) -> None:
-        """Debit what was let through while the ledger could not be asked, each in its own window."""
-        for visit in tuple(self._late.values()):
-            if visit.bill is not None and visit.id in self._late:
-                charge = await self._ledger.drain(visit.bill, visit.at_us)
-                if self._late.pop(visit.id, None) is not None:
-                    self._recorder.late(visit, charge)
+        """Debit what was let through while the ledger could not be asked, each in its own window.
+
+        Raises ``StoreUnavailable`` while it still cannot; nothing is debited twice or forgotten.
+        """
+        while self._late:
+            visit = self._late[0]
+            if visit.bill is not None:
+                self._recorder.late(visit, await self._ledger.drain(visit.bill, visit.at_us))
+            self._late.popleft()
 
     @property
     def late(self) -> int:
-        """How many visits wait to be debited."""
+        """How many ended visits wait to be debited."""
         return len(self._late)
 
     def _apply_policy(self, visit: Visit) -> None:
@@ -106,8 +121,7 @@ class Meter:
     def _presume(self, visit: Visit, bill: Bill) -> Charge | Refusal:
         """Open: let it through as if the budgets were untouched, and debit it when the ledger is back."""
         outcome = presume(bill, lambda _scope: {}, visit.at_us)
-        if isinstance(outcome, Charge) and len(self._late) < LATE_BILLS:
-            self._late[visit.id] = visit
+        visit.late = isinstance(outcome, Charge)
         return outcome
 
 

@@ -22,6 +22,16 @@ class Journal(Protocol):
         ...
 
 
+class NoJournal:
+    """For ``ledger: memory:``: nothing is kept."""
+
+    def append(self, record: Record) -> None:
+        """Forget it."""
+
+    def complete(self, record: Record, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:
+        """Forget it."""
+
+
 class Recorder:
     """Writes each outcome of the meter down, with ids and never a credential."""
 

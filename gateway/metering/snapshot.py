@@ -1,4 +1,4 @@
-"""What a request needs, frozen: built whole from the configuration, swapped whole on reload.
+"""What metering needs, frozen: built whole from the configuration, swapped whole on reload.
 
 A request takes the snapshot once and keeps it to its end. The caches in here belong to it and vanish with it.
 """
@@ -56,17 +56,8 @@ class Snapshot:
     on_store_failure: StorePolicy = "open"
     own_prefixes: tuple[str, ...] = ()
     honours: frozenset[bytes] = frozenset()
-    workspace_header: bytes = b"x-workspace-id"
+    workspace_param: str | None = None
     families: FieldFamilies = field(default_factory=FieldFamilies)
     dialect: Dialect = "wacraft"
     allow_origin: str | None = "*"
     buy_url: str | None = None
-
-
-class Live:
-    """The one mutable reference to the running snapshot."""
-
-    __slots__ = ("snapshot",)
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot

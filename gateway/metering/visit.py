@@ -13,7 +13,9 @@ from gateway.metering.snapshot import Snapshot
 class Visit:
     """Who came, under which rule, what it costs and what became of it.
 
-    ``bill`` ``None``: nobody can be asked to pay. ``outcome`` ``None``: nothing was debited (yet). ``at_us``: when it came.
+    ``bill`` ``None``: nobody can be asked to pay. ``outcome`` ``None``: nothing was debited (yet). ``at_us``: when it
+    came. ``shadow``: let through by a rule that does not enforce. ``late``: let through while the ledger could not be
+    asked; ``outcome`` is then only presumed.
     """
 
     id: str
@@ -25,3 +27,4 @@ class Visit:
     outcome: Charge | Refusal | None = None
     record: Record | None = None
     shadow: bool = False
+    late: bool = False

@@ -116,7 +116,7 @@ def request_head(request: Request, head: RawHeaders, target: Target, route: Rout
         fields.append((b"Transfer-Encoding", b"chunked"))
     if request.upgrade:
         fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
-    elif any(b"trailers" in value.lower() for value in values(head, b"te")):
+    elif request.takes_trailers:
         # RFC 9110, 10.1.4: ours to say, for this hop; what comes is passed on.
         fields += [(b"Connection", b"TE"), (b"TE", b"trailers")]
     start = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), target.raw)

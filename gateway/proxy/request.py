@@ -40,7 +40,8 @@ class Request:
 
     ``method``: one that llhttp knows. ``raw_target``: as on the request line. ``minor``: of HTTP/1. ``headers``: as they
     came, without white space around values. ``chunked``: how the body comes; ``length``: its ``Content-Length`` if any.
-    ``upgrade``: the client asks for a WebSocket. ``client_left``: nobody waits for the answer any more.
+    ``host``: what ``Host`` says. ``takes_trailers``: what ``TE`` says. ``upgrade``: the client asks for a WebSocket.
+    ``client_left``: nobody waits for the answer any more.
     ``head_sent``: an answer has begun, another one cannot be given. ``request_sent``: one byte of it may have been
     written to an upstream. ``broken``: why the rest of the body cannot be read. ``bytes_in``: of the body, so far.
     """
@@ -57,6 +58,7 @@ class Request:
         "expects_continue",
         "head_sent",
         "headers",
+        "host",
         "keep_alive",
         "length",
         "method",
@@ -64,6 +66,7 @@ class Request:
         "protocol",
         "raw_target",
         "request_sent",
+        "takes_trailers",
         "trailers",
         "upgrade",
     )
@@ -76,11 +79,13 @@ class Request:
         self.raw_target = raw_target
         self.minor = minor
         self.headers = headers
+        self.host: bytes | None = None
         self.chunked = False
         self.length: int | None = None
         self.keep_alive = True
         self.expects_continue = False
         self.upgrade = False
+        self.takes_trailers = False
         self.complete = False
         self.trailers: RawHeaders = []
         self.client_left = False
@@ -104,9 +109,7 @@ class Request:
     @property
     def hop(self) -> Hop:
         """The connection it came by."""
-        host = self.values(b"host")
-        protocol = self.protocol
-        return Hop(protocol.peer_bytes, protocol.scheme, host[0] if host else b"", self.minor)
+        return Hop(self.protocol.peer_bytes, self.protocol.scheme, self.host or b"", self.minor)
 
     @property
     def wanted(self) -> bool:

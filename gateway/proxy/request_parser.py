@@ -16,7 +16,7 @@ from gateway.proxy.request import Request
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ ")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
-_JUDGED = frozenset({b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"})
+_JUDGED = frozenset({b"connection", b"content-length", b"expect", b"host", b"te", b"transfer-encoding", b"upgrade"})
 _ONCE = frozenset({b"content-length", b"host", b"transfer-encoding"})
 _MINOR = {"1.0": 0, "1.1": 1}
 _METHODS: dict[bytes, str] = {}
@@ -181,7 +181,8 @@ def _judge(request: Request) -> None:
     _judge_host(request, seen.get(b"host"))
     _judge_framing(request, seen.get(b"content-length"), seen.get(b"transfer-encoding"))
     if request.minor == 1:
-        # RFC 9110, 10.1.1 and 7.8: both mean nothing in HTTP/1.0.
+        # RFC 9110, 10.1.1 and 7.8: these mean nothing in HTTP/1.0.
+        request.takes_trailers = b"trailers" in seen.get(b"te", b"").lower()
         request.expects_continue = seen.get(b"expect", b"").lower() == b"100-continue"
         request.upgrade = seen.get(b"upgrade", b"").lower() == b"websocket" and request.method == "GET"
 
@@ -192,6 +193,7 @@ def _judge_host(request: Request, host: bytes | None) -> None:
             raise BadRequest("An HTTP/1.1 request needs a Host.")
     elif not _HOST.fullmatch(host):
         raise BadRequest("This is not a Host.")
+    request.host = host
 
 
 def _judge_framing(request: Request, length: bytes | None, coding: bytes | None) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 import httptools
 
-from gateway.core.hop_by_hop import RawHeaders, connection_options, values
+from gateway.core.hop_by_hop import RawHeaders, connection_options
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem, UpstreamTimedOut
 
 NEVER = float("inf")
@@ -349,7 +349,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _frame(self, head: ResponseHead) -> None:
         """How the body ends (RFC 9112, 6.3), and whether the connection can be kept; refuse what is ambiguous."""
-        lengths, codings = values(head.headers, b"content-length"), values(head.headers, b"transfer-encoding")
+        lengths, codings = [], []
+        for name, value in head.headers:
+            key = name.lower()
+            if key == b"content-length":
+                lengths.append(value)
+            elif key == b"transfer-encoding":
+                codings.append(value)
         if codings and (lengths or len(codings) > 1 or codings[0].lower() != b"chunked"):
             raise UpstreamFailed("The upstream sends a transfer coding that is not chunked alone.", request_sent=True)
         head.chunked = bool(codings)

@@ -1,0 +1,252 @@
+"""The composition root: the one file that wires everything."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from gateway import __version__, assembly, log
+from gateway.api.operations import Operations
+from gateway.clock import now_us
+from gateway.core.answers import Answer
+from gateway.core.bucket import Bucket, LimitKey
+from gateway.core.problems import NotFound, Problem, StoreUnavailable
+from gateway.core.scope import Scope
+from gateway.core.target import Target, canonical_target
+from gateway.identity.asking import UpstreamAsker
+from gateway.identity.authenticate import Authenticator
+from gateway.identity.membership import ByClaim, Membership, TrustClients
+from gateway.identity.probe import ByProbe
+from gateway.journal.append import Journal, open_journal
+from gateway.journal.errors import JournalError
+from gateway.journal.options import Options, Retention
+from gateway.ledger.open import open_ledger
+from gateway.log import AccessLog
+from gateway.metering.meter import Meter
+from gateway.metering.recorder import NoJournal, Recorder
+from gateway.metering.snapshot import Snapshot
+from gateway.metrics import Metrics
+from gateway.proxy import answer
+from gateway.proxy.chronicle import Chronicle
+from gateway.proxy.downstream import GatewayServer
+from gateway.proxy.downstream import Handler as RequestHandler
+from gateway.proxy.forward import Route
+from gateway.proxy.handler import Handler
+from gateway.proxy.headers import OVERRIDES
+from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.request import Request
+from gateway.proxy.running import Live, Running
+from gateway.settings.models import Settings
+from gateway.settings.units import Address
+from gateway.tasks import Tasks
+
+STORE_PATIENCE_US = 1_000_000
+"""The journal may fail this long before ``on_store_failure`` applies (product.md 3)."""
+_TEND_S = 1.0
+_SWEPT = 20_000
+
+_log = log.get_logger(__name__)
+
+
+class Gateway:
+    """A whole gateway: built from settings, started, reloaded, stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._tasks = Tasks()
+        self._journal: Journal | None = None
+        self._runners: list[web.ServerRunner] = []
+        self._askers: list[UpstreamAsker] = []
+        self._access: AccessLog | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Open the journal, then the doors. Raises ``JournalError``, ``OSError``, ``RuleErrors`` or ``ValueError``."""
+        settings = self.settings
+        snapshot = assembly.build_snapshot(settings, now_us())
+        if settings.ledger.path is not None:
+            self._journal = await open_journal(Path(settings.ledger.path), options=_journal_options(settings))
+        self._ledger = open_ledger(settings.ledger.url, self._restore)
+        self._meter = Meter(self._ledger, Recorder(self._journal or NoJournal(), self.metrics), self._store_failing)
+        self._access = _access_log(settings)
+        self.live = Live(self._assemble(settings, snapshot, None))
+        self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
+        self._sample_metrics()
+        chronicle = Chronicle(self.metrics, self._access)
+        await self._listen(Handler(self.live, self._meter, self._answer_own, chronicle), settings.listen)
+        if settings.metrics.listen is not None:
+            self._metrics_only = Operations(self.metrics, self._readiness)
+            await self._listen(self._serve_metrics, settings.metrics.listen)
+        self._tasks.start(self._tend(), "tend the ledger")
+
+    async def stop(self) -> None:
+        """Stop accepting, finish what is in flight (bounded), write what is left. Raises ``JournalError`` on a loss."""
+        self._stopping = True
+        for runner in self._runners:
+            for site in tuple(runner.sites):
+                await site.stop()
+        for runner in self._runners:
+            await runner.cleanup()
+        await self._tasks.close()
+        if hasattr(self, "live"):
+            await self.live.running.route.pool.close()
+        for asker in self._askers:
+            await asker.close()
+        if self._access is not None:
+            self._access.close()
+        if self._journal is not None:
+            await self._journal.close()
+
+    def reload(self, settings: Settings) -> None:
+        """Build the new state completely, then swap; if that raises, nothing has changed."""
+        snapshot = assembly.build_snapshot(settings, now_us())
+        before = self.live.running
+        self.live.running = self._assemble(settings, snapshot, before)
+        if self.live.running.route.pool is not before.route.pool:
+            self._tasks.start(before.route.pool.close(), "close the old upstream pool")
+        self.settings = settings
+
+    def reopen_logs(self) -> None:
+        """Open the access log anew, for log rotation."""
+        if self._access is not None:
+            self._access.reopen()
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it listens."""
+        return [f"http://{_shown(address)}" for runner in self._runners for address in runner.addresses]
+
+    def _assemble(self, settings: Settings, snapshot: Snapshot, before: Running | None) -> Running:
+        """What requests see. Identity, membership and connections stay where their settings did not change."""
+        old = None if before is None else self.settings
+        same_identity = old is not None and old.identity == settings.identity and old.workspace == settings.workspace
+        if before is not None and same_identity:
+            authenticator = before.authenticator
+        else:
+            authenticator = Authenticator(assembly.identity_config(settings))
+        same_upstream = old is not None and old.upstream == settings.upstream
+        membership = (
+            before.membership if before is not None and same_identity and same_upstream else self._membership(settings)
+        )
+        pool = before.route.pool if before is not None and same_upstream else _pool(settings)
+        workspace = settings.workspace.header
+        protected = authenticator.carriers | OVERRIDES | (frozenset() if workspace is None else {_name(workspace)})
+        return Running(
+            snapshot, authenticator, membership, Route(pool, assembly.forwarding(settings), frozenset(protected))
+        )
+
+    def _membership(self, settings: Settings) -> Membership:
+        match settings.workspace.membership:
+            case "trust_clients":
+                return TrustClients()
+            case "claim":
+                return ByClaim()
+            case "upstream":
+                asker = UpstreamAsker(settings.upstream.url, settings.workspace.probe.timeout.seconds)
+                self._askers.append(asker)
+                return ByProbe(assembly.question(settings), asker, self._tasks)
+
+    async def _listen(self, handler: RequestHandler, address: Address) -> None:
+        server = GatewayServer(handler, self._problem_answer, assembly.client_limits(self.settings))
+        stop_s = self.settings.limits.stop_timeout.seconds
+        runner = web.ServerRunner(server, shutdown_timeout=stop_s, access_log=None)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, address.host, address.port, backlog=1024).start()
+
+    def _problem_answer(self, problem: Problem) -> Answer:
+        """For what is not even a request."""
+        self.metrics.problems[(problem.code,)] += 1
+        return answer.of_problem(problem, self.live.running.snapshot, "", cross_origin=False)
+
+    async def _answer_own(self, request: Request, target: Target) -> Answer:
+        internal = _segments(self.settings.prefixes.internal)
+        segments = tuple(segment.lower() for segment in target.segments)
+        if segments[: len(internal)] == internal:
+            return self._operations.answer(request.method, segments[len(internal) :])
+        raise NotFound("This path is the gateway's own, and nothing is there.")
+
+    async def _serve_metrics(self, request: Request) -> None:
+        target = canonical_target(request.method, request.raw_target, self.live.running.snapshot.profile)
+        internal = _segments(self.settings.prefixes.internal)
+        if target.segments[: len(internal)] != internal:
+            raise NotFound("Only health and metrics are served here.")
+        request.respond(self._metrics_only.answer(request.method, target.segments[len(internal) :]))
+
+    async def _restore(self, scope: Scope) -> Mapping[LimitKey, Bucket]:
+        if self._journal is None:
+            return {}
+        try:
+            return await self._journal.load(scope)
+        except JournalError as error:
+            _log.error("a scope could not be restored", scope=str(scope), reason=str(error))
+            raise StoreUnavailable("Budgets cannot be read at the moment. Try again shortly.") from error
+
+    def _store_failing(self) -> bool:
+        return self._journal is not None and self._journal.failing_for_us > STORE_PATIENCE_US
+
+    def _readiness(self) -> Mapping[str, str]:
+        parts = {"gateway": "stopping" if self._stopping else "ok"}
+        if self._journal is not None:
+            parts["journal"] = (self._journal.failure or "not written") if self._store_failing() else "ok"
+        return parts
+
+    async def _tend(self) -> None:
+        """Once a second: debit what came late, give back forgotten holds, let go of full buckets."""
+        while True:
+            await asyncio.sleep(_TEND_S)
+            settled_us = now_us() if self._journal is None else self._journal.folded_until_us
+            self._ledger.sweep(settled_us, now_us(), _SWEPT)
+            try:
+                await self._meter.debit_late()
+            except StoreUnavailable:
+                continue
+
+    def _sample_metrics(self) -> None:
+        sample, journal = self.metrics.sample, self._journal
+        sample("build_info", lambda: {(__version__,): 1})
+        sample("config_loaded_seconds", lambda: {(): self.live.running.snapshot.loaded_us / 1_000_000})
+        sample("ledger_scopes", lambda: {(): len(self._ledger)})
+        sample("upstream_connections", lambda: dict(self.live.running.route.pool.counts()))
+        if journal is not None:
+            sample("journal_pending_records", lambda: {(): journal.pending})
+            sample("journal_lost_records", lambda: {(): journal.lost})
+            sample("journal_failing", lambda: {(): int(journal.failing_since_us is not None)})
+        if (access := self._access) is not None:
+            sample("access_log_lost_lines", lambda: {(): access.lost})
+
+
+def _pool(settings: Settings) -> UpstreamPool:
+    upstream = settings.upstream
+    return UpstreamPool(
+        upstream.url, upstream.connect_timeout.seconds, upstream.read_timeout.seconds, assembly.pool_limits(settings)
+    )
+
+
+def _journal_options(settings: Settings) -> Options:
+    return Options(retention=Retention(entries_us=settings.ledger.keep, bytes=settings.ledger.keep_size))
+
+
+def _access_log(settings: Settings) -> AccessLog | None:
+    match settings.log.access:
+        case False:
+            return None
+        case True:
+            return AccessLog(None)
+        case str() as path:
+            return AccessLog(Path(path))
+
+
+def _segments(prefix: str) -> tuple[str, ...]:
+    return tuple(prefix.strip("/").lower().split("/"))
+
+
+def _name(header: str) -> bytes:
+    return header.lower().replace("_", "-").encode()
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,105 @@
+"""``weighbridge demo``: the stand-in backend with the gateway in front, and what to try."""
+
+import asyncio
+import secrets
+import signal
+import tempfile
+from pathlib import Path
+from textwrap import dedent
+
+from rich.console import Console
+
+from gateway.demo.backend import Backend
+from gateway.demo.data import ACME, ALICE, BOB
+from gateway.server import start
+from gateway.settings.load import load
+
+_DAY_S = 24 * 3600
+
+
+def demo_yaml(upstream: str, port: int, folder: Path) -> str:
+    """The demo's configuration: small budgets, so that a person can empty them by hand."""
+    return dedent(f"""\
+        listen: 127.0.0.1:{port}
+        upstream: {{url: "{upstream}", profile: fiber}}
+        identity:
+          jwt: {{secret: "${{JWT_SECRET}}"}}
+        workspace: {{membership: upstream}}
+        defaults: {{user: free, workspace: null}}
+        fallback: {{plan: free}}
+        plans:
+          - {{slug: free, name: Free, throughput_limit: 20, window_seconds: 60}}
+          - {{slug: team, name: Team, throughput_limit: 10, window_seconds: 60}}
+        subscriptions:
+          - {{plan: team, scope: workspace, id: "{ACME.id}"}}
+        rules:
+          - {{method: POST, path: /user/oauth/token, public: true}}
+          - {{method: GET, path: /user/me, weight: 1, pays: [user], fallback: true}}
+          - {{method: GET, path: /workspace, weight: 1, pays: [user], fallback: true}}
+          - {{method: ANY, path: /contact, weight: 1}}
+          - {{method: POST, path: /message/whatsapp, weight: 5}}
+        ledger: sqlite:///{folder}/ledger.db
+        log: {{access: {folder}/access.log}}
+        """)
+
+
+async def run_demo(port: int) -> None:
+    """Run until Ctrl-C. Raises ``StartError``."""
+    secret = secrets.token_hex(32)
+    backend = Backend(jwt_secret=secret)
+    upstream = await backend.start("127.0.0.1", 0)
+    try:
+        with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as name:
+            config = Path(name) / "gateway.yaml"
+            config.write_text(demo_yaml(upstream, port, Path(name)))
+            gateway = await start(load(config, {"JWT_SECRET": secret}))
+            try:
+                _print(gateway.urls[0], upstream, backend)
+                await _until_stopped()
+            finally:
+                await gateway.stop()
+    finally:
+        await backend.close()
+
+
+async def _until_stopped() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _print(url: str, upstream: str, backend: Backend) -> None:
+    alice, bob = (backend.token(user, _DAY_S) for user in (ALICE, BOB))
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]Weighbridge[/]  {url}   in front of the stand-in backend {upstream}")
+    console.print("[dim]The backend keeps everything in memory; nothing here is real. Ctrl-C stops both.[/]\n")
+    console.print(
+        f"Two users, both in the workspace {ACME.name} (10 units a minute), each with 20 units of their own:\n"
+    )
+    print(f"export ALICE={alice}", flush=True)  # noqa: T201  (to be copied as it is)
+    print(f"export BOB={bob}\n", flush=True)  # noqa: T201
+    for title, command in demo_commands(url):
+        console.print(f"[bold]{title}[/]")
+        print(f"{command}\n", flush=True)  # noqa: T201
+
+
+def demo_commands(url: str) -> list[tuple[str, str]]:
+    """What to paste into another terminal, with what it shows."""
+    acme = f'-H "X-Workspace-ID: {ACME.id}"'
+    alice = f'-H "Authorization: Bearer $ALICE" {acme} {url}'
+    bob = f'-H "Authorization: Bearer $BOB" {acme} {url}'
+    show = "| grep -i -E '^(HTTP|x-ratelimit-(scope|remaining)|x-weighbridge-cost|retry-after)'"
+    message = f"curl -s -o /dev/null -D - --json '{{}}' {alice}/message/whatsapp {show}"
+    contacts = f'curl -s -o /dev/null -w "%{{http_code}} " {bob}/contact'
+    return [
+        ("1. A metered answer: Acme pays 1 unit.", f"curl -s -o /dev/null -D - {alice}/contact {show}"),
+        (
+            "2. The cascade: 5 units a message; Acme's do not last, so Alice pays.",
+            f"for i in 1 2 3; do {message}; done",
+        ),
+        (
+            "3. A 429: Bob reads contacts until Acme and he have nothing left.",
+            f"for i in $(seq 1 35); do {contacts}; done; curl -s {bob}/contact",
+        ),
+    ]

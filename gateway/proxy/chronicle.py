@@ -1,0 +1,135 @@
+"""What is kept of each request that was answered: one line in the access log, and the counters."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.core.cascade import Charge, Refusal
+from gateway.core.problems import Problem
+from gateway.core.rate_limit_fields import shown_kind
+from gateway.core.target import Target
+from gateway.identity.config import Identified
+from gateway.log import AccessLog
+from gateway.metering.visit import Visit
+from gateway.metrics import Metrics
+from gateway.proxy.forward import Forwarded
+from gateway.proxy.request import Request
+from gateway.proxy.running import Running
+
+CLIENT_LEFT = 499
+"""nginx's word for a client that did not wait for its answer."""
+
+
+@dataclass(slots=True, eq=False)
+class Trip:
+    """One request on its way through the handler, with what each step found."""
+
+    request: Request
+    running: Running
+    id: str
+    at_us: int
+    target: Target | None = None
+    identified: Identified | None = None
+    visit: Visit | None = None
+    forwarded: Forwarded | None = None
+    problem: Problem | None = None
+    status: int = 0
+
+    @property
+    def cross_origin(self) -> bool:
+        """Whether a browser's script asks from elsewhere (it sends ``Origin``)."""
+        return bool(self.request.values(b"origin"))
+
+
+class Summary(NamedTuple):
+    """How a request ended."""
+
+    status: int
+    latency_us: int
+    upstream_us: int | None
+
+
+class Chronicle:
+    """Writes the access log and counts. Never a query, a token or a header."""
+
+    def __init__(self, metrics: Metrics, access: AccessLog | None) -> None:
+        self._metrics = metrics
+        self._access = access
+
+    def begin(self) -> None:
+        """A request has come."""
+        self._metrics.in_flight += 1
+
+    def close(self, trip: Trip, now_us: int) -> Summary:
+        """A request has ended."""
+        gone = trip.forwarded
+        status = trip.status
+        if not status and gone is not None and gone.status is not None:
+            status = gone.status
+        if trip.request.client_left and not trip.request.head_sent:
+            status = CLIENT_LEFT
+        upstream_us = None if gone is None else gone.upstream_us
+        summary = Summary(status, max(0, now_us - trip.at_us), upstream_us)
+        self._count(trip, summary)
+        if self._access is not None:
+            self._access.write(_line(trip, summary))
+        return summary
+
+    def _count(self, trip: Trip, summary: Summary) -> None:
+        metrics = self._metrics
+        metrics.in_flight -= 1
+        metrics.requests[_rule(trip), outcome_of(trip), str(summary.status)] += 1
+        metrics.request_duration.observe_us(summary.latency_us)
+        if summary.upstream_us is not None:
+            metrics.upstream_duration.observe_us(summary.upstream_us)
+        if trip.problem is not None:
+            metrics.problems[(trip.problem.code,)] += 1
+
+
+def _rule(trip: Trip) -> str:
+    return trip.visit.rule.name if trip.visit is not None else ""
+
+
+def outcome_of(trip: Trip) -> str:
+    """One word: how the meter saw it."""
+    visit = trip.visit
+    if visit is None:
+        return "unmetered" if trip.problem is None else "problem"
+    if isinstance(visit.outcome, Refusal):
+        return "refused"
+    if visit.outcome is None:
+        return "free"
+    return "shadow" if visit.shadow else "charged"
+
+
+def _line(trip: Trip, summary: Summary) -> dict[str, object]:
+    """The access log's line. Instants: Unix microseconds; latencies: microseconds."""
+    request, visit, gone = trip.request, trip.visit, trip.forwarded
+    principal = trip.identified.principal if trip.identified is not None else None
+    line: dict[str, object] = {
+        "at_us": trip.at_us,
+        "request_id": trip.id,
+        "method": request.method,
+        "path": trip.target.path if trip.target is not None else None,
+        "status": summary.status,
+        "rule": _rule(trip) or None,
+        "outcome": outcome_of(trip),
+        "cost": None,
+        "payer": None,
+        "proof": principal.proof if principal is not None else None,
+        "user": principal.user if principal is not None else None,
+        "workspace": trip.identified.asked if trip.identified is not None else None,
+        "client": request.peer or None,
+        "latency_us": summary.latency_us,
+        "upstream_us": summary.upstream_us,
+        "bytes_in": request.bytes_in,
+        "bytes_out": gone.bytes_out if gone is not None else 0,
+    }
+    if visit is not None and visit.outcome is not None:
+        line["cost"] = dict(visit.outcome.costs)
+        if isinstance(visit.outcome, Charge):
+            line["payer"] = f"{shown_kind(visit.outcome.allowance)}:{visit.outcome.scope.id}"
+    if trip.problem is not None:
+        line["problem"] = trip.problem.code
+    if request.client_left:
+        line["client_left"] = True
+    return line

@@ -1,0 +1,178 @@
+"""The story of one request: read its target, find its rule, find who asks, debit, forward, settle, write it down."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from gateway.clock import new_id, now_us
+from gateway.core.answers import Answer
+from gateway.core.cascade import Charge, Refusal
+from gateway.core.hop_by_hop import RawHeaders, end_to_end_request
+from gateway.core.principal import Principal
+from gateway.core.problems import NotFound, Problem
+from gateway.core.query import without_parameters
+from gateway.core.rules import Match
+from gateway.core.target import Target, canonical_target, under_prefixes
+from gateway.identity.config import Identified
+from gateway.identity.membership import Relayed
+from gateway.metering.meter import Meter
+from gateway.metering.visit import Visit
+from gateway.proxy import answer
+from gateway.proxy.chronicle import Chronicle, Trip
+from gateway.proxy.forward import Forwarded, forward
+from gateway.proxy.headers import answer_head, overridden, request_fields
+from gateway.proxy.request import Request
+from gateway.proxy.running import Live, Running
+
+OwnRoute = Callable[[Request, Target], Awaitable[Answer]]
+"""Answers what lies under the gateway's own prefixes. Raises ``NotFound``."""
+
+
+class Handler:
+    """Answers every request there is: by forwarding it, or by saying why not."""
+
+    def __init__(self, live: Live, meter: Meter, own: OwnRoute, chronicle: Chronicle) -> None:
+        self._live = live
+        self._meter = meter
+        self._own = own
+        self._chronicle = chronicle
+
+    async def __call__(self, request: Request) -> None:
+        """Answer one request; whatever happens is answered, settled and written down exactly once."""
+        running = self._live.running
+        trip = Trip(request, running, new_id(), now_us())
+        self._chronicle.begin()
+        try:
+            await self._serve(trip)
+        except Problem as problem:
+            trip.problem = problem
+            self._respond(trip, answer.of_problem(problem, running.snapshot, trip.id, cross_origin=trip.cross_origin))
+        finally:
+            self._close(trip)
+
+    async def _serve(self, trip: Trip) -> None:
+        request, running = trip.request, trip.running
+        snapshot = running.snapshot
+        target = trip.target = canonical_target(request.method, request.raw_target, snapshot.profile)
+        if under_prefixes(target, snapshot.own_prefixes):
+            await self._answer_own(trip, target)
+            return
+        match = self._match(trip, target)
+        preflight = is_preflight(request)
+        identified = await self._identify(trip, target, match, preflight=preflight)
+        fields = request_fields(request, identified, snapshot.honours, trip.id)
+        end_to_end_request(fields, running.route.protected)  # what cannot be forwarded is refused before it costs
+        principal = await self._admit(trip, match, identified)
+        if principal is None:
+            return
+        visit = trip.visit = Visit(trip.id, match.rule, principal, snapshot, trip.at_us)
+        outcome = None if preflight else await self._meter.charge(visit)
+        if isinstance(outcome, Refusal):
+            cross_origin = trip.cross_origin
+            self._respond(trip, answer.of_refusal(outcome, snapshot, trip.id, trip.at_us, cross_origin=cross_origin))
+            return
+        if identified.strip_query:
+            target = replace(target, raw=without_parameters(target.raw, identified.strip_query))
+        await self._forward(trip, fields, target, outcome)
+
+    def _match(self, trip: Trip, target: Target) -> Match:
+        """The rule, for the request that the upstream will understand: override fields it honours count."""
+        request, snapshot = trip.request, trip.running.snapshot
+        method, meant = request.method, target
+        if snapshot.honours:
+            method, raw = overridden(request, snapshot.honours)
+            meant = canonical_target(method, raw, snapshot.profile)
+            if under_prefixes(meant, snapshot.own_prefixes):
+                raise NotFound("An override header names one of the gateway's own routes. Ask for it directly.")
+        return snapshot.rules.match(method, meant.segments)
+
+    async def _identify(self, trip: Trip, target: Target, match: Match, *, preflight: bool) -> Identified:
+        """Who asks. A CORS preflight asks for nobody: browsers send it without credentials (Fetch, 4.8)."""
+        request, running = trip.request, trip.running
+        authenticator, rule = running.authenticator, match.rule
+        if preflight:
+            return authenticator.nobody(request.peer)
+        param = running.snapshot.workspace_param
+        path_workspace = match.params.get(param) if param is not None else None
+        who = (request.headers, target.query, request.peer, trip.at_us)
+        identified = authenticator.identify_now(*who, public=rule.public, path_workspace=path_workspace)
+        if identified is None:
+            identified = await authenticator.identify(*who, public=rule.public, path_workspace=path_workspace)
+        trip.identified = identified
+        return identified
+
+    async def _admit(self, trip: Trip, match: Match, identified: Identified) -> Principal | None:
+        """The principal inside its workspace, where a workspace may have to pay. ``None``: the refusal was relayed."""
+        rule, running, workspace = match.rule, trip.running, identified.asked
+        kinds = rule.pays if rule.pays is not None else running.snapshot.cascade
+        if workspace is None or "workspace" not in kinds or rule.public or not identified.principal.verified:
+            return identified.principal
+        membership = running.membership
+        if membership.known(identified, workspace, trip.at_us) is not True:
+            refusal = await membership.ask(identified, workspace, trip.at_us)
+            if refusal is not None:
+                self._respond(trip, self._relayed(trip, refusal))
+                return None
+        return identified.within()
+
+    def _relayed(self, trip: Trip, refusal: Relayed) -> Answer:
+        """The upstream's own refusal, as it came."""
+        fields = [*refusal.headers, (b"X-Request-ID", trip.id.encode())]
+        if trip.cross_origin:
+            fields += answer.cors_fields(trip.running.snapshot)
+        return Answer(refusal.status, fields, refusal.body)
+
+    async def _forward(self, trip: Trip, fields: RawHeaders, target: Target, charge: Charge | None) -> None:
+        """Send it on, and settle by how it went."""
+        try:
+            gone = trip.forwarded = await forward(
+                trip.request, fields, target, trip.running.route, answer_head(trip, charge)
+            )
+        finally:
+            await self._settle(trip)
+        if gone.failure is not None:
+            trip.problem = gone.failure
+            if not trip.request.head_sent:
+                raise gone.failure
+
+    async def _settle(self, trip: Trip) -> None:
+        gone = trip.forwarded
+        status = 0 if gone is None or gone.status is None else gone.status
+        if trip.visit is not None:
+            sent = trip.request.request_sent
+            await self._meter.settle(trip.visit, status=status, request_sent=sent, now_us=now_us())
+
+    async def _answer_own(self, trip: Trip, target: Target) -> None:
+        """One of our routes, or 404: never forwarded."""
+        request, snapshot = trip.request, trip.running.snapshot
+        if is_preflight(request):
+            asked = request.values(b"access-control-request-headers")
+            self._respond(trip, answer.preflight(snapshot, asked[0] if asked else None))
+            return
+        found = await self._own(request, target)
+        fields = [*found.fields, (b"X-Request-ID", trip.id.encode())]
+        self._respond(trip, found._replace(fields=fields + (answer.cors_fields(snapshot) if trip.cross_origin else [])))
+
+    def _respond(self, trip: Trip, said: Answer) -> None:
+        if not trip.request.head_sent:
+            trip.status = said.status
+            trip.request.respond(said)
+
+    def _close(self, trip: Trip) -> None:
+        """The end of it: the record, the access log, the counters."""
+        summary = self._chronicle.close(trip, now_us())
+        if trip.visit is not None:
+            self._meter.close(
+                trip.visit,
+                status=summary.status,
+                latency_us=summary.latency_us,
+                upstream_latency_us=summary.upstream_us,
+            )
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether this is a CORS preflight (Fetch, 4.8): free, because browsers send it on their own."""
+    return (
+        request.method == "OPTIONS"
+        and bool(request.values(b"origin"))
+        and bool(request.values(b"access-control-request-method"))
+    )
