@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from gateway.core.bucket import LimitKey
 from gateway.core.cascade import Costs, Posting
 from gateway.core.scope import Scope
-from gateway.journal.convert import KeyTexts, Row, from_row, to_row
 from gateway.journal.record import Kind, Record
 
 _MINUTE_US = 60_000_000
@@ -100,10 +99,9 @@ def _plus(left: Costs, right: Costs) -> Costs:
     return {meter: left.get(meter, 0) + right.get(meter, 0) for meter in {**left, **right}} if right else left
 
 
-def condense(rows: Iterable[Row]) -> list[Row]:
-    """Fewer rows that fold to the same buckets, holds and roll-ups."""
+def condense(records: Iterable[Record]) -> list[Record]:
+    """Fewer records that fold to the same buckets, holds and roll-ups."""
     condenser = Condenser()
-    for row in rows:
-        condenser.add(from_row(row))
-    texts = KeyTexts()
-    return [to_row(record, texts) for record in condenser.records()]
+    for record in records:
+        condenser.add(record)
+    return list(condenser.records())

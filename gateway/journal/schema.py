@@ -16,13 +16,16 @@ _QUICK_CHECK_BELOW = 32 << 20
 _TABLES = """
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, count INTEGER NOT NULL, blob BLOB NOT NULL);
 CREATE TABLE buckets (
-    kind TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, generation BLOB NOT NULL, spent BLOB NOT NULL,
-    as_of_us BLOB NOT NULL, grants TEXT NOT NULL, full_us INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (kind, id, key)
+    part INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, generation BLOB NOT NULL,
+    spent BLOB NOT NULL, as_of_us BLOB NOT NULL, rate BLOB NOT NULL, grants TEXT NOT NULL, full_us INTEGER,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (part, kind, id, key)
 ) WITHOUT ROWID;
 CREATE TABLE usage (
-    granularity TEXT NOT NULL, start_us INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, rule TEXT NOT NULL,
-    meter TEXT NOT NULL, amount INTEGER NOT NULL, overrun INTEGER NOT NULL, requests INTEGER NOT NULL,
-    refused INTEGER NOT NULL, PRIMARY KEY (granularity, start_us, kind, id, rule, meter)
+    granularity TEXT NOT NULL, start_us INTEGER NOT NULL, part INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
+    rule TEXT NOT NULL, meter TEXT NOT NULL, amount INTEGER NOT NULL, overrun INTEGER NOT NULL,
+    requests INTEGER NOT NULL, refused INTEGER NOT NULL,
+    PRIMARY KEY (granularity, start_us, part, kind, id, rule, meter)
 ) WITHOUT ROWID;
 CREATE TABLE holds (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, row BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE folded (part INTEGER PRIMARY KEY, seq INTEGER NOT NULL);

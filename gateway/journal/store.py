@@ -2,36 +2,33 @@
 
 import sqlite3
 import time
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.scope import Scope
 from gateway.journal.condense import condense
-from gateway.journal.convert import KeyTexts, Row, bucket_from, dump, from_row, key_from, tame_text, to_row
+from gateway.journal.convert import CHUNK, decode, encode, join, tame_text
 from gateway.journal.errors import JournalError
-from gateway.journal.fold import Fold, ScopeId
+from gateway.journal.fold import Fold
+from gateway.journal.keys import KeyTexts, key_from
 from gateway.journal.options import Bounds
 from gateway.journal.record import Record
 from gateway.journal.schema import connect, damaged, sentence
+from gateway.journal.snapshots import read_buckets, read_holds
+from gateway.journal.tally import Tally
 
-_CHUNK = 200
 _PAUSE_S = 0.00005
-_COMPRESS_FROM, _COMPRESS_TO = 1_024, 65_536
-_TAIL_ROWS = 50_000
+_TAIL_ROWS = 200_000
 Progress = Callable[[int, int], None]
 """Called with the number of the last entry folded and that of the last entry there is."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Records encoded and not yet written. ``rows`` are let go when the write failed; the blob has them."""
+    """Records encoded and not yet written. ``records`` are let go when the write failed: the blob has them."""
 
     blob: bytes
     count: int
@@ -39,7 +36,7 @@ class Batch:
     covering_us: int
     upto: int
     """How many records had been appended, this batch included."""
-    rows: list[Row] | None
+    records: Sequence[Record] | None
     seq: int | None = None
     """Its number, once a write was tried: the same at each try, so that nothing is written twice."""
 
@@ -68,13 +65,13 @@ class Store:
         self._bounds = bounds
         self._texts = KeyTexts()
         self.waiting: deque[Batch] = deque()
-        self._ahead: dict[ScopeId, dict[str, Sequence[Any] | None]] = {}
+        self._ahead = Tally()
         """Bucket states of batches whose write failed: what ``load`` must know and the fold must not yet."""
         self.report = Report(written_us=now_us, folded_us=now_us)
         self.connection = connect(path, now_us)
         try:
-            self.fold = Fold(self.connection)
-            self._fold_tail(now_us, progress)
+            self.fold = Fold(self.connection, self._texts)
+            self._fold_tail(progress)
             (last,) = self.connection.execute("SELECT max(seq) FROM entries").fetchone()
         except sqlite3.Error as error:
             self.connection.close()
@@ -85,11 +82,11 @@ class Store:
         # Retention may have removed every entry, a power cut the last ones: a folded number is never used again.
         self._seq = max(last or 0, *self.fold.folded)
 
-    def _fold_tail(self, now_us: int, progress: Progress | None) -> None:
+    def _fold_tail(self, progress: Progress | None) -> None:
         (last,) = self.connection.execute("SELECT max(seq) FROM entries").fetchone()
-        for seq, rows in entries(self.connection, self.path, self.fold.floor + 1):
-            self.fold.add(seq, rows, now_us)
-            if self.fold.dirty >= _TAIL_ROWS:
+        for seq, records in entries(self.connection, self.path, self.fold.floor + 1):
+            self.fold.replay(seq, records)
+            if len(self.fold) >= _TAIL_ROWS:
                 self.fold.write_all()
             if progress is not None:
                 progress(seq, last)
@@ -109,30 +106,26 @@ class Store:
         report.dirty = not self.fold.done
 
     def _encode(self, records: list[Record], covering_us: int, upto: int) -> None:
-        parts: list[bytes] = []
-        rows: list[Row] = []
-        for start in range(0, len(records), _CHUNK):
-            chunk = records[start : start + _CHUNK]
-            try:
-                text, written = dump([to_row(record, self._texts) for record in chunk])
-            except Exception:  # noqa: BLE001  (one record that cannot be written must not take the others with it)
-                text, written = self._encode_each(chunk)
-            if written:
-                parts.append(text[1:-1])
-                rows += written
+        chunks: list[bytes] = []
+        written: list[Record] = []
+        for start in range(0, len(records), CHUNK):
+            for chunk, kept in self._encode_chunk(records[start : start + CHUNK]):
+                chunks.append(chunk)
+                written += kept
             time.sleep(_PAUSE_S)  # let the event loop have the interpreter
-        if rows:
-            blob = pack(b"[" + b",".join(parts) + b"]")
-            self.waiting.append(Batch(blob, len(rows), records[0].at_us, covering_us, upto, rows))
+        if chunks:
+            batch = Batch(join(chunks), len(written), written[0].at_us, covering_us, upto, written)
+            self.waiting.append(batch)
 
-    def _encode_each(self, records: list[Record]) -> tuple[bytes, list[Row]]:
-        good: list[Row] = []
-        for record in records:
-            try:
-                good += dump([to_row(record, self._texts)])[1]
-            except Exception:  # noqa: BLE001  (counted; the caller reports it)
+    def _encode_chunk(self, records: Sequence[Record]) -> Iterator[tuple[bytes, Sequence[Record]]]:
+        try:
+            yield encode(records, self._texts)
+        except Exception:  # noqa: BLE001  (one record that cannot be written must not take the others with it)
+            if len(records) == 1:
                 self.report.lost += 1
-        return orjson.dumps(good), good
+                return
+            for record in records:
+                yield from self._encode_chunk((record,))
 
     def _write(self) -> None:
         try:
@@ -140,8 +133,8 @@ class Store:
                 batch = self.waiting[0]
                 self._insert(batch)
                 self.waiting.popleft()
-                rows = batch.rows if batch.rows is not None else unpack(batch.blob)
-                self.fold.add(self._seq, rows, batch.covering_us)
+                records = batch.records if batch.records is not None else decode(batch.blob)
+                self.fold.add(self._seq, records, batch.covering_us)
                 self.report.written, self.report.written_us = batch.upto, batch.covering_us
         except sqlite3.Error as error:
             self.report.failure = sentence(error, self.path)
@@ -149,7 +142,7 @@ class Store:
                 self._set_aside(batch)
         else:
             self.report.failure = None
-            self._ahead.clear()
+            self._ahead = Tally()
 
     def _insert(self, batch: Batch) -> None:
         if batch.seq is None:
@@ -163,11 +156,9 @@ class Store:
         self._seq = batch.seq
 
     def _set_aside(self, batch: Batch) -> None:
-        if batch.rows is None:
-            return
-        for row in batch.rows:
-            overlay(self._ahead, row)
-        batch.rows = None
+        if batch.records is not None:
+            self._ahead.add(0, batch.records, self._texts)
+            batch.records = None
 
     def _keep_bounds(self) -> None:
         """Too much waits: the older half becomes sums; what still does not fit is lost, and counted."""
@@ -177,10 +168,10 @@ class Store:
         first = [self.waiting.popleft()] if self.waiting[0].seq is not None else []
         half = [self.waiting.popleft() for _ in range((len(self.waiting) + 1) // 2)]
         if half:
-            rows = condense(row for batch in half for row in unpack(batch.blob))
-            self.report.condensed += sum(batch.count for batch in half) - len(rows)
-            blob, last = pack(dump(rows)[0]), half[-1]
-            self.waiting.appendleft(Batch(blob, len(rows), half[0].at_us, last.covering_us, last.upto, None))
+            records = condense(record for batch in half for record in decode(batch.blob))
+            self.report.condensed += sum(batch.count for batch in half) - len(records)
+            blob, last = join([encode(records, self._texts)[0]]), half[-1]
+            self.waiting.appendleft(Batch(blob, len(records), half[0].at_us, last.covering_us, last.upto, None))
         while self.waiting and self._too_much():
             self.report.lost += self.waiting.popleft().count
         self.waiting.extendleft(first)
@@ -198,39 +189,31 @@ class Store:
             report.fold_failure = sentence(error, self.path)
         else:
             report.fold_failure = None
-            report.folded_us = report.written_us if self.fold.done else min(self.fold.until_us)
+            report.folded_us = report.written_us if self.fold.done else max(report.folded_us, self.fold.until_us)
         report.dirty = not self.fold.done
 
     def load(self, scopes: Iterable[Scope], pending: Sequence[Record]) -> dict[Scope, dict[LimitKey, Bucket]]:
         """The buckets of ``scopes``: snapshots, what is written and not folded, what waits, then ``pending``."""
-        wanted = {(tame_text(scope.kind), tame_text(scope.id)): scope for scope in scopes}
-        found: dict[ScopeId, dict[str, Sequence[Any] | None]] = {}
-        for scope in wanted:
-            found[scope] = self._snapshots(scope)
-            cell = self.fold.cell(scope)
-            for key, change in cell.buckets.items() if cell is not None else ():
-                found[scope][key] = None if change is None else change[1]
-            found[scope].update(self._ahead.get(scope, {}))
-        originals = set(wanted.values())
-        for record in pending:
-            if record.scope in originals or any(posting.scope in originals for posting in record.postings):
-                overlay(found, dump([to_row(record, self._texts)])[1][0])
-        return {original: _buckets(found[scope]) for scope, original in wanted.items()}
-
-    def _snapshots(self, scope: ScopeId) -> dict[str, Sequence[Any] | None]:
-        query = "SELECT key, generation, spent, as_of_us, grants FROM buckets WHERE kind = ? AND id = ?"
+        wanted = {scope: Scope(tame_text(scope.kind), tame_text(scope.id)) for scope in scopes}
         try:
-            rows = self.connection.execute(query, scope).fetchall()
+            found = {scope: read_buckets(self.connection, stored) for scope, stored in wanted.items()}
         except sqlite3.Error as error:
             raise JournalError(sentence(error, self.path)) from error
+        last = Tally()
+        for record in pending:
+            if record.scope in wanted or any(posting.scope in wanted for posting in record.postings):
+                last.add(0, (record,), self._texts)
+        for scope, stored in wanted.items():
+            for newer in (self.fold.states(stored), self._ahead.buckets.get(stored, {}), last.buckets.get(scope, {})):
+                found[scope].update(newer)
         return {
-            key: (key, generation, 0, generation, spent, as_of_us, orjson.loads(grants) if grants else ())
-            for key, generation, spent, as_of_us, grants in rows
+            scope: {key_from(key): bucket for key, bucket in states.items() if bucket is not None}
+            for scope, states in found.items()
         }
 
     def holds(self) -> list[Record]:
         """Open holds that are folded, oldest first."""
-        return [from_row(orjson.loads(row)) for (row,) in self.connection.execute("SELECT row FROM holds ORDER BY seq")]
+        return read_holds(self.connection)
 
     def close(self) -> None:
         """Fold what was written and close the file."""
@@ -242,35 +225,11 @@ class Store:
         self.connection.close()
 
 
-def overlay(states: dict[ScopeId, dict[str, Sequence[Any] | None]], row: Row) -> None:
-    """Put the bucket states after ``row`` over ``states``."""
-    scope = (row[4] or "", row[5] or "")
-    for key in row[13].get("dropped", ()) if len(row) > 13 else ():  # noqa: PLR2004  (the optional fourteenth)
-        states.setdefault(scope, {})[key] = None
-    for posting in row[7]:
-        payer = (posting[7], posting[8]) if len(posting) > 7 else scope  # noqa: PLR2004  (its own scope)
-        states.setdefault(payer, {})[posting[0]] = posting
-
-
-def _buckets(states: Mapping[str, Sequence[Any] | None]) -> dict[LimitKey, Bucket]:
-    return {key_from(key): bucket_from(state[3:7]) for key, state in states.items() if state is not None}
-
-
-def pack(blob: bytes) -> bytes:
-    """Small batches compressed: it is cheap there, and quiet journals live long."""
-    return zlib.compress(blob, 1) if _COMPRESS_FROM <= len(blob) <= _COMPRESS_TO else blob
-
-
-def unpack(blob: bytes) -> list[Row]:
-    """The rows of a batch. Raises ``ValueError`` or ``zlib.error`` if it is damaged."""
-    rows: list[Row] = orjson.loads(blob if blob[:1] == b"[" else zlib.decompress(blob))
-    return rows
-
-
-def entries(connection: sqlite3.Connection, path: Path, from_seq: int) -> Iterable[tuple[int, list[Row]]]:
+def entries(connection: sqlite3.Connection, path: Path, from_seq: int) -> Iterator[tuple[int, list[Record]]]:
     """Batches from a number on, in order. Raises ``JournalError`` on a damaged one."""
     for seq, blob in connection.execute("SELECT seq, blob FROM entries WHERE seq >= ? ORDER BY seq", (from_seq,)):
         try:
-            yield seq, unpack(blob)
-        except (ValueError, zlib.error) as error:
+            records = decode(blob)
+        except ValueError as error:
             raise JournalError(damaged(path, f"entry {seq}: {error}")) from error
+        yield seq, records

@@ -10,6 +10,7 @@ from gateway.journal.store import Store
 _ENTRIES = 200
 _ROWS = 2_000
 _PAGES = 256
+_START = (-1, "", "", "")
 
 
 class Sweep:
@@ -17,7 +18,7 @@ class Sweep:
 
     def __init__(self, store: Store, retention: Retention) -> None:
         self._store, self._retention = store, retention
-        self._after = ("", "", "")
+        self._after = _START
         """The bucket at which the last bite ended."""
 
     def bite(self, now_us: int) -> None:
@@ -66,18 +67,18 @@ class Sweep:
         kept = {"minute": self._retention.minutes_us, "hour": self._retention.hours_us}
         for granularity, length_us in kept.items():
             self._store.connection.execute(
-                "DELETE FROM usage WHERE (granularity, start_us, kind, id, rule, meter) IN (SELECT granularity,"
-                " start_us, kind, id, rule, meter FROM usage WHERE granularity = ? AND start_us < ? LIMIT ?)",
+                "DELETE FROM usage WHERE (granularity, start_us, part, kind, id, rule, meter) IN (SELECT granularity,"
+                " start_us, part, kind, id, rule, meter FROM usage WHERE granularity = ? AND start_us < ? LIMIT ?)",
                 (granularity, now_us - length_us, _ROWS),
             )
 
     def _buckets(self, now_us: int) -> None:
         connection = self._store.connection
         query = (
-            "SELECT kind, id, key, full_us FROM buckets WHERE (kind, id, key) > (?, ?, ?)"
-            " ORDER BY kind, id, key LIMIT ?"
+            "SELECT part, kind, id, key, full_us FROM buckets WHERE (part, kind, id, key) > (?, ?, ?, ?)"
+            " ORDER BY part, kind, id, key LIMIT ?"
         )
         rows = connection.execute(query, (*self._after, _ROWS)).fetchall()
-        self._after = rows[-1][:3] if len(rows) == _ROWS else ("", "", "")
-        full = [row[:3] for row in rows if row[3] is not None and row[3] < now_us - self._retention.buckets_us]
-        connection.executemany("DELETE FROM buckets WHERE kind = ? AND id = ? AND key = ?", full)
+        self._after = rows[-1][:4] if len(rows) == _ROWS else _START
+        full = [row[:4] for row in rows if row[4] is not None and row[4] < now_us - self._retention.buckets_us]
+        connection.executemany("DELETE FROM buckets WHERE part = ? AND kind = ? AND id = ? AND key = ?", full)

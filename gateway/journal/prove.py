@@ -1,0 +1,117 @@
+"""The proof that counters, roll-ups and journal agree: everything added up anew from the entries, and compared."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from gateway.core.bucket import Bucket, LimitKey, Refill
+from gateway.core.cascade import Posting
+from gateway.core.scope import Scope
+from gateway.journal.keys import KeyTexts, key_from
+from gateway.journal.read import batches, facts
+from gateway.journal.record import Kind, Record
+from gateway.journal.snapshots import GRANULARITIES, bucket_from, read_holds
+from gateway.journal.tally import MINUTE_US, Tally
+
+Place = tuple[Scope, LimitKey]
+
+
+class Proof:
+    """Adds the journal up. ``differences`` are sentences; none: all agrees."""
+
+    def __init__(self) -> None:
+        self.differences: list[str] = []
+        self._tally = Tally()
+        self._texts = KeyTexts()
+        self._spent: dict[Place, Bucket] = {}
+        self._ids: Counter[tuple[Kind, str]] = Counter()
+
+    def add(self, seq: int, records: Iterable[Record]) -> None:
+        """Add a batch."""
+        records = list(records)
+        self._tally.add(seq, records, self._texts)
+        for record in records:
+            if record.scope is not None:
+                for key in record.dropped:
+                    self._spent.pop((record.scope, key), None)
+            if record.kind in (Kind.CHARGE, Kind.HOLD, Kind.DRAIN):
+                self._ids[record.kind, record.id] += 1
+            for posting in record.postings:
+                self._follow(posting, record, seq)
+
+    def _follow(self, posting: Posting, record: Record, seq: int) -> None:
+        """Within a generation each state is the one before it plus what was taken."""
+        place, after = (posting.scope, posting.limit), posting.after
+        before = self._spent.get(place)
+        self._spent[place] = after
+        if posting.limit.refill is Refill.CONTINUOUS or before is None or not posting.amount:
+            return
+        # A bucket that a replaced plan feeds may hold more than its own postings: it learns of a grant it did not know.
+        if before.generation != after.generation or set(after.grants) - set(before.grants):
+            return
+        if before.spent + posting.amount != after.spent:
+            self.differences.append(
+                f"entry {seq}: request {record.id} took {posting.amount} from {posting.scope} {self._texts(posting.limit)},"
+                f" which went from {before.spent} to {after.spent}"
+            )
+
+    def buckets(self, connection: sqlite3.Connection) -> Iterator[str]:
+        """Where snapshots are not the last states; those that retention has removed are not missed."""
+        rows = connection.execute("SELECT kind, id, key, generation, spent, as_of_us, rate, grants FROM buckets")
+        for kind, id_, text, *stored in rows:
+            scope, bucket = Scope(kind, id_), bucket_from(*stored)
+            states = self._tally.buckets.get(scope, {})
+            if text in states and states[text] != bucket:
+                yield f"bucket {scope} {text}: stored {bucket}, by the journal {states[text]}"
+            elif text not in states:
+                key_from(text)
+
+    def usage(self, connection: sqlite3.Connection, after_us: int) -> Iterator[str]:
+        """Where roll-ups are not the sums; only periods of which no entry has been forgotten."""
+        stored = connection.execute(
+            "SELECT granularity, start_us, kind, id, rule, meter, amount, overrun, requests, refused FROM usage"
+            " WHERE start_us > ?",
+            (after_us,),
+        )
+        found = {row[:6]: list(row[6:]) for row in stored}
+        sums: dict[tuple[object, ...], list[int]] = {}
+        for (scope, rule, minute, meter), new in self._tally.usage.items():
+            for granularity, minutes in GRANULARITIES.items():
+                start_us = (minute - minute % minutes) * MINUTE_US
+                if start_us > after_us:
+                    old = sums.setdefault((granularity, start_us, *scope, rule, meter), [0, 0, 0, 0])
+                    old[:] = [a + b for a, b in zip(old, new, strict=True)]
+        for key in found.keys() | sums.keys():
+            if found.get(key) != sums.get(key) and (key in found or key[0] == "day"):
+                yield f"usage {key}: stored {found.get(key)}, by the journal {sums.get(key)}"
+
+    def holds(self, connection: sqlite3.Connection) -> Iterator[str]:
+        """Where open holds differ."""
+        stored = {hold.id for hold in read_holds(connection)}
+        for id_, (_, _, hold) in self._tally.holds.items():
+            if (hold is not None) != (id_ in stored):
+                yield f"hold {id_}: {'missing' if hold is not None else 'stored, but it has ended'}"
+
+    def repeated(self) -> Iterator[str]:
+        """Requests that were charged more than once."""
+        for (kind, id_), number in self._ids.items():
+            if number > 1 and id_:
+                yield f"request {id_}: {number} records of kind {kind.value}"
+
+
+def prove(connection: sqlite3.Connection, path: Path) -> list[str]:
+    """What does not agree, as sentences. Everything that was written must be folded; reads one snapshot of the file."""
+    connection.execute("BEGIN")
+    try:
+        proof = Proof()
+        for seq, records in batches(connection, path):
+            proof.add(seq, records)
+        after_us = int(facts(connection)["forgotten_until_us"])
+        proof.differences += proof.buckets(connection)
+        proof.differences += proof.usage(connection, after_us)
+        proof.differences += proof.holds(connection)
+        proof.differences += proof.repeated()
+        return proof.differences
+    finally:
+        connection.execute("ROLLBACK")

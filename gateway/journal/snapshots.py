@@ -1,0 +1,111 @@
+"""The folded state's rows: bucket snapshots, usage roll-ups, open holds."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from gateway.core.bucket import Bucket
+from gateway.core.scope import Scope
+from gateway.journal.convert import decode, encode, join, small, tame_text
+from gateway.journal.keys import KeyTexts
+from gateway.journal.record import Record
+from gateway.journal.tally import MINUTE_US, States, Tally, part_of
+
+GRANULARITIES = {"minute": 1, "hour": 60, "day": 1_440}
+"""Lengths in minutes."""
+_LARGEST = (1 << 62) - 1
+_GROUP = 64
+_LOWERED = 100
+
+
+def write_buckets(connection: sqlite3.Connection, part: int, tally: Tally, seq: int) -> None:
+    """Snapshots: the last state of each bucket; a dropped one has none."""
+    kept: list[tuple[Any, ...]] = []
+    gone: list[tuple[Any, ...]] = []
+    for scope in sorted(tally.buckets):
+        for key, bucket in sorted(tally.buckets[scope].items()):
+            if bucket is None:
+                gone.append((part, *scope, key))
+                continue
+            generation, spent, as_of_us, grants, rate = bucket
+            text = orjson.dumps(grants).decode() if grants else ""
+            numbers = (small(generation), small(spent), small(as_of_us), small(rate))
+            kept.append((part, *scope, key, *numbers, text, _full_us(key, bucket), seq))
+    put(connection, "INSERT OR REPLACE INTO buckets VALUES", "", kept)
+    for row in gone:
+        connection.execute("DELETE FROM buckets WHERE part = ? AND kind = ? AND id = ? AND key = ?", row)
+
+
+def _full_us(key: str, bucket: Bucket) -> int | None:
+    """When the bucket is full, unless its limit has been lowered a hundredfold since; ``None``: never (a pack)."""
+    _, window_us, refill, _, _ = key.split("|")
+    match refill:
+        case "interval":
+            full_us = bucket.generation + int(window_us)
+        case "continuous":
+            # ``spent`` is units x window: each microsecond gives back ``rate`` of it, and 1 at least.
+            full_us = bucket.as_of_us + min(bucket.spent, bucket.spent * _LOWERED // max(bucket.rate, 1))
+        case _:
+            return None
+    return _bounded(full_us)
+
+
+def _bounded(number: int) -> int:
+    return number if -_LARGEST <= number <= _LARGEST else (_LARGEST if number > 0 else -_LARGEST)
+
+
+def read_buckets(connection: sqlite3.Connection, scope: Scope) -> States:
+    """The stored buckets of ``scope``."""
+    query = "SELECT key, generation, spent, as_of_us, rate, grants FROM buckets WHERE part = ? AND kind = ? AND id = ?"
+    return {
+        key: Bucket(
+            int(generation), int(spent), int(as_of_us), tuple(orjson.loads(grants)) if grants else (), int(rate)
+        )
+        for key, generation, spent, as_of_us, rate, grants in connection.execute(query, (part_of(scope), *scope))
+    }
+
+
+def write_usage(connection: sqlite3.Connection, part: int, tally: Tally) -> None:
+    """Roll-ups: add the sums to the minute, the hour and the day."""
+    for granularity, minutes in GRANULARITIES.items():
+        sums: dict[tuple[Any, ...], Sequence[int]] = {}
+        for (scope, rule, minute, meter), new in tally.usage.items():
+            key = (granularity, (minute - minute % minutes) * MINUTE_US, part, *scope, rule, meter)
+            old = sums.get(key)
+            sums[key] = new if old is None else [a + b for a, b in zip(old, new, strict=True)]
+        rows = [(*key, *map(_bounded, sums[key])) for key in sorted(sums)]
+        put(
+            connection,
+            "INSERT INTO usage VALUES",
+            " ON CONFLICT DO UPDATE SET amount = amount + excluded.amount, overrun = overrun + excluded.overrun,"
+            " requests = requests + excluded.requests, refused = refused + excluded.refused",
+            rows,
+        )
+
+
+def write_holds(connection: sqlite3.Connection, tally: Tally, texts: KeyTexts) -> None:
+    """Open holds, so that a restart can end them."""
+    for id_, (_, seq, hold) in tally.holds.items():
+        if hold is None:
+            connection.execute("DELETE FROM holds WHERE id = ?", (tame_text(id_),))
+        else:
+            row = (tame_text(id_), seq, join([encode([hold], texts)[0]]))
+            connection.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?)", row)
+
+
+def read_holds(connection: sqlite3.Connection) -> list[Record]:
+    """Open holds, oldest first."""
+    return [decode(blob)[0] for (blob,) in connection.execute("SELECT row FROM holds ORDER BY seq, id")]
+
+
+def put(connection: sqlite3.Connection, head: str, tail: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert ``rows``, many to a statement: each statement lets go of the interpreter lock and takes it back once."""
+    start = 0
+    while start < len(rows):
+        group = rows[start : start + (_GROUP if len(rows) - start >= _GROUP else 1)]
+        marks = "(" + ",".join("?" * len(group[0])) + ")"
+        values = [value for row in group for value in row]
+        connection.execute(f"{head} {','.join([marks] * len(group))}{tail}", values)
+        start += len(group)
