@@ -5,8 +5,6 @@ from collections import OrderedDict
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
-from gateway.identity.credential import Credential
-
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -46,16 +44,12 @@ class Kept(Generic[K, V]):
         self._kept.clear()
 
 
-class VerifiedTokens(Kept[bytes, Credential]):
-    """Verified tokens, so that a signature is checked once per token and not once per request. Failures are not kept.
+class Digest:
+    """What stands for a secret in a key: a keyed hash. A dump of it holds no token, and nobody can aim at an entry."""
 
-    Keyed by a keyed hash: a dump of this holds no token, and nobody can aim at an entry.
-    """
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
 
-    def __init__(self, entries: int) -> None:
-        super().__init__(entries)
-        self._secret = secrets.token_bytes(32)
-
-    def digest(self, token: bytes) -> bytes:
-        """What a token is known by in here; the same only within this process."""
-        return blake2b(token, digest_size=16, key=self._secret).digest()
+    def __call__(self, secret: bytes) -> bytes:
+        """16 bytes; the same for the same input, within the life of this object."""
+        return blake2b(secret, digest_size=16, key=self._key).digest()

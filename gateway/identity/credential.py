@@ -33,6 +33,13 @@ def unauthorized(message: str, *, invalid: bool = True) -> Unauthorized:
     return Unauthorized(message, headers=((b"WWW-Authenticate", challenge),))
 
 
+def in_time(credential: Credential, now_us: int) -> bool:
+    """Whether ``credential`` is valid at ``now_us``."""
+    return (credential.expires_us is None or now_us < credential.expires_us) and (
+        credential.not_before_us is None or now_us >= credential.not_before_us
+    )
+
+
 def check_time(credential: Credential, now_us: int) -> None:
     """Raise ``Unauthorized`` unless ``credential`` is valid at ``now_us``."""
     if credential.expires_us is not None and now_us >= credential.expires_us:

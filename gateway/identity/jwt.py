@@ -17,7 +17,7 @@ from jwt.exceptions import PyJWTError
 
 from gateway.core.scope import normalise_id
 from gateway.identity.credential import AGAIN, Credential, check_time, unauthorized
-from gateway.identity.keys import Key
+from gateway.identity.keys import FixedKeys, Key
 
 TOKEN_BYTES = 8 * 1024
 """A longer token is refused unread."""
@@ -84,12 +84,13 @@ class JwtVerifier:
         if not issuers:
             raise ValueError("at least one issuer is needed to verify a token")
         self._issuers = tuple(issuers)
+        self._rotating = tuple(issuer.keys for issuer in issuers if not isinstance(issuer.keys, FixedKeys))
         self._algorithms = frozenset[str]().union(*(issuer.algorithms for issuer in issuers))
 
     @property
     def generation(self) -> int:
         """Changes when a verified token may not be good any more, because keys were taken away."""
-        return sum(issuer.keys.generation for issuer in self._issuers)
+        return sum(keys.generation for keys in self._rotating) if self._rotating else 0
 
     def verify(self, token: bytes, now_us: int) -> Credential:
         """The credential in ``token``. Raises ``Unauthorized``, or ``NeedsKeys`` if keys have to be fetched first."""

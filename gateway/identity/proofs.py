@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from gateway.identity.api_keys import PREFIX, ApiKeys
-from gateway.identity.cache import VerifiedTokens
+from gateway.identity.cache import Digest, Kept
 from gateway.identity.carriers import (
     AUTHORIZATION,
     COOKIE,
@@ -33,8 +33,9 @@ class ProofReader:
 
     def __init__(self, config: IdentityConfig) -> None:
         self._verifier = JwtVerifier(config.issuers) if config.issuers else None
-        self._verified = VerifiedTokens(config.cached_tokens)
-        self._generation = 0
+        # A signature is checked once per token and not once per request. Failures are not kept.
+        self._verified: Kept[bytes, Credential] = Kept(config.cached_tokens)
+        self._digest = Digest()
         self._keys = None if config.api_keys is None else ApiKeys(config.api_keys)
         key_header = None if self._keys is None else config.key.header
         self.key_headers = frozenset() if key_header is None else frozenset({canonical_name(key_header)})
@@ -42,7 +43,7 @@ class ProofReader:
         jwt = config.jwt if config.issuers else None
         tokens = frozenset() if jwt is None else frozenset(map(canonical_name, jwt.headers))
         self._token_headers = tokens | {AUTHORIZATION} if self._key_bearer else tokens
-        self._cookies = () if jwt is None else jwt.cookies
+        self.cookies = () if jwt is None else jwt.cookies
         self._queries = () if jwt is None else jwt.queries
         if overlap := self.key_headers & self._token_headers:
             raise ValueError(f"one header cannot carry both tokens and API keys of its own: {sorted(overlap)}")
@@ -57,6 +58,11 @@ class ProofReader:
         """The carriers that are query parameters."""
         return frozenset(self._queries)
 
+    @property
+    def generation(self) -> int:
+        """Changes when a token that was good may not be any more: time to ``forget``."""
+        return 0 if self._verifier is None else self._verifier.generation
+
     def forget(self) -> None:
         """Drop every verified token."""
         self._verified.clear()
@@ -70,7 +76,7 @@ class ProofReader:
         for header in self.key_headers:
             if self._keys is not None and (value := fields.single.get(header)) is not None:
                 proofs.credentials.append(self._keys.verify(value, now_us))
-        for name in self._cookies:
+        for name in self.cookies:
             if fields.cookies and (value := cookie_value(fields.cookies, name)) is not None:
                 self._token(proofs, loose_token(value), now_us)
                 proofs.carried.append((COOKIE, name + b"=" + value))
@@ -101,10 +107,7 @@ class ProofReader:
         if len(token) > TOKEN_BYTES:  # Not worth a hash: the verifier refuses it unread.
             proofs.credentials.append(self._verifier.verify(token, now_us))
             return
-        if self._verifier.generation != self._generation:
-            self._generation = self._verifier.generation
-            self._verified.clear()
-        digest = self._verified.digest(token)
+        digest = self._digest(token)
         credential = self._verified.get(digest)
         if credential is None:
             credential = self._verifier.verify(token, now_us)

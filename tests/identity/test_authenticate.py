@@ -394,3 +394,18 @@ def test_no_query_that_the_upstream_reads_is_anonymous(name: str, scheme: bytes)
         return
     read = parse_qs(query.decode(), keep_blank_values=True, separator="&")
     assert found.principal.verified or "Authorization" not in read
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    before=st.text('ab=;, \t"$', max_size=6),
+    name=st.sampled_from(["session", "Session", " session", "session ", '"session"', "$session"]),
+    after=st.text('ab=;, \t"', max_size=6),
+)
+def test_no_cookie_that_a_lenient_upstream_reads_is_anonymous(before: str, name: str, after: str) -> None:
+    line = f"{before};{name}={TOKEN.decode()};{after}"
+    try:
+        found = identify(config(jwt=JwtCarriers(cookies=(b"session",))), [(b"Cookie", line.encode())])
+    except (Unauthorized, BadRequest):
+        return
+    assert found.principal.user == USER

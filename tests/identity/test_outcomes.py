@@ -1,0 +1,90 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.problems import Problem
+from gateway.identity.api_keys import ApiKey, generate_key
+from gateway.identity.authenticate import Authenticator
+from gateway.identity.config import IdentityConfig, JwtCarriers
+from gateway.identity.outcomes import Outcomes
+from gateway.identity.peers import PeerIdentity
+from gateway.identity.workspace import WorkspaceSource
+from tests.identity.tokens import NOW, OTHER, PEER, SECOND, USER, WORKSPACE, Headers, bearer, config, identify, token
+
+KEY = generate_key()
+KEYS = (ApiKey(id=KEY.id, sha256=KEY.sha256, user=USER),)
+SOON = token(exp=NOW // SECOND + 2)
+ANN = token(sub="ann", nbf=NOW // SECOND + 1)
+VALUES: dict[bytes, list[bytes]] = {
+    b"Authorization": [b"Bearer " + SOON, b"Bearer " + ANN, b"Bearer " + KEY.key.encode(), b"Basic x", b""],
+    b"X-API-Key": [KEY.key.encode(), b"wb_a_b"],
+    b"X-Workspace-ID": [WORKSPACE.encode(), OTHER.encode(), b"", b"a\x00x-user-id\x00ann"],
+    b"X-User-ID": [b"ann", USER.encode()],
+    b"Cookie": [b"session=" + ANN, b"a=b"],
+    b"X-Forwarded-For": [b"203.0.113.9", b"203.0.113.10"],
+}
+FIELD = st.sampled_from([(name, value) for name, values in VALUES.items() for value in values])
+REQUEST = st.tuples(
+    st.lists(FIELD, max_size=3),
+    st.sampled_from([b"", b"t=" + ANN, b"ws=" + OTHER.encode()]),
+    st.sampled_from([PEER, "10.0.0.1", ""]),
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from([None, WORKSPACE]),
+)
+
+
+def everything(trusted_proxies: int) -> IdentityConfig:
+    return config(
+        api_keys=KEYS,
+        jwt=JwtCarriers(cookies=(b"session",), queries=(b"t",)),
+        peers=PeerIdentity(networks=("10.0.0.0/8",)),
+        workspace=WorkspaceSource(query=b"ws"),
+        trusted_proxies=trusted_proxies,
+    )
+
+
+def outcome(made: Authenticator, request: tuple[Headers, bytes, str, int, bool, str | None]) -> object:
+    headers, query, peer, second, public, path = request
+    try:
+        return identify(made, headers, query, peer, now_us=NOW + second * SECOND, public=public, path_workspace=path)
+    except Problem as problem:
+        return (type(problem), problem.message, problem.headers)
+
+
+@settings(max_examples=150, deadline=None)
+@given(requests=st.lists(REQUEST, min_size=1, max_size=12), proxies=st.integers(0, 1))
+def test_what_is_remembered_is_what_would_be_judged_afresh(
+    requests: list[tuple[Headers, bytes, str, int, bool, str | None]], proxies: int
+) -> None:
+    warm = Authenticator(everything(proxies))
+    for request in (*requests, *requests):
+        assert outcome(warm, request) == outcome(Authenticator(everything(proxies)), request)
+
+
+def test_a_remembered_outcome_holds_no_credential_and_still_carries_the_callers_own() -> None:
+    made = Authenticator(config())
+    for _ in range(2):
+        found = identify(made, [bearer(SOON), (b"X-Workspace-ID", WORKSPACE.encode())])
+        assert found.carried == ((b"authorization", b"Bearer " + SOON),)
+        assert found.asked == WORKSPACE
+    (kept,) = made._outcomes._kept._kept.values()
+    assert SOON.decode() not in repr((kept, kept.carried))
+    assert SOON not in b"".join(key[0] for key in made._outcomes._kept._kept)
+    made.forget()
+    assert len(made._outcomes) == 0
+
+
+def test_fields_that_could_pass_for_others_are_not_remembered() -> None:
+    outcomes = Outcomes(4)
+    assert outcomes.key({b"a": b"1\x00b\x002"}, PEER, None) is None
+    assert outcomes.key({b"a": b"1", b"b": b"2"}, PEER, None) is not None
+    assert outcomes.key({}, PEER, None) == outcomes.key({}, PEER, None)
+    assert outcomes.key({}, PEER, None) != outcomes.key({}, PEER, "w")
+    assert outcomes.key({}, PEER, None) != Outcomes(4).key({}, PEER, None)
+
+
+def test_only_so_many_outcomes_are_kept() -> None:
+    made = Authenticator(config(cached_tokens=3))
+    for number in range(10):
+        identify(made, [bearer(SOON), (b"X-Workspace-ID", b"w%d" % number)])
+    assert len(made._outcomes) == 3
