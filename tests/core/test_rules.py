@@ -257,6 +257,11 @@ def test_a_rule_that_can_never_match_is_an_error(useless: str, others: list[str]
     assert error.startswith(f"gateway.yaml:1: rule {useless}: it can never match, all its requests go to {others[0]}")
 
 
+def test_a_rule_that_wins_only_for_paths_that_no_target_has_is_an_error() -> None:
+    assert "it can never match" in errors(*rules("GET /**/", "GET /{x}/**/"))[0]
+    assert "it can never match" in errors(*rules("GET /a//**", "GET /a//*"), profile=FIBER)[0]
+
+
 def test_any_can_be_used_up_by_named_methods_only_if_all_are_named() -> None:
     named = [f"{method} /a" for method in sorted(METHODS)]
     assert met(table("ANY /a", *named[1:]), "ACL /a") == "ANY /a"

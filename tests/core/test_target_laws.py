@@ -102,7 +102,7 @@ PAIRS = st.one_of(
     st.tuples(
         SPELLINGS,
         st.integers(0, 20),
-        st.sampled_from([None, None, b"/", b"/.", b"/a/..", b"%2e/", b"%2F", b";x", b"\\", *PIECES]),
+        st.sampled_from([None, None, b"/", b"/.", b"/a/..", b"%2e/", b"%2F", b";x", b";%2Fb", b"\\", *PIECES]),
     ).map(lambda drawn: (drawn[0], respelled(*drawn))),
 )
 CASES = [
