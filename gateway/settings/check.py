@@ -27,8 +27,10 @@ class _Finding(NamedTuple):
     """What has to go for the rest to be judged; ``None``: nothing, the problem lies between sections."""
 
 
-def validated(root: Table) -> Settings | list[SettingsProblem]:
+def validated(root: Table, *, whole: bool = True) -> Settings | list[SettingsProblem]:
     """The settings that ``root`` describes, or all that is wrong with it.
+
+    With ``whole`` false a file is missing from ``root``: what it may have said is not missed.
 
     What is between sections can be judged only when every section is sound, so after a first failure the broken
     parts are left out and the rest is looked at again.
@@ -41,6 +43,10 @@ def validated(root: Table) -> Settings | list[SettingsProblem]:
             findings = list(_findings(error, tree))
         else:
             return problems or settings
+        if not whole:
+            return [
+                finding.problem for finding in findings if finding.culprit is not None and finding.culprit is not root
+            ]
         between = all(finding.culprit is None for finding in findings)
         if between or not known.partial:
             problems += [finding.problem for finding in findings]

@@ -24,9 +24,8 @@ class Known:
 
 def faults(settings: "Settings", known: Known) -> list[Fault]:
     """Everything that is wrong between sections."""
-    found = [*_slugs(settings), *_cascade(settings), *_carriers(settings), *_listeners(settings)]
-    nested = list(_prefixes(settings))
-    found += nested or _rules(settings, known.source)
+    found = [*_slugs(settings), *_cascade(settings), *_prefixes(settings), *_carriers(settings), *_listeners(settings)]
+    found += _rules(settings, known.source)
     return found if known.partial else [*found, *_useless(settings)]
 
 

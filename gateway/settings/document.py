@@ -28,6 +28,7 @@ The shipped [`gateway.yaml`](../gateway.yaml) shows the same keys as a file to c
 """
 _WORDS: dict[object, str] = {
     str: "text",
+    bool | str: "`true`, `false` or a path",
     bool: "`true` or `false`",
     int: "whole number",
     SecretStr: "secret text",
@@ -79,8 +80,6 @@ def _words(annotation: object) -> str:
         return ", ".join(f"`{value}`" for value in arguments)
     if get_origin(annotation) is tuple:
         return f"list of: {_words(arguments[0])}"
-    if annotation == bool | str:
-        return "`true`, `false` or a path"
     return next((words for part in arguments if (words := _words(part))), "")
 
 

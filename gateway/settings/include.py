@@ -27,14 +27,14 @@ class Gathering:
     files: Files
     fatal: bool = False
     problems: list[SettingsProblem] = field(default_factory=list)
-    _open: list[str] = field(default_factory=list)
+    _open: dict[str, Path] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
 
     def gather(self, path: Path, asked: Place | None = None, key: str = "") -> Table | None:
         """The tree of ``path`` with all it includes. ``asked``: the place of the include, which gets the blame."""
         real = os.path.realpath(str(path).replace("\x00", ""))
         if real in self._open:
-            chain = " → ".join([*self._open[self._open.index(real) :], real])
+            chain = " → ".join(str(shown) for shown in [*self._open.values(), path])
             self._stop(SettingsProblem(asked or Place(str(path)), key, f"includes itself: {chain}"))
             return None
         if real in self._done:
@@ -43,11 +43,11 @@ class Gathering:
         table = self._read(path, asked, key)
         if table is None:
             return None
-        self._open.append(real)
+        self._open[real] = path
         try:
             return self._with_includes(table, path)
         finally:
-            self._open.pop()
+            del self._open[real]
 
     def _stop(self, problem: SettingsProblem) -> None:
         self.problems.append(problem)

@@ -24,8 +24,8 @@ def load(path: str | Path, env: Mapping[str, str]) -> Settings:
     gathering = Gathering(interpolation, files)
     root = gathering.gather(Path(path))
     problems = [*gathering.problems, *interpolation.problems]
-    if root is not None and not gathering.fatal:
-        outcome = validated(root)
+    if root is not None:
+        outcome = validated(root, whole=not gathering.fatal)
         if isinstance(outcome, Settings):
             if not problems:
                 outcome._source = Source(files.digests, root)  # noqa: SLF001  (only the loader knows)

@@ -16,6 +16,7 @@ from gateway.settings.places import Items, Leaf, Node, Place, Scalar, Table, joi
 from gateway.settings.problems import SettingsProblem
 
 _MOST_NODES = 200_000
+_DEEPEST = 64
 _CORE = "tag:yaml.org,2002:"
 
 
@@ -115,6 +116,8 @@ class _Reader:
         self.count += 1
         if self.count > _MOST_NODES:
             raise Unreadable(SettingsProblem(place, key, "is too large; aliases may have multiplied it"))
+        if len(self.open) >= _DEEPEST:
+            raise Unreadable(SettingsProblem(place, key, "is nested too deeply"))
         if id(node) in self.open:
             raise Unreadable(SettingsProblem(place, key, "contains itself through an alias"))
         self.open.add(id(node))

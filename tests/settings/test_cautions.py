@@ -1,0 +1,65 @@
+"""What is allowed and probably not meant."""
+
+import pytest
+
+from tests.settings.conftest import Load
+
+FINE = """
+identity: {jwt: {secret: "${JWT_SECRET}"}}
+defaults: {user: free}
+plans: [{slug: free, throughput_limit: 100, window_seconds: 3600}]
+"""
+LONG = "0123456789abcdef0123456789abcdef"
+
+
+def test_a_sound_configuration_has_no_warnings(loaded: Load) -> None:
+    assert loaded(FINE, {"JWT_SECRET": LONG}).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        (
+            "workspace: {membership: trust_clients}",
+            "workspace.membership: trust_clients lets any user drain any workspace",
+        ),
+        ("ledger: memory", "ledger: memory: keeps nothing"),
+        ("cascade: [user]\nworkspace: {query: w}", "workspace: no workspace is ever asked to pay"),
+        ("fallback: {plan: free}", "fallback.plan: no rule has fallback: true"),
+        (
+            "rules: [{method: GET, path: /a, refund_on: [500, 404, 302]}]",
+            "GET /a: refund_on 404, 302: a caller can provoke",
+        ),
+        ("rules: [{method: GET, path: /a, enforce: false}]", "GET /a: enforce: false counts and never refuses"),
+    ],
+)
+def test_a_doubtful_setting_is_named(loaded: Load, added: str, said: str) -> None:
+    (warning,) = loaded(FINE + added, {"JWT_SECRET": LONG}).warnings
+    assert said in warning
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "identity: nothing is configured, so every request is anonymous"),
+        ("", "defaults: nobody has a plan, so every request with a weight is refused"),
+        ("identity: {anonymous: public_only}", "identity.anonymous: public_only, but no rule is public"),
+        ('identity: {jwt: {secret: "${JWT_SECRET}"}}', "identity.jwt.secret: shorter than 32 bytes"),
+        (
+            'identity: {jwt: {secret: "${JWT_SECRET}", leeway: 2m}}',
+            "identity.jwt.leeway: tokens stay good for more than a",
+        ),
+        ("plans: [{slug: a, unlimited: true}]", "plans: nobody has 'a'"),
+        ("plans: [{slug: a, throughput_limit: 5, pack: true}]\ndefaults: {user: a}", "plans: 'a' is a pack given to"),
+    ],
+)
+def test_each_warning_is_a_sentence_that_names_its_key(loaded: Load, text: str, said: str) -> None:
+    warnings = loaded(text, {"JWT_SECRET": "short"}).warnings
+    assert [warning for warning in warnings if said in warning]
+    assert all(warning.endswith(".") for warning in warnings)
+    assert "short" not in " ".join(warnings).replace("shorter", "")
+
+
+def test_honoured_overrides_are_warned_about(loaded: Load) -> None:
+    settings = loaded(f'upstream: {{url: "http://h:1", honours: [X-Original-URL]}}\n{FINE}', {"JWT_SECRET": LONG})
+    assert settings.warnings == ["upstream.honours: X-Original-URL can turn a request into another one."]
