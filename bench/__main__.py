@@ -21,7 +21,9 @@ ONE_CORE = "There is one core only: subject and load generator share it, so the 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.1, 300), help="Length of one load.")
-@click.option("--warm-up", default=2.0, show_default=True, type=click.FloatRange(0.1, 60), help="Seconds before.")
+@click.option(
+    "--warm-up", default=30.0, show_default=True, type=click.FloatRange(0.1, 300), help="At most, in seconds."
+)
 @click.option("--connections", default=64, show_default=True, type=click.IntRange(1, 4096))
 @click.option(
     "--only", multiple=True, type=click.Choice([subject.name for subject in SUBJECTS]), help="Leave out others."
