@@ -8,8 +8,9 @@ What holds always:
 - Nothing here runs on the event loop but appending to a list; SQLite has one thread of its own.
 """
 
-from gateway.journal.append import Journal, open_journal
+from gateway.journal.append import Journal
 from gateway.journal.errors import JournalError
+from gateway.journal.open import open_journal
 from gateway.journal.options import Bounds, Options, Pace, Retention
 from gateway.journal.record import Kind, Record
 

@@ -1,31 +1,29 @@
 """The journal as the event loop sees it: appending is putting on a list, all else happens on a thread of its own."""
 
 import asyncio
-import time
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
-import structlog
-
-from gateway import clock
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.scope import Scope
 from gateway.journal.errors import JournalError
+from gateway.journal.health import Health, monotonic_us
 from gateway.journal.lock import Lock
 from gateway.journal.options import Options
+from gateway.journal.prove import prove
+from gateway.journal.read import Usage
 from gateway.journal.record import Kind, Record
-from gateway.journal.store import Progress, Report, Store
+from gateway.journal.store import Report, Store
 from gateway.journal.sweep import Sweep
 from gateway.tasks import Tasks
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_log = structlog.get_logger(__name__)
 _ALL = 1 << 62
-_SLOW_US = 500_000
+_BATCHES = 200
 
 
 class Journal:
@@ -38,15 +36,14 @@ class Journal:
         self, store: Store, lock: Lock, thread: ThreadPoolExecutor, options: Options, now_us: Callable[[], int]
     ) -> None:
         self._store, self._lock, self._thread, self._options, self._now_us = store, lock, thread, options, now_us
-        self._report: Report = store.report
+        self.report: Report = store.report
+        """What the thread says of itself: ``lost``, ``condensed``, ``failure``, …"""
         self._sweep = Sweep(store, options.retention)
+        self._health = Health(options.pace)
         self._pending: list[Record] = []
-        self._lost = 0
+        self._overrun = 0
         self._wake, self._crowd = asyncio.Event(), asyncio.Event()
         self._flushing = asyncio.Lock()
-        self._failed_us: int | None = None
-        self._busy_us: int | None = None
-        self._retry_us, self._retry_s = 0, options.pace.retry_s
         self._loading: dict[Scope, asyncio.Future[dict[LimitKey, Bucket]]] = {}
         self._tasks = Tasks()
         self.appended = 0
@@ -69,7 +66,7 @@ class Journal:
         if len(self._pending) > self._options.bounds.records:  # the thread hangs in a write
             gone = len(self._pending) // 2
             del self._pending[:gone]
-            self._lost += gone
+            self._overrun += gone
 
     def complete(self, record: Record, *, status: int, latency_us: int, upstream_latency_us: int | None = None) -> None:
         """Say how the request of ``record`` ended: in the record itself while it waits, else in one that follows it."""
@@ -81,37 +78,27 @@ class Journal:
     @property
     def pending(self) -> int:
         """Records that are not on disk."""
-        return len(self._pending) + self._report.waiting
+        return len(self._pending) + self.report.waiting
 
     @property
     def written(self) -> int:
-        """The records up to this one, in the order of appending, wait no longer."""
-        return self._report.written
+        """The records up to this one, in the order of appending, wait no longer: they are on disk, or lost."""
+        return self.report.written
 
     @property
     def last_written_us(self) -> int:
-        """Every record appended before this instant is on disk."""
-        return self._report.written_us
+        """Every record appended before this instant is on disk, or counted in ``lost``."""
+        return self.report.written_us
 
     @property
     def folded_until_us(self) -> int:
         """Snapshots and roll-ups hold every record appended before this instant."""
-        return self._report.folded_us
+        return self.report.folded_us
 
     @property
     def lost(self) -> int:
         """Records that will never be written, because memory for them ran out while the disk took none."""
-        return self._lost + self._report.lost
-
-    @property
-    def condensed(self) -> int:
-        """Records of which only the sums were kept, for the same reason."""
-        return self._report.condensed
-
-    @property
-    def failure(self) -> str | None:
-        """Why writing fails, for people."""
-        return self._report.failure or self._report.fold_failure
+        return self._overrun + self.report.lost
 
     @property
     def failing_since_us(self) -> int | None:
@@ -119,16 +106,13 @@ class Journal:
 
         The first failure, or the start of a write that has not come back for a while.
         """
-        if self._failed_us is not None:
-            return self._failed_us
-        busy_us = self._busy_us
-        return busy_us if busy_us is not None and _monotonic_us() - busy_us > _SLOW_US else None
+        return self._health.failing_since_us
 
     @property
     def failing_for_us(self) -> int:
         """For how long nothing could be written; 0 while all is well."""
-        since_us = self.failing_since_us
-        return 0 if since_us is None else _monotonic_us() - since_us
+        since_us = self._health.failing_since_us
+        return 0 if since_us is None else monotonic_us() - since_us
 
     async def flush(self) -> bool:
         """Write what was appended until now; whether all of it is on disk."""
@@ -138,35 +122,18 @@ class Journal:
             self._crowd.clear()
             for record in records:
                 record.taken = True
-            self._busy_us = _monotonic_us()
-            attempt = self._busy_us >= self._retry_us
+            attempt = self._health.begin()
             try:
                 await self._run(self._store.flush, records, self._now_us(), self.appended, attempt=attempt)
             finally:
-                self._busy_us = None
-            if attempt:
-                self._judge()
-            return not self._report.waiting
-
-    def _judge(self) -> None:
-        failure, pace = self._report.failure, self._options.pace
-        if failure is None:
-            if self._failed_us is not None:
-                _log.info("journal is written again", condensed=self.condensed, lost=self.lost)
-            self._failed_us, self._retry_us, self._retry_s = None, 0, pace.retry_s
-            return
-        now_us = _monotonic_us()
-        if self._failed_us is None:
-            self._failed_us = now_us
-            _log.error("journal cannot be written", reason=failure)
-        self._retry_us = now_us + int(self._retry_s * 1_000_000)
-        self._retry_s = min(2 * self._retry_s, pace.retry_most_s)
+                self._health.end(self.report if attempt else None)
+            return not self.report.waiting
 
     async def fold(self) -> bool:
         """Write what was appended until now, and fold all of it; whether that worked."""
         written = await self.flush()
-        await self._run(self._store.fold_some, _ALL)
-        return written and not self._report.dirty
+        await self._run(self._store.fold_all)
+        return written and not self.report.dirty
 
     async def load(self, scope: Scope) -> dict[LimitKey, Bucket]:
         """The buckets of ``scope`` as all records up to this call leave them. Raises ``JournalError``.
@@ -182,7 +149,6 @@ class Journal:
         return dict(await asyncio.shield(future))
 
     async def _load_all(self) -> None:
-        await asyncio.sleep(0)
         wanted, self._loading = self._loading, {}
         try:
             found = await self._run(self._store.load, wanted, self._pending)
@@ -198,14 +164,33 @@ class Journal:
         await self.fold()
         return await self._run(self._store.holds)
 
+    async def usage(self, scope: Scope, granularity: str, from_us: int, to_us: int) -> list[Usage]:
+        """Roll-ups of ``scope``, as of ``folded_until_us`` at least. See ``read.usage``."""
+        return await self._run(self._store.usage, scope, granularity, from_us, to_us)
+
+    async def find(self, request_id: str) -> list[Record]:
+        """The records of a request, oldest first, from all that retention has kept. Reads backwards, in bites."""
+        await self.flush()
+        before: int | None = _ALL
+        found: list[Record] = []
+        while before is not None:
+            records, before = await self._run(self._store.find, request_id, before, _BATCHES)
+            found = records + found
+        return found
+
+    async def prove(self) -> list[str]:
+        """What does not agree between journal, snapshots and roll-ups: nothing, if all is well. Reads it all."""
+        await self.fold()
+        return await asyncio.get_running_loop().run_in_executor(None, prove, self._store.path)
+
     async def sweep(self) -> None:
         """Forget what retention no longer keeps, a bite of it."""
         await self._run(self._sweep.bite, self._now_us())
 
     async def close(self) -> None:
-        """Write and fold what is left, for at most ``close_s``, and let go of the file. ``JournalError`` on a loss."""
+        """Write and fold what is left, at most ``close_s`` long, and let go. ``JournalError`` if records are lost."""
         await self._tasks.close()
-        self._retry_us = 0
+        self._health.retry_now()
         try:
             async with asyncio.timeout(self._options.pace.close_s):
                 await self.flush()
@@ -216,7 +201,7 @@ class Journal:
         self._thread.shutdown()
         self._lock.close()
         if self.pending:
-            raise JournalError(f"{self.pending} records are not on disk: {self.failure}")
+            raise JournalError(f"{self.pending} records are not on disk: {self.report.failure}")
 
     async def __aenter__(self) -> Self:
         return self
@@ -225,23 +210,21 @@ class Journal:
         await self.close()
 
     async def _flush_forever(self) -> None:
+        pace = self._options.pace
         while True:
             await self._wake.wait()
-            try:
-                async with asyncio.timeout(self._options.pace.flush_s):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pace.flush_s):
                     await self._crowd.wait()
-            except TimeoutError:
-                pass
             await self.flush()
-            if self._report.waiting:
-                await asyncio.sleep(self._options.pace.flush_s)
+            if self.report.waiting:
                 self._wake.set()
 
     async def _tend_forever(self) -> None:
         pace, since_sweep = self._options.pace, 0.0
         while True:
             await asyncio.sleep(pace.fold_s)
-            if self._report.dirty:
+            if self.report.dirty:
                 await self._run(self._store.fold_some, pace.fold_rows)
             since_sweep += pace.fold_s
             if since_sweep >= pace.sweep_s:
@@ -250,34 +233,3 @@ class Journal:
 
     async def _run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *args, **kwargs))
-
-
-def _monotonic_us() -> int:
-    return time.monotonic_ns() // 1_000
-
-
-async def open_journal(
-    path: Path,
-    *,
-    options: Options | None = None,
-    now_us: Callable[[], int] = clock.now_us,
-    progress: Progress | None = None,
-) -> Journal:
-    """The journal at ``path``: created if need be, locked, its tail folded. Raises ``JournalError`` with the reason.
-
-    ``progress`` is called on the journal's thread while a long tail is folded.
-    """
-    options = options or Options()
-    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-    run = asyncio.get_running_loop().run_in_executor
-    lock: Lock | None = None
-    try:
-        path = await run(thread, path.resolve)
-        lock = await run(thread, Lock, path)
-        store = await run(thread, Store, path, now_us(), options.bounds, progress)
-    except BaseException:
-        if lock is not None:
-            lock.close()
-        thread.shutdown(wait=False)
-        raise
-    return Journal(store, lock, thread, options, now_us)

@@ -81,11 +81,13 @@ def _columns(records: Sequence[Record], texts: KeyTexts) -> dict[str, Any]:
     postings = [*chain.from_iterable(values["postings"])]
     if postings:
         payers, limits, generations, amounts, afters = zip(*postings, strict=True)
+        # Nearly always each record has one posting, to the scope that pays.
+        payer = columns["scope"] if payers == values["scope"] else [*map(scope, payers)]
         limit, distinct = _by_identity(limits)
         grant, grants = _table()
         after = [*zip(*afters, strict=True)]
         columns["posting"] = [
-            [*map(scope, payers)], limit, generations, amounts, *after[:3], [*map(grant, after[3])], after[4],
+            payer, limit, generations, amounts, *after[:3], [*map(grant, after[3])], after[4],
         ]  # fmt: skip
         columns["limits"] = [texts(key) for key in distinct]
         columns["grants"] = list(grants)
@@ -163,11 +165,12 @@ def _postings(columns: Mapping[str, Any], scopes: Sequence[Scope | None]) -> Ite
     limits = [key_from(text) for text in columns["limits"]]
     grants = [tuple(ids) for ids in columns["grants"]]
     rows = zip(payer, limit, grant, *(map(int, column) for column in (*numbers, rate)), strict=True)
-    for scope, key, ids, generation, amount, *started, per_window in rows:
+    for scope, key, ids, generation, amount, started, spent, as_of_us, per_window in rows:
         known = scopes[scope]
         if known is None:
             raise ValueError("a posting without a scope")
-        yield Posting(known, limits[key], generation, amount, Bucket(*started, grants[ids], per_window))
+        after = Bucket(started, spent, as_of_us, grants[ids], per_window)
+        yield Posting(known, limits[key], generation, amount, after)
 
 
 def _costs(stored: Mapping[str, int | str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ class Pace:
 
     flush_s: float = 0.1
     flush_records: int = 20_000
-    fold_s: float = 0.25
+    fold_s: float = 1.0
     fold_rows: int = 3_000
     sweep_s: float = 10.0
     retry_s: float = 0.1

@@ -1,20 +1,23 @@
 """The proof that counters, roll-ups and journal agree: everything added up anew from the entries, and compared."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from gateway.core.bucket import Bucket, LimitKey, Refill
 from gateway.core.cascade import Posting
 from gateway.core.scope import Scope
-from gateway.journal.keys import KeyTexts, key_from
+from gateway.journal.errors import JournalError
+from gateway.journal.keys import KeyTexts
 from gateway.journal.read import batches, facts
-from gateway.journal.record import Kind, Record
-from gateway.journal.snapshots import GRANULARITIES, bucket_from, read_holds
+from gateway.journal.record import Record
+from gateway.journal.schema import sentence
+from gateway.journal.snapshots import GRANULARITIES, bucket_from, full_us, read_holds
 from gateway.journal.tally import MINUTE_US, Tally
 
 Place = tuple[Scope, LimitKey]
+_END = ("~", 0)
 
 
 class Proof:
@@ -25,18 +28,17 @@ class Proof:
         self._tally = Tally()
         self._texts = KeyTexts()
         self._spent: dict[Place, Bucket] = {}
-        self._ids: Counter[tuple[Kind, str]] = Counter()
+        self._last_us = 0
 
     def add(self, seq: int, records: Iterable[Record]) -> None:
         """Add a batch."""
         records = list(records)
         self._tally.add(seq, records, self._texts)
         for record in records:
+            self._last_us = max(self._last_us, record.at_us)
             if record.scope is not None:
                 for key in record.dropped:
                     self._spent.pop((record.scope, key), None)
-            if record.kind in (Kind.CHARGE, Kind.HOLD, Kind.DRAIN):
-                self._ids[record.kind, record.id] += 1
             for posting in record.postings:
                 self._follow(posting, record, seq)
 
@@ -52,20 +54,22 @@ class Proof:
             return
         if before.spent + posting.amount != after.spent:
             self.differences.append(
-                f"entry {seq}: request {record.id} took {posting.amount} from {posting.scope} {self._texts(posting.limit)},"
-                f" which went from {before.spent} to {after.spent}"
+                f"entry {seq}: request {record.id} took {posting.amount} from {posting.scope}"
+                f" {self._texts(posting.limit)}, which went from {before.spent} to {after.spent}"
             )
 
     def buckets(self, connection: sqlite3.Connection) -> Iterator[str]:
-        """Where snapshots are not the last states; those that retention has removed are not missed."""
+        """Where snapshots are not the last states. One that is full again may be gone."""
         rows = connection.execute("SELECT kind, id, key, generation, spent, as_of_us, rate, grants FROM buckets")
-        for kind, id_, text, *stored in rows:
-            scope, bucket = Scope(kind, id_), bucket_from(*stored)
-            states = self._tally.buckets.get(scope, {})
-            if text in states and states[text] != bucket:
-                yield f"bucket {scope} {text}: stored {bucket}, by the journal {states[text]}"
-            elif text not in states:
-                key_from(text)
+        stored = {(Scope(kind, id_), text): bucket_from(*bucket) for kind, id_, text, *bucket in rows.fetchall()}
+        for scope, states in self._tally.buckets.items():
+            for text, last in states.items():
+                bucket = stored.get((scope, text))
+                if bucket == last:
+                    continue
+                full = None if last is None else full_us(text, last)
+                if bucket is not None or full is None or full > self._last_us:
+                    yield f"bucket {scope} {text}: stored {bucket}, by the journal {last}"
 
     def usage(self, connection: sqlite3.Connection, after_us: int) -> Iterator[str]:
         """Where roll-ups are not the sums; only periods of which no entry has been forgotten."""
@@ -82,8 +86,10 @@ class Proof:
                 if start_us > after_us:
                     old = sums.setdefault((granularity, start_us, *scope, rule, meter), [0, 0, 0, 0])
                     old[:] = [a + b for a, b in zip(old, new, strict=True)]
+        oldest = {granularity: min(key[:2] for key in found if key[0] == granularity) for granularity, *_ in found}
         for key in found.keys() | sums.keys():
-            if found.get(key) != sums.get(key) and (key in found or key[0] == "day"):
+            swept = key not in found and key[0] != "day" and key[:2] < oldest.get(key[0], _END)
+            if found.get(key) != sums.get(key) and not swept:
                 yield f"usage {key}: stored {found.get(key)}, by the journal {sums.get(key)}"
 
     def holds(self, connection: sqlite3.Connection) -> Iterator[str]:
@@ -93,15 +99,20 @@ class Proof:
             if (hold is not None) != (id_ in stored):
                 yield f"hold {id_}: {'missing' if hold is not None else 'stored, but it has ended'}"
 
-    def repeated(self) -> Iterator[str]:
-        """Requests that were charged more than once."""
-        for (kind, id_), number in self._ids.items():
-            if number > 1 and id_:
-                yield f"request {id_}: {number} records of kind {kind.value}"
+
+def prove(path: Path) -> list[str]:
+    """What does not agree, as sentences. Everything that was written must be folded.
+
+    Reads one snapshot of the file, beside the process that writes it. Raises ``JournalError`` if it cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
+            return _prove(connection, path)
+    except sqlite3.Error as error:
+        raise JournalError(sentence(error, path)) from error
 
 
-def prove(connection: sqlite3.Connection, path: Path) -> list[str]:
-    """What does not agree, as sentences. Everything that was written must be folded; reads one snapshot of the file."""
+def _prove(connection: sqlite3.Connection, path: Path) -> list[str]:
     connection.execute("BEGIN")
     try:
         proof = Proof()
@@ -111,7 +122,6 @@ def prove(connection: sqlite3.Connection, path: Path) -> list[str]:
         proof.differences += proof.buckets(connection)
         proof.differences += proof.usage(connection, after_us)
         proof.differences += proof.holds(connection)
-        proof.differences += proof.repeated()
         return proof.differences
     finally:
         connection.execute("ROLLBACK")

@@ -18,7 +18,7 @@ _MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a scope used by one rule on one meter in one period. ``amount`` includes ``overrun`` and what was given back."""
+    """What a scope used by one rule on one meter in one period. ``amount``: with overrun, less what was given back."""
 
     start_us: int
     rule: str
@@ -32,7 +32,7 @@ class Usage:
 def usage(connection: sqlite3.Connection, scope: Scope, granularity: str, from_us: int, to_us: int) -> list[Usage]:
     """Roll-ups of the periods that start in ``from_us`` <= start < ``to_us``, oldest first.
 
-    ``granularity``: ``minute``, ``hour`` or ``day`` (of UTC). Raises ``ValueError`` for another, or for too many periods.
+    ``granularity``: ``minute``, ``hour`` or ``day`` (of UTC). Raises ``ValueError`` for another, or too many periods.
     """
     if granularity not in GRANULARITIES:
         raise ValueError(f"granularity {granularity!r} is none of {', '.join(GRANULARITIES)}")
@@ -42,7 +42,8 @@ def usage(connection: sqlite3.Connection, scope: Scope, granularity: str, from_u
         raise ValueError(f"more than {_MOST:,} periods; ask for fewer, or for longer ones")
     # One look-up for each period: the table is ordered by time, so that writing it stays in one place.
     rows = connection.execute(
-        "WITH RECURSIVE starts (at) AS (SELECT ?1 WHERE ?1 < ?2 UNION ALL SELECT at + ?3 FROM starts WHERE at + ?3 < ?2)"
+        "WITH RECURSIVE starts (at) AS"
+        " (SELECT ?1 WHERE ?1 < ?2 UNION ALL SELECT at + ?3 FROM starts WHERE at + ?3 < ?2)"
         " SELECT start_us, rule, meter, amount, overrun, requests, refused FROM starts CROSS JOIN usage"
         " ON granularity = ?4 AND start_us = at AND part = ?5 AND kind = ?6 AND id = ?7 ORDER BY start_us, rule, meter",
         (first_us, to_us, length_us, granularity, part_of(scope), *scope),
@@ -59,7 +60,7 @@ def batches(connection: sqlite3.Connection, path: Path, from_seq: int = 0) -> It
 def find(
     connection: sqlite3.Connection, path: Path, request_id: str, *, before_seq: int, most: int
 ) -> tuple[list[Record], int | None]:
-    """Records of a request in the ``most`` batches before a number, and the number to go on before; ``None``: that was all."""
+    """Records of a request in the ``most`` batches before a number, and the number to go on from (``None``: end)."""
     found: list[Record] = []
     seq: int | None = None
     query = "SELECT seq, blob FROM entries WHERE seq < ? ORDER BY seq DESC LIMIT ?"

@@ -32,24 +32,24 @@ def write_buckets(connection: sqlite3.Connection, part: int, tally: Tally, seq: 
             generation, spent, as_of_us, grants, rate = bucket
             text = orjson.dumps(grants).decode() if grants else ""
             numbers = (small(generation), small(spent), small(as_of_us), small(rate))
-            kept.append((part, *scope, key, *numbers, text, _full_us(key, bucket), seq))
+            kept.append((part, *scope, key, *numbers, text, full_us(key, bucket), seq))
     put(connection, "INSERT OR REPLACE INTO buckets VALUES", "", kept)
     for row in gone:
         connection.execute("DELETE FROM buckets WHERE part = ? AND kind = ? AND id = ? AND key = ?", row)
 
 
-def _full_us(key: str, bucket: Bucket) -> int | None:
+def full_us(key: str, bucket: Bucket) -> int | None:
     """When the bucket is full, unless its limit has been lowered a hundredfold since; ``None``: never (a pack)."""
     _, window_us, refill, _, _ = key.split("|")
     match refill:
         case "interval":
-            full_us = bucket.generation + int(window_us)
+            at_us = bucket.generation + int(window_us)
         case "continuous":
             # ``spent`` is units x window: each microsecond gives back ``rate`` of it, and 1 at least.
-            full_us = bucket.as_of_us + min(bucket.spent, bucket.spent * _LOWERED // max(bucket.rate, 1))
+            at_us = bucket.as_of_us + min(bucket.spent, bucket.spent * _LOWERED // max(bucket.rate, 1))
         case _:
             return None
-    return _bounded(full_us)
+    return _bounded(at_us)
 
 
 def _bounded(number: int) -> int:
@@ -59,12 +59,14 @@ def _bounded(number: int) -> int:
 def read_buckets(connection: sqlite3.Connection, scope: Scope) -> States:
     """The stored buckets of ``scope``."""
     query = "SELECT key, generation, spent, as_of_us, rate, grants FROM buckets WHERE part = ? AND kind = ? AND id = ?"
-    return {
-        key: Bucket(
-            int(generation), int(spent), int(as_of_us), tuple(orjson.loads(grants)) if grants else (), int(rate)
-        )
-        for key, generation, spent, as_of_us, rate, grants in connection.execute(query, (part_of(scope), *scope))
-    }
+    rows = connection.execute(query, (part_of(scope), *scope)).fetchall()
+    return {key: bucket_from(*stored) for key, *stored in rows}
+
+
+def bucket_from(generation: int | str, spent: int | str, as_of_us: int | str, rate: int | str, grants: str) -> Bucket:
+    """A bucket as it was written."""
+    granted = tuple(orjson.loads(grants)) if grants else ()
+    return Bucket(int(generation), int(spent), int(as_of_us), granted, int(rate))
 
 
 def write_usage(connection: sqlite3.Connection, part: int, tally: Tally) -> None:

@@ -15,13 +15,15 @@ from gateway.journal.errors import JournalError
 from gateway.journal.fold import Fold
 from gateway.journal.keys import KeyTexts, key_from
 from gateway.journal.options import Bounds
+from gateway.journal.read import Usage, batches, find, usage
 from gateway.journal.record import Record
-from gateway.journal.schema import connect, damaged, sentence
+from gateway.journal.schema import connect, sentence
 from gateway.journal.snapshots import read_buckets, read_holds
 from gateway.journal.tally import Tally
 
 _PAUSE_S = 0.00005
 _TAIL_ROWS = 200_000
+_ALL = 1 << 62
 Progress = Callable[[int, int], None]
 """Called with the number of the last entry folded and that of the last entry there is."""
 
@@ -84,7 +86,7 @@ class Store:
 
     def _fold_tail(self, progress: Progress | None) -> None:
         (last,) = self.connection.execute("SELECT max(seq) FROM entries").fetchone()
-        for seq, records in entries(self.connection, self.path, self.fold.floor + 1):
+        for seq, records in batches(self.connection, self.path, self.fold.floor + 1):
             self.fold.replay(seq, records)
             if len(self.fold) >= _TAIL_ROWS:
                 self.fold.write_all()
@@ -192,6 +194,11 @@ class Store:
             report.folded_us = report.written_us if self.fold.done else max(report.folded_us, self.fold.until_us)
         report.dirty = not self.fold.done
 
+    def fold_all(self) -> None:
+        """Write all of the folded state: what was set aside, then what came after."""
+        self.fold_some(_ALL)
+        self.fold_some(_ALL)
+
     def load(self, scopes: Iterable[Scope], pending: Sequence[Record]) -> dict[Scope, dict[LimitKey, Bucket]]:
         """The buckets of ``scopes``: snapshots, what is written and not folded, what waits, then ``pending``."""
         wanted = {scope: Scope(tame_text(scope.kind), tame_text(scope.id)) for scope in scopes}
@@ -211,25 +218,24 @@ class Store:
             for scope, states in found.items()
         }
 
+    def usage(self, scope: Scope, granularity: str, from_us: int, to_us: int) -> list[Usage]:
+        """Roll-ups that are folded."""
+        stored = Scope(tame_text(scope.kind), tame_text(scope.id))
+        return usage(self.connection, stored, granularity, from_us, to_us)
+
+    def find(self, request_id: str, before_seq: int, most: int) -> tuple[list[Record], int | None]:
+        """Records of a request in some batches before a number; see ``read.find``."""
+        return find(self.connection, self.path, request_id, before_seq=before_seq, most=most)
+
     def holds(self) -> list[Record]:
         """Open holds that are folded, oldest first."""
         return read_holds(self.connection)
 
     def close(self) -> None:
         """Fold what was written and close the file."""
-        self.fold_some(1 << 62)
+        self.fold_all()
         try:
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             self.report.fold_failure = sentence(error, self.path)
         self.connection.close()
-
-
-def entries(connection: sqlite3.Connection, path: Path, from_seq: int) -> Iterator[tuple[int, list[Record]]]:
-    """Batches from a number on, in order. Raises ``JournalError`` on a damaged one."""
-    for seq, blob in connection.execute("SELECT seq, blob FROM entries WHERE seq >= ? ORDER BY seq", (from_seq,)):
-        try:
-            records = decode(blob)
-        except ValueError as error:
-            raise JournalError(damaged(path, f"entry {seq}: {error}")) from error
-        yield seq, records
