@@ -18,8 +18,9 @@ from gateway.identity.asking import UpstreamAsker
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.membership import ByClaim, Membership, TrustClients
 from gateway.identity.probe import ByProbe
-from gateway.journal.append import Journal, open_journal
+from gateway.journal.append import Journal
 from gateway.journal.errors import JournalError
+from gateway.journal.open import open_journal
 from gateway.journal.options import Options, Retention
 from gateway.ledger.open import open_ledger
 from gateway.log import AccessLog
@@ -44,7 +45,9 @@ from gateway.tasks import Tasks
 STORE_PATIENCE_US = 1_000_000
 """The journal may fail this long before ``on_store_failure`` applies (product.md 3)."""
 _TEND_S = 1.0
-_SWEPT = 20_000
+_ROUND_S = 60
+_SWEPT = 100
+"""Every scope is looked at about once a minute, and a few more, so that a small ledger is not left alone."""
 
 _log = log.get_logger(__name__)
 
@@ -198,7 +201,7 @@ class Gateway:
         while True:
             await asyncio.sleep(_TEND_S)
             settled_us = now_us() if self._journal is None else self._journal.folded_until_us
-            self._ledger.sweep(settled_us, now_us(), _SWEPT)
+            self._ledger.sweep(settled_us, now_us(), len(self._ledger) // _ROUND_S + _SWEPT)
             try:
                 await self._meter.debit_late()
             except StoreUnavailable:

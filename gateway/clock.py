@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from itertools import count
 
 
 def now_us() -> int:
@@ -10,5 +11,12 @@ def now_us() -> int:
 
 
 def new_id() -> str:
-    """A fresh id of 26 hex digits that sorts by the time it was made: 12 of milliseconds, 14 random."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(7)}"  # noqa: TID251  (this is the place)
+    """A fresh id of 26 hex digits: 12 of milliseconds, so that ids sort by time, then 14 that no other process has.
+
+    Not a secret: the second half counts up from a random start.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{next(_counter) & _MASK:014x}"  # noqa: TID251  (this is the place)
+
+
+_MASK = (1 << 56) - 1
+_counter = count(secrets.randbits(56))

@@ -56,15 +56,26 @@ class MemoryLedger:
         return self._holds
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
-        """See ``Ledger``. ``None``: a scope that may have to pay is not restored yet."""
-        if self._restore is not None:
-            for allowance in bill.allowances:
-                if allowance.scope not in self._scopes:
-                    return None
-        outcome = cascade.charge(bill, self._buckets_of, now_us)
+        """See ``Ledger``. ``None``: a scope that has to be asked is not restored yet."""
+        known = self._known(bill.allowances)
+        if not known and bill.allowances:
+            return None
+        outcome = cascade.charge(
+            bill if known is bill.allowances else bill._replace(allowances=known), self._buckets_of, now_us
+        )
+        if known is not bill.allowances and isinstance(outcome, Refusal):
+            return None
         if isinstance(outcome, Charge) and outcome.postings:
             self._keep(outcome.postings, outcome.scope, outcome.dropped)
         return outcome
+
+    def _known(self, allowances: tuple[Allowance, ...]) -> tuple[Allowance, ...]:
+        """The first allowances whose scopes are in memory: often the first pays, and nobody else need be restored."""
+        if self._restore is not None:
+            for place, allowance in enumerate(allowances):
+                if allowance.scope not in self._scopes:
+                    return allowances[:place]
+        return allowances
 
     async def charge(self, bill: Bill, now_us: int) -> Charge | Refusal:
         """See ``Ledger``."""
