@@ -76,7 +76,11 @@ def identity_config(settings: Settings) -> IdentityConfig:
         peers=None
         if identity.peers is None
         else PeerIdentity(
-            networks=tuple(map(str, identity.peers.networks)), user_header=identity.peers.user_header.encode()
+            networks=tuple(map(str, identity.peers.networks)),
+            user_header=identity.peers.user_header.encode(),
+            workspace_header=None
+            if identity.peers.workspace_header is None
+            else identity.peers.workspace_header.encode(),
         ),
         workspace=WorkspaceSource(
             header=None if workspace.header is None else workspace.header.encode(),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
 _MOST_BODY = 256 * 1024
@@ -20,6 +20,7 @@ class UpstreamAsker:
             timeout=ClientTimeout(total=timeout_s),
             skip_auto_headers=_NOT_OURS,
             trust_env=False,
+            auto_decompress=False,  # a refusal is relayed as it came
         )
 
     async def __call__(
@@ -30,13 +31,22 @@ class UpstreamAsker:
         url = URL(self._url + path.decode("ascii"), encoded=True)
         try:
             async with self._session.get(url, headers=fields, allow_redirects=False) as answer:
-                body = await answer.content.read(_MOST_BODY)
-                if not answer.content.at_eof() and await answer.content.read(1):
-                    raise OSError("the upstream's answer to a membership question is too long")
-                return answer.status, answer.raw_headers, body
+                return answer.status, answer.raw_headers, await _read(answer)
         except ClientError as error:
             raise OSError(f"the upstream did not answer a membership question: {type(error).__name__}") from error
 
     async def close(self) -> None:
         """Let go of the connections."""
         await self._session.close()
+
+
+async def _read(answer: ClientResponse) -> bytes:
+    """The body. One that is too long is an error where it would be relayed; with a yes it does not matter."""
+    pieces = bytearray()
+    async for piece in answer.content.iter_any():
+        pieces += piece
+        if len(pieces) > _MOST_BODY:
+            if answer.ok:
+                return b""
+            raise OSError("the upstream's answer to a membership question is too long")
+    return bytes(pieces)

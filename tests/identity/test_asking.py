@@ -1,0 +1,108 @@
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from gateway.identity.asking import UpstreamAsker
+
+BIG = b"x" * 200_000
+
+
+async def in_pieces(request: web.Request) -> web.StreamResponse:
+    status = int(request.query.get("status", "200"))
+    answer = web.StreamResponse(
+        status=status, headers={"X-Path": request.raw_path, "X-Sent": ",".join(sorted(request.headers))}
+    )
+    await answer.prepare(request)
+    size = int(request.query.get("size", "200000"))
+    for start in range(0, size, 1_000):
+        await answer.write(BIG[: min(1_000, size - start)])
+        await asyncio.sleep(0)
+    return answer
+
+
+async def elsewhere(_: web.Request) -> web.Response:
+    return web.Response(status=302, headers={"Location": "/pieces", "Set-Cookie": "a=b"})
+
+
+async def packed(_: web.Request) -> web.Response:
+    return web.Response(status=403, body=gzip.compress(b"no"), headers={"Content-Encoding": "gzip"})
+
+
+async def reset(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def silent(_: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    return web.Response()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TestServer]:
+    app = web.Application()
+    app.router.add_get("/reset", reset)
+    app.router.add_get("/packed", packed)
+    app.router.add_get("/silent", silent)
+    app.router.add_get("/elsewhere", elsewhere)
+    app.router.add_get("/{rest:.*}", in_pieces)
+    running = TestServer(app)
+    await running.start_server()
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+async def ask(server: TestServer) -> AsyncIterator[UpstreamAsker]:
+    asker = UpstreamAsker(str(server.make_url("/")), 5.0)
+    yield asker
+    await asker.close()
+
+
+async def test_an_answer_in_many_pieces_is_read_whole(ask: UpstreamAsker) -> None:
+    status, fields, body = await ask(b"/pieces", ((b"Authorization", b"Bearer t"), (b"X-Workspace-ID", b"w")))
+    assert (status, body) == (200, BIG)
+    assert dict(fields)[b"X-Sent"] == b"Authorization,Host,X-Workspace-ID"
+
+
+async def test_the_path_goes_out_as_it_is(ask: UpstreamAsker) -> None:
+    _, fields, _ = await ask(b"/workspace/..%2Fa%3F", ())
+    assert dict(fields)[b"X-Path"] == b"/workspace/..%2Fa%3F"
+
+
+async def test_a_refusal_that_is_too_long_is_no_answer_and_a_yes_is_one(ask: UpstreamAsker) -> None:
+    assert (await ask(b"/pieces?size=400000", ()))[::2] == (200, b"")
+    with pytest.raises(OSError, match="too long"):
+        await ask(b"/pieces?size=400000&status=403", ())
+
+
+async def test_a_redirect_is_not_followed_and_no_cookie_kept(ask: UpstreamAsker) -> None:
+    assert (await ask(b"/elsewhere", ()))[0] == 302
+    _, fields, _ = await ask(b"/pieces", ())
+    assert dict(fields)[b"X-Sent"] == b"Host"
+
+
+async def test_an_upstream_that_resets_or_is_away_is_an_oserror(ask: UpstreamAsker) -> None:
+    with pytest.raises(OSError, match="did not answer"):
+        await ask(b"/reset", ())
+    away = UpstreamAsker("http://127.0.0.1:1", 5.0)
+    with pytest.raises(OSError, match=r".+"):
+        await away(b"/", ())
+    await away.close()
+
+
+async def test_an_upstream_that_says_nothing_is_a_timeout(server: TestServer) -> None:
+    asker = UpstreamAsker(str(server.make_url("/")), 0.05)
+    with pytest.raises(TimeoutError):
+        await asker(b"/silent", ())
+    await asker.close()
+
+
+async def test_a_packed_answer_stays_packed(ask: UpstreamAsker) -> None:
+    status, fields, body = await ask(b"/packed", ())
+    assert (status, dict(fields)[b"Content-Encoding"], gzip.decompress(body)) == (403, b"gzip", b"no")
