@@ -409,3 +409,11 @@ def test_no_cookie_that_a_lenient_upstream_reads_is_anonymous(before: str, name:
     except (Unauthorized, BadRequest):
         return
     assert found.principal.user == USER
+
+
+def test_nobody_is_anonymous_whatever_the_request_carries_and_carries_it_no_further() -> None:
+    made = Authenticator(config(api_keys=keys(), peers=PEERS, jwt=JwtCarriers(queries=(b"token",))))
+    nobody = made.nobody("2001:db8::7")
+    assert (nobody.principal.proof, nobody.principal.address) == ("anonymous", "2001:db8::/64")
+    assert nobody.strip == made.carriers >= {b"x-api-key", b"x-user-id", b"x-role"}
+    assert nobody.strip_query == {b"token"}
