@@ -29,7 +29,14 @@ KEPT_ALWAYS = frozenset(
 )  # fmt: skip
 """Fields meant for everybody, which a sender must not name in ``Connection`` (RFC 9110, 7.6.1)."""
 
-_TELLS_OF_CLIENT = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
+_X_FORWARDED = frozenset(
+    # Some upstreams read ``_`` as ``-``: both spellings speak of the client.
+    b"x%bforwarded%b%b" % (first, second, what)
+    for first in (b"-", b"_")
+    for second in (b"-", b"_")
+    for what in (b"for", b"host", b"proto")
+)
+_TELLS_OF_CLIENT = _X_FORWARDED | {b"forwarded"}
 
 
 def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
@@ -116,7 +123,10 @@ def told_of_client(headers: RawHeaders, forwarding: Forwarding, hop: Hop) -> Raw
     if forwarding.host is not None:
         told = [(b"Host", forwarding.host) if field[0].lower() == b"host" else field for field in told]
     if forwarding.style == "x-forwarded":
-        _add_x_forwarded(told, hop)
+        if forwarding.trusted_proxies:
+            _extend_x_forwarded(told, hop)
+        else:
+            told += _x_forwarded(hop)
     elif forwarding.style == "forwarded":
         told.append((b"Forwarded", _forwarded_element(hop)))
     # RFC 9110, 7.6.3. A second line says the same as a longer list.
@@ -129,21 +139,26 @@ def _without_forged(headers: RawHeaders, forwarding: Forwarding) -> RawHeaders:
     if forwarding.style == "none":
         return list(headers)
     if forwarding.trusted_proxies == 0:
-        return [field for field in headers if field[0].lower().replace(b"_", b"-") not in _TELLS_OF_CLIENT]
-    other = _TELLS_OF_CLIENT - {b"forwarded"} if forwarding.style == "forwarded" else frozenset({b"forwarded"})
-    return [field for field in headers if field[0].lower().replace(b"_", b"-") not in other]
+        return [field for field in headers if field[0].lower() not in _TELLS_OF_CLIENT]
+    other = _X_FORWARDED if forwarding.style == "forwarded" else frozenset({b"forwarded"})
+    return [field for field in headers if field[0].lower() not in other]
 
 
-def _add_x_forwarded(told: RawHeaders, hop: Hop) -> None:
+def _x_forwarded(hop: Hop) -> RawHeaders:
+    """What the peer's connection says."""
+    told = [(b"X-Forwarded-For", hop.client), (b"X-Forwarded-Proto", hop.scheme)]
+    if hop.host:
+        told.append((b"X-Forwarded-Host", hop.host))
+    return told
+
+
+def _extend_x_forwarded(told: RawHeaders, hop: Hop) -> None:
     """Our peer as the last address; scheme and host only where no trusted hop said them."""
     earlier = values(told, b"x-forwarded-for")
     if earlier:
         told[:] = [field for field in told if field[0].lower() != b"x-forwarded-for"]
     told.append((b"X-Forwarded-For", b", ".join([*earlier, hop.client])))
-    if not values(told, b"x-forwarded-proto"):
-        told.append((b"X-Forwarded-Proto", hop.scheme))
-    if hop.host and not values(told, b"x-forwarded-host"):
-        told.append((b"X-Forwarded-Host", hop.host))
+    told += [field for field in _x_forwarded(hop)[1:] if not values(told, field[0].lower())]
 
 
 def _forwarded_element(hop: Hop) -> bytes:

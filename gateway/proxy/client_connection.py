@@ -115,10 +115,14 @@ class ClientConnection(RequestHandler):
         self._eof = True
         if self._tunnel is not None:
             return self._tunnel.client_eof()
-        if self._current is None or not self._current.complete or self._lingering:
+        if self._lingering or not self._owes_an_answer():
             return False
         self._loop.call_later(self.limits.half_close, self._still_there, self._written)
         return True
+
+    def _owes_an_answer(self) -> bool:
+        """Whether a request has come whole and is not answered yet."""
+        return self._current is not None and self._current.complete
 
     def _still_there(self, written: int) -> None:
         if self._current is not None and self._written == written:

@@ -68,6 +68,9 @@ class GatewayProtocol(ClientConnection):
         """Whether a request waits or is answered with nothing more of it to come: what follows is for later."""
         return (self._current is not None or bool(self._waiting)) and self._http.request is None
 
+    def _owes_an_answer(self) -> bool:
+        return bool(self._ahead) or self._one_is_whole()
+
     def _hold(self, data: bytes) -> None:
         self._ahead += data
         if len(self._ahead) >= BODY_BUFFER and not self._buffer_paused:

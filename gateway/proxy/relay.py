@@ -162,7 +162,6 @@ class Relay:
             else:
                 request.keep_alive = False
         fields += connection_fields(close=request.protocol.decide_close(request), minor=request.minor)
-        request.head_sent = True
         self._out.append(head(response.status, response.reason, fields))
 
     def _edited(self, response: ResponseHead) -> RawHeaders | None:
@@ -184,6 +183,7 @@ class Relay:
         if not self._out:
             return
         protocol = self._request.protocol
+        self._request.head_sent = True
         protocol.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out = []
         if protocol.writing_paused and self._connection is not None:

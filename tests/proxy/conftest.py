@@ -1,0 +1,113 @@
+"""A gateway that only passes through, and a client that speaks bytes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from gateway.core.answers import Answer
+from gateway.core.hop_by_hop import Forwarding, RawHeaders
+from gateway.core.problems import Problem
+from gateway.core.target import Target
+from gateway.proxy.client_connection import ClientLimits
+from gateway.proxy.downstream import GatewayServer
+from gateway.proxy.forward import Forwarded, Route, forward
+from gateway.proxy.pool import PoolLimits, UpstreamPool
+from gateway.proxy.request import Request
+from tests.fakes.upstream import Conversation
+
+Handler = Callable[[Request], Awaitable[None]]
+
+
+def problem_answer(problem: Problem) -> Answer:
+    return Answer(problem.status, [(b"Content-Type", b"text/plain")], problem.message.encode())
+
+
+def unchanged(_status: int, fields: RawHeaders) -> RawHeaders:
+    return fields
+
+
+@dataclass
+class PassThrough:
+    """A gateway without identity or metering. ``outcomes``: how each request went."""
+
+    pool: UpstreamPool
+    runner: web.ServerRunner
+    server: GatewayServer
+    port: int
+    outcomes: list[Forwarded] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    clients: list[Conversation] = field(default_factory=list)
+
+    async def connect(self, *, limit: int = 2**16) -> Conversation:
+        """A client; its connection is closed when the test ends."""
+        client = Conversation(*await asyncio.open_connection("127.0.0.1", self.port, limit=limit))
+        self.clients.append(client)
+        return client
+
+    async def exchange(self, wire: bytes) -> bytes:
+        """Send ``wire`` and end the sending side; everything that comes back."""
+        client = await self.connect()
+        await client.send(wire)
+        client.writer.write_eof()
+        return await asyncio.wait_for(client.rest(), 10)
+
+    async def disconnect(self) -> None:
+        for client in self.clients:
+            client.reset()
+        await asyncio.sleep(0)
+
+
+StartGateway = Callable[..., Awaitable[PassThrough]]
+
+
+@pytest.fixture
+async def start_gateway() -> AsyncIterator[StartGateway]:
+    """Start gateways; they are stopped when the test ends."""
+    stack = AsyncExitStack()
+
+    async def start(
+        url: str,
+        *,
+        limits: ClientLimits | None = None,
+        pool_limits: PoolLimits | None = None,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 5.0,
+        forwarding: Forwarding | None = None,
+        protected: frozenset[bytes] = frozenset(),
+        on_head: Callable[[int, RawHeaders], RawHeaders] = unchanged,
+        handler: Handler | None = None,
+    ) -> PassThrough:
+        pool = UpstreamPool(url, connect_timeout, read_timeout, pool_limits)
+        route = Route(pool, forwarding or Forwarding(style="none"), protected)
+
+        async def handle(request: Request) -> None:
+            gateway.requests.append(request)
+            outcome = await forward(
+                request, request.headers, Target(request.raw_target, (), b""), route, on_head
+            )
+            gateway.outcomes.append(outcome)
+            if outcome.failure is not None and not request.head_sent:
+                raise outcome.failure
+
+        def answer(problem: Problem) -> Answer:
+            gateway.problems.append(problem)
+            return problem_answer(problem)
+
+        server = GatewayServer(handler or handle, answer, limits)
+        runner = web.ServerRunner(server, shutdown_timeout=5)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        gateway = PassThrough(pool, runner, server, runner.addresses[0][1])
+        stack.push_async_callback(pool.close)
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(gateway.disconnect)
+        return gateway
+
+    async with stack:
+        yield start
