@@ -1,6 +1,6 @@
 """What was read from YAML, with the place where each value was written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -80,19 +80,6 @@ def descend(node: Node, location: Location) -> tuple[Node, Location]:
             return node, location[taken:]
         node = below
     return node, ()
-
-
-def leaves(node: Node) -> Iterator[Leaf]:
-    """Every single value."""
-    match node:
-        case Leaf():
-            yield node
-        case Items():
-            for item in node.items:
-                yield from leaves(item)
-        case Table():
-            for entry in node.entries.values():
-                yield from leaves(entry)
 
 
 def joined(key: str, step: str | int) -> str:

@@ -94,3 +94,13 @@ def test_an_instant_is_microseconds_since_1970(written: str, instant: int) -> No
 def test_an_instant_without_its_offset_is_none(written: object) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Instant).validate_python(written)
+
+
+def test_values_that_are_read_already_stay_as_they_are() -> None:
+    for type_, value in (
+        (AnyDuration, Duration(5)),
+        (AnySize, Size(5)),
+        (AnyAddress, Address("h", 1)),
+        (Instant, 5),
+    ):
+        assert TypeAdapter(type_).validate_python(value) == value
