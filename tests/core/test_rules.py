@@ -127,6 +127,8 @@ def test_equals_whose_literals_differ_are_decided_by_the_leftmost_literal() -> N
         compiled = table(*texts)
         assert met(compiled, "GET /a/b") == "GET /**/a/**"
         assert met(compiled, "GET /x/b/a") == "GET /**/b/**"
+    compiled = table("GET /**/a/x/**", "GET /**/b/y/**")
+    assert met(compiled, "GET /a/b/y/a/x") == "GET /**/b/y/**"
     compiled = table("ANY /**/a/**", "GET /**/b/**")
     assert met(compiled, "GET /a/b") == "GET /**/b/**"
     assert met(compiled, "POST /a/b") == "ANY /**/a/**"
