@@ -1,6 +1,7 @@
 """The rate-limit fields of an answer: wacraft's ``X-RateLimit-*``, the IETF list form, and the cost."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from gateway.core.allowance import Allowance
 from gateway.core.cascade import Charge, Costs, Refusal, Standing
@@ -42,12 +43,17 @@ def wacraft_fields(allowance: Allowance, shown: Standing | None) -> Fields:
         (b"X-RateLimit-Limit", b"%d" % limit),
         (b"X-RateLimit-Remaining", b"%d" % left),
         (b"X-RateLimit-Reset", b"%d" % reset),
-        (b"X-RateLimit-Scope", shown_kind(allowance).encode()),
-        (b"X-RateLimit-Scope-ID", allowance.scope.id.encode("utf-8", "replace")),
+        *_scope_fields(shown_kind(allowance), allowance.scope.id),
     ]
     if allowance.fallback:
         fields.append((b"X-RateLimit-Fallback", b"true"))
     return fields
+
+
+@lru_cache(maxsize=65_536)
+def _scope_fields(kind: str, scope_id: str) -> Fields:
+    """Who paid: the same for every answer to a scope."""
+    return [(b"X-RateLimit-Scope", kind.encode()), (b"X-RateLimit-Scope-ID", scope_id.encode("utf-8", "replace"))]
 
 
 def ietf_fields(allowance: Allowance, standings: Sequence[Standing], now_us: int) -> Fields:
@@ -56,12 +62,17 @@ def ietf_fields(allowance: Allowance, standings: Sequence[Standing], now_us: int
         return []
     policies, limits = [], []
     for name, standing in policy_names(allowance, standings):
-        window_us = standing.limit.key.window_us
-        window = f";w={max(1, window_us // SECOND_US)}" if window_us else ""
         reset = "" if standing.reset_us is None else f";t={max(0, -((now_us - standing.reset_us) // SECOND_US))}"
-        policies.append(f'"{name}";q={standing.limit.amount}{window}')
+        policies.append(_policy(name, standing.limit.amount, standing.limit.key.window_us))
         limits.append(f'"{name}";r={standing.left}{reset}')
     return [(b"RateLimit-Policy", ", ".join(policies).encode()), (b"RateLimit", ", ".join(limits).encode())]
+
+
+@lru_cache(maxsize=4_096)
+def _policy(name: str, amount: int, window_us: int) -> str:
+    """One member of ``RateLimit-Policy``; a pack has no window."""
+    window = f";w={max(1, window_us // SECOND_US)}" if window_us else ""
+    return f'"{name}";q={amount}{window}'
 
 
 def policy_names(allowance: Allowance, standings: Sequence[Standing]) -> Iterator[tuple[str, Standing]]:

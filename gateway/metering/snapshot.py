@@ -5,17 +5,19 @@ A request takes the snapshot once and keeps it to its end. The caches in here be
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.core.allowance import Allowance, Plan, Subscription, fallback_allowance, resolve
 from gateway.core.answers import Dialect
 from gateway.core.rate_limit_fields import FieldFamilies
-from gateway.core.rules import RuleTable
+from gateway.core.rules import Match, RuleTable
 from gateway.core.scope import Scope
-from gateway.core.target import Profile
+from gateway.core.target import Profile, Target, canonical_target, under_prefixes
 
 StorePolicy = Literal["open", "closed"]
 CACHED_ALLOWANCES = 100_000
+REMEMBERED_LINES = 20_000
+REMEMBERED_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,13 @@ class Catalog:
         return None if self.fallback is None else fallback_allowance(user, self.fallback, now_us)
 
 
+class Reading(NamedTuple):
+    """What a request line means: its canonical target, and its rule; no rule: the gateway's own."""
+
+    target: Target
+    match: Match | None
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The running configuration, as far as requests see it."""
@@ -61,3 +70,21 @@ class Snapshot:
     dialect: Dialect = "wacraft"
     allow_origin: str | None = "*"
     buy_url: str | None = None
+    _read: dict[tuple[str, bytes], Reading] = field(default_factory=dict, compare=False, repr=False)
+
+    def read(self, method: str, raw_target: bytes) -> Reading:
+        """The meaning of a request line. Raises ``BadRequest``.
+
+        Remembered where it has no query, which may hold a credential: most paths come again.
+        """
+        known = self._read.get((method, raw_target))
+        if known is not None:
+            return known
+        target = canonical_target(method, raw_target, self.profile)
+        own = under_prefixes(target, self.own_prefixes)
+        reading = Reading(target, None if own else self.rules.match(method, target.segments))
+        if len(raw_target) <= REMEMBERED_BYTES and b"?" not in raw_target:
+            if len(self._read) >= REMEMBERED_LINES:
+                self._read.clear()
+            self._read[method, raw_target] = reading
+        return reading

@@ -11,7 +11,7 @@ from gateway.core.principal import Principal
 from gateway.core.problems import NotFound, Problem
 from gateway.core.query import without_parameters
 from gateway.core.rules import Match
-from gateway.core.target import Target, canonical_target, under_prefixes
+from gateway.core.target import Target
 from gateway.identity.config import Identified
 from gateway.identity.membership import Relayed
 from gateway.metering.meter import Meter
@@ -52,11 +52,13 @@ class Handler:
     async def _serve(self, trip: Trip) -> None:
         request, running = trip.request, trip.running
         snapshot = running.snapshot
-        target = trip.target = canonical_target(request.method, request.raw_target, snapshot.profile)
-        if under_prefixes(target, snapshot.own_prefixes):
+        target, match = snapshot.read(request.method, request.raw_target)
+        trip.target = target
+        if match is None:
             await self._answer_own(trip, target)
             return
-        match = self._match(trip, target)
+        if snapshot.honours:
+            match = self._overridden(trip)
         preflight = is_preflight(request)
         identified = await self._identify(trip, target, match, preflight=preflight)
         fields = request_fields(request, identified, snapshot.honours, trip.id)
@@ -74,16 +76,13 @@ class Handler:
             target = replace(target, raw=without_parameters(target.raw, identified.strip_query))
         await self._forward(trip, fields, target, outcome)
 
-    def _match(self, trip: Trip, target: Target) -> Match:
-        """The rule, for the request that the upstream will understand: override fields it honours count."""
-        request, snapshot = trip.request, trip.running.snapshot
-        method, meant = request.method, target
-        if snapshot.honours:
-            method, raw = overridden(request, snapshot.honours)
-            meant = canonical_target(method, raw, snapshot.profile)
-            if under_prefixes(meant, snapshot.own_prefixes):
-                raise NotFound("An override header names one of the gateway's own routes. Ask for it directly.")
-        return snapshot.rules.match(method, meant.segments)
+    def _overridden(self, trip: Trip) -> Match:
+        """The rule of the request that an upstream will understand which honours override fields."""
+        snapshot = trip.running.snapshot
+        _, match = snapshot.read(*overridden(trip.request, snapshot.honours))
+        if match is None:
+            raise NotFound("An override header names one of the gateway's own routes. Ask for it directly.")
+        return match
 
     async def _identify(self, trip: Trip, target: Target, match: Match, *, preflight: bool) -> Identified:
         """Who asks. A CORS preflight asks for nobody: browsers send it without credentials (Fetch, 4.8)."""
