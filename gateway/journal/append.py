@@ -152,6 +152,10 @@ class Journal:
         wanted, self._loading = self._loading, {}
         try:
             found = await self._run(self._store.load, wanted, self._pending)
+        except asyncio.CancelledError:
+            for future in wanted.values():
+                future.cancel()
+            raise
         except Exception as error:  # noqa: BLE001  (it belongs to those who asked)
             for future in wanted.values():
                 future.set_exception(error)
@@ -181,7 +185,7 @@ class Journal:
     async def prove(self) -> list[str]:
         """What does not agree between journal, snapshots and roll-ups: nothing, if all is well. Reads it all."""
         await self.fold()
-        return await asyncio.get_running_loop().run_in_executor(None, prove, self._store.path)
+        return await asyncio.get_running_loop().run_in_executor(None, prove, self._store.path, self._now_us())
 
     async def sweep(self) -> None:
         """Forget what retention no longer keeps, a bite of it."""

@@ -43,6 +43,11 @@ class Fold:
         """Every part holds the batches up to this one."""
         return min(self.folded)
 
+    @property
+    def ceiling(self) -> int:
+        """Some part holds the batches up to this one; until ``replay`` is past it, nothing may be written."""
+        return max(self.folded)
+
     def __len__(self) -> int:
         """About how many rows are to be written."""
         return len(self._fresh) + sum(map(len, self._aside.values()))
@@ -54,12 +59,14 @@ class Fold:
 
     def replay(self, seq: int, records: Sequence[Record]) -> None:
         """Add the records of a batch that an earlier process wrote, for those parts that do not hold it yet."""
+        if seq > self.ceiling:
+            self.add(seq, records, 0)
+            return
         tally = Tally()
         tally.add(seq, records, self._texts)
         for part, share in enumerate(tally.split()):
             if seq > self.folded[part]:
                 self._fresh.merge(share)
-        self._last = max(self._last, seq)
 
     def states(self, scope: Scope) -> States:
         """The buckets of ``scope`` that are not in the tables yet."""

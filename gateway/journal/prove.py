@@ -13,7 +13,7 @@ from gateway.journal.keys import KeyTexts
 from gateway.journal.read import batches, facts
 from gateway.journal.record import Record
 from gateway.journal.schema import sentence
-from gateway.journal.snapshots import GRANULARITIES, bucket_from, full_us, read_holds
+from gateway.journal.snapshots import GRANULARITIES, bucket_from, full_us
 from gateway.journal.tally import MINUTE_US, Tally
 
 Place = tuple[Scope, LimitKey]
@@ -28,14 +28,12 @@ class Proof:
         self._tally = Tally()
         self._texts = KeyTexts()
         self._spent: dict[Place, Bucket] = {}
-        self._last_us = 0
 
     def add(self, seq: int, records: Iterable[Record]) -> None:
         """Add a batch."""
         records = list(records)
         self._tally.add(seq, records, self._texts)
         for record in records:
-            self._last_us = max(self._last_us, record.at_us)
             if record.scope is not None:
                 for key in record.dropped:
                     self._spent.pop((record.scope, key), None)
@@ -58,8 +56,8 @@ class Proof:
                 f" {self._texts(posting.limit)}, which went from {before.spent} to {after.spent}"
             )
 
-    def buckets(self, connection: sqlite3.Connection) -> Iterator[str]:
-        """Where snapshots are not the last states. One that is full again may be gone."""
+    def buckets(self, connection: sqlite3.Connection, now_us: int) -> Iterator[str]:
+        """Where snapshots are not the last states. One that is full again by ``now_us`` may be gone."""
         rows = connection.execute("SELECT kind, id, key, generation, spent, as_of_us, rate, grants FROM buckets")
         stored = {(Scope(kind, id_), text): bucket_from(*bucket) for kind, id_, text, *bucket in rows.fetchall()}
         for scope, states in self._tally.buckets.items():
@@ -68,7 +66,7 @@ class Proof:
                 if bucket == last:
                     continue
                 full = None if last is None else full_us(text, last)
-                if bucket is not None or full is None or full > self._last_us:
+                if bucket is not None or full is None or full >= now_us:
                     yield f"bucket {scope} {text}: stored {bucket}, by the journal {last}"
 
     def usage(self, connection: sqlite3.Connection, after_us: int) -> Iterator[str]:
@@ -86,40 +84,40 @@ class Proof:
                 if start_us > after_us:
                     old = sums.setdefault((granularity, start_us, *scope, rule, meter), [0, 0, 0, 0])
                     old[:] = [a + b for a, b in zip(old, new, strict=True)]
-        oldest = {granularity: min(key[:2] for key in found if key[0] == granularity) for granularity, *_ in found}
+        oldest = {each: min((key[:2] for key in found if key[0] == each), default=_END) for each in GRANULARITIES}
         for key in found.keys() | sums.keys():
-            swept = key not in found and key[0] != "day" and key[:2] < oldest.get(key[0], _END)
+            swept = key not in found and key[0] != "day" and key[:2] < oldest[str(key[0])]
             if found.get(key) != sums.get(key) and not swept:
                 yield f"usage {key}: stored {found.get(key)}, by the journal {sums.get(key)}"
 
     def holds(self, connection: sqlite3.Connection) -> Iterator[str]:
         """Where open holds differ."""
-        stored = {hold.id for hold in read_holds(connection)}
+        stored = {id_ for (id_,) in connection.execute("SELECT id FROM holds")}
         for id_, (_, _, hold) in self._tally.holds.items():
             if (hold is not None) != (id_ in stored):
                 yield f"hold {id_}: {'missing' if hold is not None else 'stored, but it has ended'}"
 
 
-def prove(path: Path) -> list[str]:
+def prove(path: Path, now_us: int) -> list[str]:
     """What does not agree, as sentences. Everything that was written must be folded.
 
     Reads one snapshot of the file, beside the process that writes it. Raises ``JournalError`` if it cannot be read.
     """
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
-            return _prove(connection, path)
+            return _prove(connection, path, now_us)
     except sqlite3.Error as error:
         raise JournalError(sentence(error, path)) from error
 
 
-def _prove(connection: sqlite3.Connection, path: Path) -> list[str]:
+def _prove(connection: sqlite3.Connection, path: Path, now_us: int) -> list[str]:
     connection.execute("BEGIN")
     try:
         proof = Proof()
         for seq, records in batches(connection, path):
             proof.add(seq, records)
         after_us = int(facts(connection)["forgotten_until_us"])
-        proof.differences += proof.buckets(connection)
+        proof.differences += proof.buckets(connection, now_us)
         proof.differences += proof.usage(connection, after_us)
         proof.differences += proof.holds(connection)
         return proof.differences

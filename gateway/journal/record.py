@@ -52,8 +52,8 @@ class Record:
     upstream_latency_us: int | None = None
     user: str | None = None
     workspace: str | None = None
-    overrun: Costs = field(default_factory=dict)
     outcome: str = ""
+    overrun: Costs = field(default_factory=dict)
     shadow: bool = False
     dropped: tuple[LimitKey, ...] = ()
     deadline_us: int | None = None

@@ -64,9 +64,9 @@ def _check_place(path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, now_us: int) -> None:
-    # auto_vacuum and page_size take effect only on an empty file, before WAL.
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    # These two take effect only on an empty file, in this order, and before WAL.
     connection.execute("PRAGMA page_size = 8192")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

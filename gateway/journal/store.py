@@ -88,7 +88,7 @@ class Store:
         (last,) = self.connection.execute("SELECT max(seq) FROM entries").fetchone()
         for seq, records in batches(self.connection, self.path, self.fold.floor + 1):
             self.fold.replay(seq, records)
-            if len(self.fold) >= _TAIL_ROWS:
+            if seq >= self.fold.ceiling and len(self.fold) >= _TAIL_ROWS:
                 self.fold.write_all()
             if progress is not None:
                 progress(seq, last)

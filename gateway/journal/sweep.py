@@ -26,8 +26,8 @@ class Sweep:
         try:
             for step in (self._entries, self._usage, self._buckets):
                 self._whole(step, now_us)
-            # Each step of this pragma frees one page.
-            self._store.connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+            # Each step of this pragma frees one page, and ``execute`` makes but one.
+            self._store.connection.executescript(f"PRAGMA incremental_vacuum({_PAGES})")
         except sqlite3.Error as error:
             self._store.report.fold_failure = sentence(error, self._store.path)
 

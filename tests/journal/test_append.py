@@ -1,29 +1,176 @@
 """Appending, writing, and finding it again after a restart."""
 
+import asyncio
 from pathlib import Path
 
-from gateway.core.bucket import Bucket, Epoch, LimitKey, Refill
+from gateway.core.bucket import Bucket
 from gateway.core.cascade import Posting
 from gateway.core.scope import Scope
-from gateway.journal import Kind, Record, open_journal
+from gateway.journal import Kind, Options, Pace, Record, open_journal
+from tests.journal.world import HOURLY, MONTHLY, START_US, World, on_disk, spent, user
 
-HOUR = 3_600_000_000
-KEY = LimitKey("throughput", HOUR, Refill.INTERVAL, Epoch())
-
-
-def charge(n: int, scope: Scope, spent: int) -> Record:
-    at_us = 1_700_000_000_000_000 + n
-    generation = at_us - at_us % HOUR
-    posting = Posting(scope, KEY, generation, 1, Bucket(generation, spent, at_us, ("sub",)))
-    return Record(Kind.CHARGE, f"r{n}", at_us, "GET /x", scope, {"throughput": 1}, (posting,), user="u", workspace="w")
+BY_HAND = Options(pace=Pace(flush_s=3600, fold_s=3600))
+"""Writes and folds when told to."""
 
 
 async def test_what_was_charged_is_known_after_a_restart(tmp_path: Path) -> None:
-    scope = Scope("user", "u1")
+    world = World()
     async with await open_journal(tmp_path / "j.db") as journal:
-        for n in range(10):
-            journal.append(charge(n, scope, n + 1))
+        for number in range(100):
+            journal.append(world.charge(user(number % 7), 1 + number % 3))
+    async with await open_journal(tmp_path / "j.db") as journal:
+        for scope, units in world.spent.items():
+            assert spent(await journal.load(scope)) == units
+        assert await journal.load(user(99)) == {}
+        assert await journal.prove() == []
+
+
+async def test_appended_records_reach_the_disk_by_themselves(tmp_path: Path) -> None:
+    world = World()
+    options = Options(pace=Pace(flush_s=0.001, fold_s=0.001))
+    async with await open_journal(tmp_path / "j.db", options=options) as journal:
+        journal.append(world.charge(user(1)))
+        while journal.written < 1 or journal.report.dirty:  # noqa: ASYNC110  (a thread has no event)
+            await asyncio.sleep(0.001)
+        assert journal.pending == 0
+        assert journal.folded_until_us == journal.last_written_us
+
+
+async def test_many_records_are_written_before_their_time(tmp_path: Path) -> None:
+    world = World()
+    options = Options(pace=Pace(flush_s=3600, flush_records=10))
+    async with await open_journal(tmp_path / "j.db", options=options) as journal:
+        for _ in range(10):
+            journal.append(world.charge(user(1)))
+        while journal.written < 10:  # noqa: ASYNC110  (the same)
+            await asyncio.sleep(0.001)
+
+
+async def test_the_end_of_a_request_is_filled_in_while_its_record_waits(tmp_path: Path) -> None:
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        record = World().charge(user(1))
+        journal.append(record)
+        journal.complete(record, status=200, latency_us=1500, upstream_latency_us=1000)
         await journal.flush()
-    async with await open_journal(tmp_path / "j.db") as journal:
-        assert (await journal.load(scope))[KEY].spent == 10
-        assert await journal.load(Scope("user", "u2")) == {}
+        (kept,) = on_disk(tmp_path / "j.db")
+        assert (kept.status, kept.latency_us, kept.upstream_latency_us) == (200, 1500, 1000)
+
+
+async def test_the_end_of_a_request_follows_its_record_once_that_is_written(tmp_path: Path) -> None:
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        record = World().charge(user(1))
+        journal.append(record)
+        await journal.flush()
+        journal.complete(record, status=504, latency_us=9)
+        await journal.flush()
+        first, second = on_disk(tmp_path / "j.db")
+        assert (first.kind, first.status) == (Kind.CHARGE, None)
+        assert (second.kind, second.id, second.status) == (Kind.DONE, first.id, 504)
+        assert await journal.find(record.id) == [first, second]
+        assert await journal.prove() == []
+
+
+async def test_what_is_covered_is_on_disk(tmp_path: Path) -> None:
+    now_us = START_US
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND, now_us=lambda: now_us) as journal:
+        assert journal.last_written_us == START_US
+        journal.append(World().charge(user(1)))
+        now_us += 5
+        assert journal.pending == 1
+        assert await journal.flush()
+        assert (journal.last_written_us, journal.folded_until_us) == (START_US + 5, START_US)
+        assert await journal.fold()
+        assert journal.folded_until_us == START_US + 5
+
+
+async def test_buckets_are_loaded_as_the_last_record_left_them_wherever_it_is(tmp_path: Path) -> None:
+    world, scope = World(), user(1)
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        journal.append(world.charge(scope))
+        await journal.fold()
+        assert spent(await journal.load(scope)) == 1
+        journal.append(world.charge(scope))
+        await journal.flush()
+        assert spent(await journal.load(scope)) == 2
+        journal.append(world.charge(scope))
+        assert spent(await journal.load(scope)) == 3
+
+
+async def test_loads_of_one_moment_share_a_turn(tmp_path: Path) -> None:
+    world = World()
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        for number in range(50):
+            journal.append(world.charge(user(number), number + 1))
+        found = await asyncio.gather(*(journal.load(user(number)) for number in range(50)), journal.load(user(0)))
+        assert [spent(buckets) for buckets in found] == [*range(1, 51), 1]
+
+
+async def test_a_dropped_bucket_is_gone_and_may_come_again(tmp_path: Path) -> None:
+    scope = user(1)
+
+    def charge(number: int, **more: object) -> Record:
+        posting = Posting(scope, MONTHLY, START_US, 1, Bucket(START_US, number, START_US + number, ("sub",)))
+        return Record(Kind.CHARGE, str(number), START_US, "GET /x", scope, {"throughput": 1}, (posting,), **more)  # type: ignore[arg-type]
+
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        journal.append(World().charge(scope))
+        await journal.fold()
+        journal.append(charge(1, dropped=(HOURLY,)))
+        assert list(await journal.load(scope)) == [MONTHLY]
+        await journal.fold()
+        assert list(await journal.load(scope)) == [MONTHLY]
+        journal.append(World().charge(scope))
+        await journal.fold()
+        assert set(await journal.load(scope)) == {MONTHLY, HOURLY}
+        assert await journal.prove() == []
+
+
+async def test_a_posting_may_belong_to_another_scope_than_the_one_that_pays(tmp_path: Path) -> None:
+    other = Scope("fallback", "u1")
+    record = World().charge(other)
+    record.scope = user(1)
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        journal.append(record)
+        assert spent(await journal.load(other)) == 1
+        await journal.fold()
+        assert spent(await journal.load(other)) == 1
+        assert await journal.load(user(1)) == {}
+
+
+async def test_open_holds_outlive_the_process(tmp_path: Path) -> None:
+    world = World()
+    first, second = (world.charge(user(n), 5, kind=Kind.HOLD) for n in (1, 2))
+    first.deadline_us = second.deadline_us = START_US + 60
+    first.owner = second.owner = "gateway-1"
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        journal.append(first)
+        journal.append(second)
+        await journal.fold()
+        journal.append(Record(Kind.SETTLE, first.id, START_US + 9, first.rule, first.scope, {"throughput": -2}))
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        assert await journal.holds() == [second]
+        journal.append(Record(Kind.RELEASE, second.id, START_US + 9, second.rule, second.scope, {"throughput": -5}))
+        assert await journal.holds() == []
+        assert await journal.prove() == []
+
+
+async def test_a_record_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path) -> None:
+    world = World()
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        for _ in range(5):
+            journal.append(world.charge(user(1)))
+        journal.append(Record(Kind.CHARGE, "odd", 1, costs={"throughput": complex(1)}))  # type: ignore[dict-item]
+        journal.append(world.charge(user(1)))
+        await journal.flush()
+        assert journal.lost == 1
+        assert len(on_disk(tmp_path / "j.db")) == 6
+        assert spent(await journal.load(user(1))) == 6
+
+
+async def test_ids_that_are_not_unicode_have_their_buckets_too(tmp_path: Path) -> None:
+    world, scope = World(), Scope("user", "a\udc80")
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        journal.append(world.charge(scope))
+        assert spent(await journal.load(scope)) == 1
+        assert await journal.fold()
+        assert spent(await journal.load(scope)) == 1

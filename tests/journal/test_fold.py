@@ -1,0 +1,294 @@
+"""Each batch is folded exactly once, whatever dies when."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.scope import Scope
+from gateway.journal import Bounds, Kind, Record
+from gateway.journal.condense import condense
+from gateway.journal.keys import KeyTexts
+from gateway.journal.prove import prove
+from gateway.journal.store import Store
+from gateway.journal.tally import MINUTE_US, NOBODY, Tally, part_of
+from tests.journal.world import HOUR_US, START_US, World, spent, user
+
+
+class Death(BaseException):
+    """The process ends here."""
+
+
+class Mortal:
+    """A connection that dies at its n-th statement, before or after doing it."""
+
+    def __init__(self, connection: sqlite3.Connection, steps: int, *, after: bool) -> None:
+        self._connection, self._left, self._after = connection, steps, after
+
+    def execute(self, *args: Any) -> sqlite3.Cursor:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            raise Death
+        cursor = self._connection.execute(*args)
+        if self._left == 0:
+            raise Death
+        return cursor
+
+    @property
+    def in_transaction(self) -> bool:
+        return False  # the dead roll nothing back; SQLite does, when the file is opened again
+
+
+def open_store(path: Path) -> Store:
+    return Store(path, START_US, Bounds())
+
+
+def some_charges(world: World, number: int) -> list[Record]:
+    return [world.charge(user(n % 40), 1 + n % 3, rule=f"GET /{n % 5}") for n in range(number)]
+
+
+def stored_spent(store: Store, world: World) -> dict[Scope, int]:
+    return {scope: spent(buckets) for scope, buckets in store.load(world.spent, []).items()}
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_fold_that_dies_at_any_statement_is_made_whole_by_the_next_start(tmp_path: Path, *, after: bool) -> None:
+    path, world, step = tmp_path / "j.db", World(), 0
+    finished = False
+    while not finished:
+        step += 1
+        store = open_store(path)
+        for _ in range(3):
+            store.flush(some_charges(world, 20), START_US, world.charged, attempt=True)
+        store.fold._connection = Mortal(store.connection, 3 * step, after=after)  # type: ignore[assignment]
+        try:
+            for _ in range(6):
+                store.fold.write(30)
+            store.fold.write_all(30)
+            finished = True
+        except Death:
+            pass
+        store.connection.close()
+        again = open_store(path)
+        assert stored_spent(again, world) == world.spent
+        assert again.fold.done
+        again.close()
+        assert prove(path, START_US) == []
+    assert step > 10
+
+
+def test_parts_that_were_written_are_not_added_twice(tmp_path: Path) -> None:
+    path, world = tmp_path / "j.db", World()
+    store = open_store(path)
+    store.flush(some_charges(world, 200), START_US, 200, attempt=True)
+    store.fold.write(1)
+    store.fold.write(1)
+    assert store.fold.floor == 0
+    assert 0 < store.fold.folded.count(1) < len(store.fold.folded)
+    store.flush(some_charges(world, 100), START_US, 300, attempt=True)
+    store.connection.close()
+    again = open_store(path)
+    assert stored_spent(again, world) == world.spent
+    again.close()
+    assert prove(path, START_US) == []
+
+
+def test_a_number_is_never_used_again_when_every_entry_has_been_removed(tmp_path: Path) -> None:
+    path, world = tmp_path / "j.db", World()
+    for _ in range(2):
+        store = open_store(path)
+        store.flush(some_charges(world, 10), START_US, world.charged, attempt=True)
+        store.fold_all()
+        store.connection.execute("DELETE FROM entries")
+        store.close()
+    store = open_store(path)
+    assert store.fold.floor == 2
+    assert stored_spent(store, world) == world.spent
+    store.close()
+
+
+def test_a_long_tail_reports_how_far_it_is(tmp_path: Path) -> None:
+    path, world = tmp_path / "j.db", World()
+    store = open_store(path)
+    for _ in range(5):
+        store.flush(some_charges(world, 10), START_US, world.charged, attempt=True)
+    store.connection.close()
+    seen: list[tuple[int, int]] = []
+    Store(path, START_US, Bounds(), lambda done, last: seen.append((done, last))).close()
+    assert seen == [(n, 5) for n in range(1, 6)]
+
+
+def test_a_scope_belongs_to_the_same_part_in_every_process() -> None:
+    assert [part_of(Scope("user", name)) for name in ("", "a", "u1", "ü", "\ud800")] == [0, 3, 54, 21, 51]
+
+
+class Story:
+    """A random history: charges, refunds, holds, settlements, refusals, drops."""
+
+    def __init__(self, choices: list[tuple[int, int, int]]) -> None:
+        self._world = World()
+        self._held: list[Record] = []
+        self.records = [record for choice in choices for record in self._tell(*choice)]
+
+    def _tell(self, what: int, who: int, minute: int) -> Iterator[Record]:
+        for record in self._act(what, user(who)):
+            record.at_us += minute * MINUTE_US
+            yield record
+
+    def _act(self, what: int, scope: Scope) -> Iterator[Record]:
+        world = self._world
+        match what:
+            case 0:
+                yield world.refusal(scope, 3)
+                yield Record(Kind.CHARGE, "free", START_US, "GET /free", scope)
+            case 1:
+                yield world.charge(scope, -1, kind=Kind.REFUND)
+            case 2:
+                hold = world.charge(scope, 7, kind=Kind.HOLD)
+                self._held.append(hold)
+                yield hold
+            case 3 | 4 if self._held:
+                hold = self._held.pop(0)
+                assert hold.scope is not None
+                end = world.charge(hold.scope, -2, kind=Kind.SETTLE if what == 3 else Kind.RELEASE)
+                end.id = hold.id
+                yield end
+            case 5:
+                record = world.charge(scope, 4, kind=Kind.DRAIN)
+                record.overrun = {"throughput": 2, "tokens": 1}
+                yield record
+            case 6:
+                yield self._dropping(scope)
+            case 7:
+                yield Record(Kind.DONE, "r1", START_US, status=200)
+            case 8:
+                yield Record(Kind.REFUSAL, "nobody", START_US, "GET /x", None, {"throughput": 1})
+            case _:
+                yield world.charge(scope, 2, rule=f"GET /{what}")
+
+    def _dropping(self, scope: Scope) -> Record:
+        record = self._world.charge(scope, 1)
+        record.dropped = tuple(posting.limit for posting in record.postings)
+        if self._world.charged % 2:
+            record.postings = ()
+        return record
+
+
+stories = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2), st.integers(0, 3)), max_size=40).map(Story)
+
+
+def summed(batches: list[list[Record]]) -> tuple[object, ...]:
+    tally, texts = Tally(), KeyTexts()
+    for seq, records in enumerate(batches, 1):
+        tally.add(seq, records, texts)
+    buckets = {scope: {key: state for key, state in states.items() if state} for scope, states in tally.buckets.items()}
+    holds = {id_ for id_, (_, _, hold) in tally.holds.items() if hold is not None}
+    return {scope: states for scope, states in buckets.items() if states}, tally.usage, holds
+
+
+@given(stories, st.integers(0, 40), st.integers(0, 40))
+def test_condensed_records_fold_to_the_same(story: Story, first: int, second: int) -> None:
+    start, end = sorted((first, second))
+    records = story.records
+    whole = [records[:start], records[start:end], records[end:]]
+    shorter = [records[:start], condense(records[start:end]), records[end:]]
+    assert summed(shorter) == summed(whole)
+    assert summed([condense(condense(records[:end])), records[end:]]) == summed(whole)
+
+
+@given(stories)
+def test_condensing_keeps_the_sum_of_what_each_generation_gave(story: Story) -> None:
+    def given_by(records: list[Record]) -> dict[object, int]:
+        sums: dict[object, int] = {}
+        for record in records:
+            for posting in record.postings:
+                sums[posting[:3]] = sums.get(posting[:3], 0) + posting.amount
+        return {place: amount for place, amount in sums.items() if amount}
+
+    assert given_by(condense(story.records)) == given_by(story.records)
+
+
+@settings(max_examples=20, deadline=None)
+@given(stories, st.lists(st.integers(1, 9), max_size=12), st.integers(1, 30))
+def test_snapshots_and_roll_ups_are_what_the_journal_adds_up_to(
+    tmp_path_factory: pytest.TempPathFactory, story: Story, cuts: list[int], rows: int
+) -> None:
+    path = tmp_path_factory.mktemp("story") / "j.db"
+    store, rest = open_store(path), story.records
+    for cut in cuts:
+        batch, rest = rest[:cut], rest[cut:]
+        store.flush(batch, START_US, 0, attempt=True)
+        store.fold_some(rows)
+    store.flush(rest, START_US, 0, attempt=True)
+    store.fold_all()
+    expected = summed([story.records])[0]
+    assert isinstance(expected, dict)
+    for scope, states in store.load(map(user, range(3)), []).items():
+        assert set(states.values()) == set(expected.get(scope, {}).values())
+    store.close()
+    assert prove(path, START_US) == []
+
+
+def test_what_nobody_was_asked_for_is_counted_too() -> None:
+    tally = Tally()
+    tally.add(1, [Record(Kind.REFUSAL, "r", START_US, "GET /x", None, {"throughput": 4})], KeyTexts())
+    assert tally.usage == {(NOBODY, "GET /x", START_US // MINUTE_US, "throughput"): [0, 0, 0, 1]}
+
+
+def test_what_is_used_is_found_by_minute_hour_and_day(tmp_path: Path) -> None:
+    world, scope = World(), user(1)
+    store = open_store(tmp_path / "j.db")
+    records = [world.charge(scope, 5), world.charge(scope, -2, kind=Kind.REFUND), world.refusal(scope, 9)]
+    later = [world.charge(scope, 1), world.charge(scope, 1)]
+    for record, by_us in zip(later, (MINUTE_US, HOUR_US), strict=True):
+        record.at_us += by_us
+    store.flush([*records, *later, world.charge(user(2))], START_US, 6, attempt=True)
+    store.fold_all()
+
+    def amounts(granularity: str, from_us: int, to_us: int) -> list[tuple[int, ...]]:
+        found = store.usage(scope, granularity, from_us, to_us)
+        return [(each.start_us - START_US, each.amount, each.requests, each.refused) for each in found]
+
+    end = START_US + 2 * HOUR_US
+    assert amounts("minute", START_US, end) == [(0, 3, 1, 1), (MINUTE_US, 1, 1, 0), (HOUR_US, 1, 1, 0)]
+    assert amounts("minute", START_US + 1, START_US + HOUR_US) == [(MINUTE_US, 1, 1, 0)]
+    assert amounts("hour", START_US, end) == [(0, 4, 2, 1), (HOUR_US, 1, 1, 0)]
+    ((_, amount, requests, refused),) = amounts("day", START_US - 24 * HOUR_US, end)
+    assert (amount, requests, refused) == (5, 3, 1)
+    assert amounts("hour", end, START_US) == []
+    with pytest.raises(ValueError, match="week"):
+        store.usage(scope, "week", 0, end)
+    with pytest.raises(ValueError, match="fewer"):
+        store.usage(scope, "minute", 0, end)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE buckets SET spent = spent + 1 WHERE id = 'u1'",
+        "DELETE FROM buckets WHERE id = 'u1'",
+        "UPDATE usage SET amount = amount - 1 WHERE granularity = 'day' AND id = 'u1'",
+        "UPDATE usage SET requests = requests + 1 WHERE granularity = 'minute' AND id = 'u1'",
+        "DELETE FROM usage WHERE granularity = 'day' AND id = 'u1'",
+        "DELETE FROM holds",
+        "INSERT INTO holds SELECT 'r1', seq, row FROM holds",
+        "DELETE FROM entries WHERE seq = 2",
+    ],
+)
+def test_the_proof_finds_what_does_not_agree(tmp_path: Path, damage: str) -> None:
+    path, world = tmp_path / "j.db", World()
+    store = open_store(path)
+    ended = world.charge(user(1), kind=Kind.HOLD)
+    store.flush([ended, Record(Kind.SETTLE, ended.id, START_US, "", ended.scope)], START_US, 2, attempt=True)
+    store.flush([world.charge(user(1)), world.charge(user(1), kind=Kind.HOLD)], START_US, 2, attempt=True)
+    store.flush([world.charge(user(1))], START_US, 3, attempt=True)
+    store.fold_all()
+    assert prove(path, START_US) == []
+    store.connection.execute(damage)
+    store.close()
+    assert prove(path, START_US) != []
