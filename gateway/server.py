@@ -94,6 +94,7 @@ class Reloader:
         gateway = self._gateway
         try:
             settings = load(self._config, os.environ)
+            self._refused = settings.source.digests  # until it runs: the repair may be made in a file it brought along
             if kept := restart_only(gateway.settings, settings):
                 return self._refuse(f"{', '.join(kept)} can only change with a restart")
             gateway.reload(settings)

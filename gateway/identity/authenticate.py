@@ -10,7 +10,7 @@ from functools import reduce
 from gateway.core.principal import Principal
 from gateway.core.problems import Forbidden
 from gateway.identity.address import Networks, client_network
-from gateway.identity.carriers import AUTHORIZATION, FieldReader, Fields, Headers
+from gateway.identity.carriers import AUTHORIZATION, COOKIE, FieldReader, Fields, Headers
 from gateway.identity.config import Identified, IdentityConfig
 from gateway.identity.credential import Credential, together, unauthorized
 from gateway.identity.jwt import NeedsKeys
@@ -81,10 +81,12 @@ class Authenticator:
         except NeedsKeys:
             return None
 
-    def nobody(self, peer_ip: str) -> Identified:
+    def nobody(self, headers: Headers, peer_ip: str) -> Identified:
         """An anonymous request whose carriers, if it has any, are not judged and do not go on."""
+        address = self._address(self._reader.read(headers, judge=False), peer_ip)
         strip = self._proofs.headers | self._peer_names
-        return Identified(Principal("anonymous", address=client_network(peer_ip, (), 0)), strip, self._proofs.queries)
+        strip = strip | {COOKIE} if self._reads_cookies else strip
+        return Identified(Principal("anonymous", address=address), strip, self._proofs.queries)
 
     @property
     def carriers(self) -> frozenset[bytes]:

@@ -413,7 +413,14 @@ def test_no_cookie_that_a_lenient_upstream_reads_is_anonymous(before: str, name:
 
 def test_nobody_is_anonymous_whatever_the_request_carries_and_carries_it_no_further() -> None:
     made = Authenticator(config(api_keys=keys(), peers=PEERS, jwt=JwtCarriers(queries=(b"token",))))
-    nobody = made.nobody("2001:db8::7")
+    nobody = made.nobody([bearer(TOKEN), (b"X-Forwarded-For", b"192.0.2.9")], "2001:db8::7")
     assert (nobody.principal.proof, nobody.principal.address) == ("anonymous", "2001:db8::/64")
     assert nobody.strip == made.carriers >= {b"x-api-key", b"x-user-id", b"x-role"}
     assert nobody.strip_query == {b"token"}
+
+
+def test_nobody_comes_from_where_the_trusted_proxies_say_and_leaves_its_cookies_behind() -> None:
+    made = Authenticator(config(trusted_proxies=1, jwt=JwtCarriers(cookies=(b"session",))))
+    nobody = made.nobody([(b"X-Forwarded-For", b"192.0.2.9, 2001:db8:0:1::9"), (b"Cookie", b"session=x")], "127.0.0.1")
+    assert nobody.principal.address == "2001:db8:0:1::/64"
+    assert b"cookie" in nobody.strip
