@@ -89,7 +89,7 @@ class Handler:
         request, running = trip.request, trip.running
         authenticator, rule = running.authenticator, match.rule
         if preflight:
-            return authenticator.nobody(request.peer)
+            return authenticator.nobody(request.headers, request.peer)
         param = running.snapshot.workspace_param
         path_workspace = match.params.get(param) if param is not None else None
         who = (request.headers, target.query, request.peer, trip.at_us)
