@@ -193,7 +193,7 @@ class Gateway:
     def _readiness(self) -> Mapping[str, str]:
         parts = {"gateway": "stopping" if self._stopping else "ok"}
         if self._journal is not None:
-            parts["journal"] = (self._journal.failure or "not written") if self._store_failing() else "ok"
+            parts["journal"] = (self._journal.report.failure or "not written") if self._store_failing() else "ok"
         return parts
 
     async def _tend(self) -> None:

@@ -183,9 +183,7 @@ def key_new(user: str, workspace: str | None, *, as_json: bool) -> None:
     Example:  weighbridge key new --user 550e8400-e29b-41d4-a716-446655440000
     """  # noqa: D301
     made = generate_key()
-    entry = {"id": made.id, "hash": made.hash, "user": user} | (
-        {"workspace": workspace} if workspace else {}
-    )
+    entry = {"id": made.id, "hash": made.hash, "user": user} | ({"workspace": workspace} if workspace else {})
     if as_json:
         click.echo(json.dumps({"key": made.key, "entry": entry}))
         return

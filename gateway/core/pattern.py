@@ -17,12 +17,12 @@ MAX_SEGMENTS = 64
 class Kind(IntEnum):
     """What stands at one place of a pattern. Patterns are compared from the left, place by place, in this order."""
 
-    END = 0
-    """Nothing: a pattern that ends first wins over one that goes on."""
-    LITERAL = 1
-    PARAM = 2
-    STAR = 3
+    LITERAL = 0
+    PARAM = 1
+    STAR = 2
     """Exactly one segment; as the last of a pattern, one or more."""
+    END = 3
+    """Nothing more: ``/a`` before ``/a/**``, and ``/a/*/b`` before ``/a/*``, whose star may be several segments."""
     REST = 4
     """Zero or more segments."""
 

@@ -1,7 +1,7 @@
 """Rules: a method and a path pattern say what a request costs, who pays, and how.
 
 Precedence: patterns are compared segment by segment from the left, a literal before ``{param}`` before ``*`` before
-``**``; the first difference in kind decides, and of two patterns alike so far the one that ends first wins. Then a
+``**``; the first difference in kind decides, where the end of a pattern stands between ``*`` and ``**``. Then a
 named method comes before ``ANY`` (for HEAD: HEAD, GET, ANY), then admin-made before file-made. Rules that are still
 equal have different literals, which can both match through ``**`` (``/**/a/**`` and ``/**/b/**`` on ``/a/b``): the one
 whose literals stand further left in the path wins.

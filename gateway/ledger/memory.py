@@ -199,14 +199,14 @@ class MemoryLedger:
             return
         scopes = [allowance.scope for allowance in allowances]
         while missing := [scope for scope in scopes if scope not in self._scopes]:
-            for scope in missing:
-                task = self._restoring.get(scope)
-                if task is None:
-                    task = self._restoring[scope] = self._tasks.start(
-                        self._fetch(scope, self._restore), "restore a scope"
-                    )
+            # All start at once: after an await, one of them may be in memory, paid from, and must not be put again.
+            for task in [self._restoring.get(scope) or self._start(scope, self._restore) for scope in missing]:
                 # A client that leaves does not take the others' answer with it.
                 await asyncio.shield(task)
+
+    def _start(self, scope: Scope, restore: Restore) -> asyncio.Task[None]:
+        task = self._restoring[scope] = self._tasks.start(self._fetch(scope, restore), "restore a scope")
+        return task
 
     async def _fetch(self, scope: Scope, restore: Restore) -> None:
         try:

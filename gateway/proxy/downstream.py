@@ -2,13 +2,13 @@
 
 ``GatewayServer`` is an ``aiohttp.web.Server``: give it to ``web.ServerRunner`` and add sites. Its handler gets a
 ``Request`` and answers it with ``request.respond(answer)`` or ``await forward(request, ...)``; a ``Problem`` it raises
-is answered through ``problem_answer``. No task is made per request, and no handler is cancelled because its client left:
-the handler learns it from ``request.client_left`` (``forward`` drops the upstream then), so no debit is cut in two.
+is answered through ``problem_answer``. No task is made per request, and no handler is cancelled because its client
+left: the handler learns it from ``request.client_left`` (``forward`` drops the upstream then), so that no debit is cut
+in two.
 """
 
 import asyncio
 import traceback
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -19,22 +19,20 @@ from gateway.core.answers import Answer
 from gateway.core.hop_by_hop import RawHeaders
 from gateway.core.problems import Problem
 from gateway.proxy.answer_writer import whole
-from gateway.proxy.client_connection import NEVER, ClientConnection, ClientLimits
+from gateway.proxy.client_connection import ClientLimits
+from gateway.proxy.client_requests import ClientRequests
 from gateway.proxy.request import BODY_BUFFER, Request
-from gateway.proxy.request_parser import RequestParser
 
 _log = structlog.get_logger(__name__)
-_SLICE = 16 * 1024
-"""Bytes that are parsed at a time, which bounds how many small pipelined requests can wait."""
 
 Handler = Callable[[Request], Awaitable[None]]
 ProblemAnswer = Callable[[Problem], Answer]
 
 
-class GatewayProtocol(ClientConnection):
-    """One client's connection: parses its requests and answers them in order."""
+class GatewayProtocol(ClientRequests):
+    """One client's connection: answers its requests in order."""
 
-    __slots__ = ("_ahead", "_broken", "_http", "_in_head", "_latest", "_problem_answer", "_reframe", "_waiting")
+    __slots__ = ("_problem_answer",)
 
     def __init__(
         self,
@@ -46,122 +44,9 @@ class GatewayProtocol(ClientConnection):
     ) -> None:
         super().__init__(manager, loop=loop, limits=limits)
         self._problem_answer = problem_answer
-        self._http = RequestParser(self._make_request, self._begin, limits.head)
-        self._waiting: deque[Request | Problem] = deque()
-        self._latest: Request | None = None
-        self._ahead = b""
-        self._reframe = False
-        self._broken = False
-        self._in_head = True
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
-        if self._tunnel is not None:
-            self._tunnel.from_client(data)
-        elif not (self._force_close or self._lingering or self._broken):
-            if self._ahead or self._one_is_whole():
-                self._hold(data)
-            else:
-                self._parse(data)
-
-    def _one_is_whole(self) -> bool:
-        """Whether a request waits or is answered with nothing more of it to come: what follows is for later."""
-        return (self._current is not None or bool(self._waiting)) and self._http.request is None
-
-    def _owes_an_answer(self) -> bool:
-        return bool(self._ahead) or self._one_is_whole()
-
-    def _hold(self, data: bytes) -> None:
-        self._ahead += data
-        if len(self._ahead) >= BODY_BUFFER and not self._buffer_paused:
-            self._pause_reading_for_buffer()
-
-    def _release(self) -> bool:
-        """Parse what was held while the last request was answered; whether there is a request now."""
-        data, self._ahead = self._ahead, b""
-        if self._reframe and self._latest is not None:
-            self._reframe = False
-            self._http.reframe(self._latest)
-        if data:
-            self._parse(data)
-        if self._buffer_paused and not self._ahead:
-            self._resume_reading_for_buffer()
-        return bool(self._waiting)
-
-    def _parse(self, data: bytes) -> None:
-        """Parse a read, piece by piece; what follows a whole request is held."""
-        start, size = 0, len(data)
-        while start < size:
-            if start and self._one_is_whole():
-                self._hold(data[start:])
-                break
-            end = start + self._piece(size - start)
-            try:
-                behind = self._http.feed(data if end - start == size else memoryview(data)[start:end])
-            except Problem as problem:
-                self._break_off(problem)
-                break
-            start = end
-            if behind is not None:
-                self._upgrade_asked(behind + data[end:])
-                break
-        if self._latest is not None:
-            self._latest.flush()
-        self._wait_for_more()
-
-    def _piece(self, left: int) -> int:
-        """How many bytes may be parsed at once: all of them while they belong to one body."""
-        body = self._http.request
-        if left <= _SLICE or (body is not None and body.length is not None and body.length - body.bytes_in >= left):
-            return left
-        return _SLICE
-
-    def _wait_for_more(self) -> None:
-        """Set the time by which the client must have sent more."""
-        if self._http.request is not None:
-            if not self._reading_paused:
-                self.read_deadline = self._loop.time() + self.limits.body_timeout
-        elif self._http.idle or self._one_is_whole():
-            self.read_deadline = NEVER
-        elif not self._in_head:
-            self._in_head = True
-            self.read_deadline = self._loop.time() + self.limits.head_timeout
 
     def _make_request(self, method: str, raw_target: bytes, minor: int, headers: RawHeaders) -> Request:
         return Request(self, method, raw_target, minor, headers)
-
-    def _begin(self, request: Request) -> None:
-        """A head is complete."""
-        self._latest = request
-        self._in_head = False
-        self._enqueue(request)
-
-    def _enqueue(self, message: Request | Problem) -> None:
-        self._waiting.append(message)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _upgrade_asked(self, behind: bytes) -> None:
-        """Bytes behind an upgrade request wait for the answer; behind one that is not passed on they are HTTP."""
-        request = self._latest
-        if request is None:
-            return
-        self._reframe = True
-        if request.upgrade:
-            self._hold(behind)
-            return
-        self._ahead += behind
-        if not self._one_is_whole():
-            self._release()
-
-    def _break_off(self, problem: Problem) -> None:
-        """Nothing more can be read from this client."""
-        self._broken = True
-        body = self._http.request
-        if body is not None:
-            body.break_off(problem)
-        elif self._latest is None or self._latest.keep_alive:  # else: bytes behind ``Connection: close`` mean nothing
-            self._enqueue(problem)
 
     async def start(self) -> None:
         """Answer one request after the other until the connection ends. Overrides aiohttp's loop."""
@@ -245,7 +130,7 @@ class GatewayProtocol(ClientConnection):
             request.expects_continue or request.length is None or request.length - request.bytes_in > BODY_BUFFER
         ):
             request.keep_alive = False
-        if self._close or self._eof:
+        if self._close or (self._eof and not self._waiting and not self._ahead):
             request.keep_alive = False
         return not request.keep_alive
 
@@ -261,13 +146,6 @@ class GatewayProtocol(ClientConnection):
         self.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-
-    def take_ahead(self) -> bytes:
-        """The bytes that came behind an upgrade request, for its tunnel."""
-        data, self._ahead, self._reframe = self._ahead, b"", False
-        if self._buffer_paused:
-            self._resume_reading_for_buffer()
-        return data
 
     def close(self) -> None:
         """Take no more requests; the one that is being answered is finished."""

@@ -16,6 +16,7 @@ from gateway.proxy.failures import UpstreamFailed, UpstreamTimedOut
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.relay import OnHead, Relay
 from gateway.proxy.request import Request
+from gateway.proxy.upstream import UpstreamConnection
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """What may be sent again when a kept connection turns out to be dead (RFC 9110, 9.2.2)."""
@@ -37,11 +38,11 @@ class Route:
 class Forwarded:
     """How it went.
 
-    ``status``: of the upstream's answer, ``None`` if none came. ``failure``: what went wrong, ``None`` if the client has
-    a whole answer or has left. ``request.head_sent`` tells whether the failure can still be answered; if not, the
-    client's connection has been cut. ``request_sent``: whether one byte of the request may have reached the upstream;
-    only if not, its charge may be given back (product.md 2.9). ``upstream_us``: microseconds from writing the request
-    to the head of the answer. ``bytes_in``, ``bytes_out``: of bodies, or through a tunnel.
+    ``status``: of the upstream's answer, ``None`` if none came. ``failure``: what went wrong, ``None`` if the client
+    has a whole answer or has left. ``request.head_sent`` tells whether the failure can still be answered; if not,
+    the client's connection has been cut. ``request_sent``: whether one byte of the request may have reached the
+    upstream; only if not, its charge may be given back (product.md 2.9). ``upstream_us``: microseconds from writing
+    the request to the head of the answer. ``bytes_in``, ``bytes_out``: of bodies, or through a tunnel.
     """
 
     status: int | None
@@ -57,9 +58,9 @@ async def forward(request: Request, head: RawHeaders, target: Target, route: Rou
     """Forward ``request`` with the fields ``head``, its own as the caller edited them.
 
     Taken away here: hop-by-hop fields. Added here: framing, ``Via``, ``Forwarded`` or ``X-Forwarded-*``.
-    ``on_head(status, fields)`` is called once, with the answer's end-to-end fields, and returns those to send; it must not
-    touch framing. A 101 is followed until the tunnel ends. Raises ``BadRequest`` before a byte is written. Cancelling it
-    drops both sides; ``request.request_sent`` then still tells the truth.
+    ``on_head(status, fields)`` is called once, with the answer's end-to-end fields, and returns those to send; it must
+    not touch framing. A 101 is followed until the tunnel ends. Raises ``BadRequest`` before a byte is written.
+    Cancelling it drops both sides; ``request.request_sent`` then still tells the truth.
     """
     wire = request_head(request, head, target, route)
     if request.broken is not None:
@@ -67,21 +68,21 @@ async def forward(request: Request, head: RawHeaders, target: Target, route: Rou
     relay = Relay(request, on_head, route.protected)
     loop = asyncio.get_running_loop()
     started = loop.time()
+    if request.client_left:
+        return _outcome(request, relay, started)
     try:
-        connection = route.pool.take() or await route.pool.acquire()
-        if not request.wanted:
-            route.pool.keep(connection)
-        else:
+        if connection := await _connected(request, route.pool, fresh=False):
             started = loop.time()
             relay.start(connection, wire)
             await relay.done
-            if relay.stale and relay.first_write is not None and request.method in IDEMPOTENT:
-                connection = await route.pool.acquire(fresh=True)
-                if not request.wanted:
-                    route.pool.keep(connection)
-                else:
-                    relay.again(connection)
-                    await relay.done
+            if (
+                relay.stale
+                and relay.first_write is not None
+                and request.method in IDEMPOTENT
+                and (connection := await _connected(request, route.pool, fresh=True))
+            ):
+                relay.again(connection)
+                await relay.done
     except (UpstreamFailed, UpstreamTimedOut) as problem:
         relay.failure = problem
     except asyncio.CancelledError:
@@ -90,6 +91,15 @@ async def forward(request: Request, head: RawHeaders, target: Target, route: Rou
     if relay.error is not None:
         raise relay.error
     return _outcome(request, relay, started)
+
+
+async def _connected(request: Request, pool: UpstreamPool, *, fresh: bool) -> UpstreamConnection | None:
+    """A connection for ``request``, or ``None`` if nobody wants it any more. Raises ``UpstreamFailed``."""
+    connection = await pool.acquire(fresh=True) if fresh else pool.take() or await pool.acquire()
+    if request.wanted:
+        return connection
+    pool.keep(connection)
+    return None
 
 
 def _outcome(request: Request, relay: Relay, started: float) -> Forwarded:

@@ -18,10 +18,10 @@ from gateway.metering.meter import Meter
 from gateway.metering.visit import Visit
 from gateway.proxy import answer
 from gateway.proxy.chronicle import Chronicle, Trip
-from gateway.proxy.forward import Forwarded, forward
+from gateway.proxy.forward import forward
 from gateway.proxy.headers import answer_head, overridden, request_fields
 from gateway.proxy.request import Request
-from gateway.proxy.running import Live, Running
+from gateway.proxy.running import Live
 
 OwnRoute = Callable[[Request, Target], Awaitable[Answer]]
 """Answers what lies under the gateway's own prefixes. Raises ``NotFound``."""

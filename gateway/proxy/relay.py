@@ -10,22 +10,14 @@ from gateway.core.hop_by_hop import RawHeaders, end_to_end_response, passing_tra
 from gateway.core.problems import Problem
 from gateway.proxy.answer_writer import connection_fields, head
 from gateway.proxy.failures import UpstreamProblem
+from gateway.proxy.outbox import Outbox
 from gateway.proxy.request import Request
+from gateway.proxy.response_parser import ResponseHead
 from gateway.proxy.tunnel import Tunnel
-from gateway.proxy.upstream import ResponseHead, UpstreamConnection
+from gateway.proxy.upstream import UpstreamConnection
 
 OnHead = Callable[[int, RawHeaders], RawHeaders]
 """Gets the status and the end-to-end fields of the answer, returns the fields to send; framing is not its affair."""
-
-
-def chunk(data: bytes) -> bytes:
-    """``data`` as one chunk (RFC 9112, 7.1)."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def last_chunk(trailers: RawHeaders) -> bytes:
-    """The end of a chunked body."""
-    return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % field for field in trailers])
 
 
 class Relay:
@@ -37,7 +29,6 @@ class Relay:
     """
 
     __slots__ = (
-        "_chunked",
         "_connection",
         "_ended",
         "_loop",
@@ -64,9 +55,8 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._connection: UpstreamConnection | None = None
         self._tunnel: Tunnel | None = None
-        self._out: list[bytes] = []
-        self._up: list[bytes] = []
-        self._chunked = False
+        self._out = Outbox()
+        self._up = Outbox()
         self._ended = False
         self.status: int | None = None
         self.bytes_out = 0
@@ -83,13 +73,14 @@ class Relay:
         self._connection = connection
         connection.begin(self, head_only=request.method == "HEAD", upgrade=request.upgrade)
         request.request_sent = True
-        self._up.append(wire)
+        self._up.chunked = request.chunked
+        self._up.head(wire)
         if body := request.take_body(self):
             self.request_body(body)
         if request.complete:
             self.request_end(request.trailers)
-            self.first_write = b"".join(self._up)
-            self._up = [self.first_write]
+            self.first_write = self._up.take()
+            self._up.head(self.first_write)
         self.request_flush()
 
     def again(self, connection: UpstreamConnection) -> None:
@@ -98,27 +89,26 @@ class Relay:
         self.done = self._loop.create_future()
         self._connection = connection
         connection.begin(self, head_only=self._request.method == "HEAD", upgrade=self._request.upgrade)
-        self._up = [self.first_write or b""]
+        self._up.head(self.first_write or b"")
         self.request_flush()
 
     def request_body(self, data: bytes) -> None:
         """The client sends."""
         if self._connection is not None:
-            self._up.append(chunk(data) if self._request.chunked else data)
+            self._up.body(data)
 
     def request_end(self, trailers: RawHeaders) -> None:
         """The client has sent all."""
         self._ended = True
-        if self._request.chunked:
-            self._up.append(last_chunk(passing_trailers(trailers, self._protected)))
+        self._up.end(passing_trailers(trailers, self._protected) if trailers else trailers)
 
     def request_flush(self) -> None:
         """Write what one read brought."""
         connection = self._connection
-        if connection is None or not self._up:
+        if connection is None:
             return
-        connection.write(self._up[0] if len(self._up) == 1 else b"".join(self._up))
-        self._up = []
+        if data := self._up.take():
+            connection.write(data)
         if self._ended:
             connection.end_request()
         elif connection.write_paused:
@@ -157,12 +147,12 @@ class Relay:
             return
         if not (response.bodiless or response.length is not None):
             if request.minor == 1:
-                self._chunked = True
+                self._out.chunked = True
                 fields.append((b"Transfer-Encoding", b"chunked"))
             else:
                 request.keep_alive = False
         fields += connection_fields(close=request.protocol.decide_close(request), minor=request.minor)
-        self._out.append(head(response.status, response.reason, fields))
+        self._out.head(head(response.status, response.reason, fields))
 
     def _edited(self, response: ResponseHead) -> RawHeaders | None:
         self.status, self.head_time = response.status, self._loop.time()
@@ -176,24 +166,23 @@ class Relay:
     def response_body(self, data: bytes) -> None:
         """The upstream sends."""
         self.bytes_out += len(data)
-        self._out.append(chunk(data) if self._chunked else data)
+        self._out.body(data)
 
     def response_flush(self) -> None:
         """Write what one read brought."""
-        if not self._out:
+        data = self._out.take()
+        if not data:
             return
         protocol = self._request.protocol
         self._request.head_sent = True
-        protocol.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
-        self._out = []
+        protocol.write(data)
         if protocol.writing_paused and self._connection is not None:
             self._connection.pause_reading()
 
     def response_end(self, trailers: RawHeaders) -> None:
         """The upstream has sent all."""
         self._connection = None
-        if self._chunked:
-            self._out.append(last_chunk(passing_trailers(trailers)))
+        self._out.end(passing_trailers(trailers) if trailers else trailers)
         self.response_flush()
         if not self._request.complete:
             self._request.protocol.resume_reading()

@@ -38,8 +38,9 @@ class Exchange(Protocol):
 class Request:
     """A request whose head is complete.
 
-    ``method``: one that llhttp knows. ``raw_target``: as on the request line. ``minor``: of HTTP/1. ``headers``: as they
-    came, without white space around values. ``chunked``: how the body comes; ``length``: its ``Content-Length`` if any.
+    ``method``: one that llhttp knows. ``raw_target``: as on the request line. ``minor``: of HTTP/1. ``headers``: as
+    they came, without white space around values. ``chunked``: how the body comes; ``length``: its ``Content-Length``,
+    if any.
     ``host``: what ``Host`` says. ``takes_trailers``: what ``TE`` says. ``upgrade``: the client asks for a WebSocket.
     ``client_left``: nobody waits for the answer any more.
     ``head_sent``: an answer has begun, another one cannot be given. ``request_sent``: one byte of it may have been

@@ -10,7 +10,7 @@ from gateway.proxy.forward import Route
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Rules and budgets, who is asking, and where it goes. Identity's caches outlive a reload that does not touch it."""
+    """Rules and budgets, who is asking, and where it goes. Identity's caches outlive a reload that leaves it alone."""
 
     snapshot: Snapshot
     authenticator: Authenticator

@@ -134,6 +134,15 @@ def test_another_subscription_or_meter_brings_nothing() -> None:
     assert shop.left(on(tokens), START) == [20]
 
 
+def test_a_replaced_bucket_counts_along_only_with_its_own_meter() -> None:
+    old = on(plan(per(10, DAY), per(50, DAY, meter="tokens"), slug="old"))
+    new = on(plan(per(20), per(60, meter="tokens"), slug="new"))
+    shop = Shop()
+    shop.paid({THROUGHPUT: 1, "tokens": 5}, old, now_us=START)
+    shop.paid(2, new, now_us=START)
+    assert (shop.left(new, START), shop.left(old, START)) == ([17, 55], [7, 45])
+
+
 def test_a_default_plan_edited_in_the_configuration_is_a_replaced_plan_too() -> None:
     shop = Shop()
     shop.paid(6, default_of(DAILY), now_us=START)

@@ -111,10 +111,9 @@ def test_two_rules_are_equal_if_only_names_of_parameters_differ() -> None:
         ("GET /a/*/b", ["GET /a/{x}/b"]),
         ("GET /a/*", ["GET /a/{x}/**"]),
         ("GET /a/**/*", ["GET /a/*"]),
-        ("GET /**/b", ["GET /**"]),
         ("ANY /a/**", ["ANY /a", "ANY /a/{x}", "ANY /a/{x}/*"]),
         ("HEAD /a/*/b", ["GET /a/{x}/b"]),
-        ("GET /**/a/**/a/**", ["GET /**/a/**"]),
+        ("GET /**/**/b", ["GET /**/b"]),
     ],
 )
 def test_a_rule_that_can_never_match_is_an_error(useless: str, others: list[str]) -> None:
@@ -134,6 +133,6 @@ def test_any_can_be_used_up_by_named_methods_only_if_all_are_named() -> None:
 
 
 def test_a_rule_with_too_many_wildcards_to_try_is_taken_to_be_reachable() -> None:
-    wide = "GET /**" + "/a/**" * 6
-    compiled = RuleTable.compile(rules("GET /**", wide), STRICT)
-    assert compiled.match("GET", ("a",) * 6).rule.name == "GET /**"
+    wide = "GET " + "/**" * 7 + "/a"
+    compiled = RuleTable.compile(rules("GET /**/a", wide), STRICT)
+    assert compiled.match("GET", ("a",) * 6).rule.name == "GET /**/a"

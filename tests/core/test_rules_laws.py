@@ -12,7 +12,8 @@ from gateway.core.rules import ANY, DEFAULT_RULE, Origin, Rule, RuleErrors, Rule
 from gateway.core.target import PROFILES
 
 STRICT = PROFILES["strict"]
-KINDS = {"{p}": 1, "*": 2, "**": 3}
+KINDS = {"{p}": 1, "*": 2, "**": 4}
+END = 3
 PIECES = ("a", "b", "{p}", "*", "**")
 Path = tuple[str, ...]
 
@@ -44,7 +45,7 @@ def oracle(rules: Sequence[Rule], method: str, path: Path) -> Rule:
         ways = placements(pattern, path)
         if ways and rule.method in methods:
             places = [at for at, piece in zip(min(ways), pattern, strict=True) if piece not in KINDS]
-            rank = [KINDS.get(piece, 0) for piece in pattern]
+            rank = [*(KINDS.get(piece, 0) for piece in pattern), END]
             matching.append((rank, methods.index(rule.method), rule.origin.kind, places, rule))
     return min(matching, key=lambda found: found[:4])[4] if matching else DEFAULT_RULE
 

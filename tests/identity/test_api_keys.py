@@ -63,6 +63,7 @@ def test_unknown_wrong_and_revoked_keys_get_one_answer() -> None:
         KEY.key + "-",
         f"wb_{KEY.id}__{'x' * 43}",
     ],
+    ids=range(9),
 )
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(Unauthorized, match="form"):

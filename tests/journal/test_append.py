@@ -30,7 +30,7 @@ async def test_appended_records_reach_the_disk_by_themselves(tmp_path: Path) -> 
     options = Options(pace=Pace(flush_s=0.001, fold_s=0.001))
     async with await open_journal(tmp_path / "j.db", options=options) as journal:
         journal.append(world.charge(user(1)))
-        while journal.written < 1 or journal.report.dirty:  # noqa: ASYNC110  (a thread has no event)
+        while journal.written < 1 or journal.report.dirty:
             await asyncio.sleep(0.001)
         assert journal.pending == 0
         assert journal.folded_until_us == journal.last_written_us
@@ -42,7 +42,7 @@ async def test_many_records_are_written_before_their_time(tmp_path: Path) -> Non
     async with await open_journal(tmp_path / "j.db", options=options) as journal:
         for _ in range(10):
             journal.append(world.charge(user(1)))
-        while journal.written < 10:  # noqa: ASYNC110  (the same)
+        while journal.written < 10:
             await asyncio.sleep(0.001)
 
 

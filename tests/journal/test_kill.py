@@ -45,7 +45,7 @@ asyncio.run(main(pathlib.Path(sys.argv[1]), int(sys.argv[2])))
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_everything_confirmed_survives_and_nothing_is_there_twice(tmp_path: Path, seed: int) -> None:
-    path, dice, confirmed, appended = tmp_path / "j.db", random.Random(seed), 0, 0  # noqa: S311  (no secret)
+    path, dice, confirmed, appended = tmp_path / "j.db", random.Random(seed), 0, 0
     for _ in range(2):
         with subprocess.Popen(  # noqa: ASYNC220  (nothing else runs here)
             [sys.executable, "-c", WRITER, path, str(SCOPES)], stdout=subprocess.PIPE, text=True

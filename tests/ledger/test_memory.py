@@ -74,11 +74,23 @@ async def test_a_scope_is_restored_when_it_is_first_touched_and_not_before() -> 
     assert (disk.reads, await left(ledger, USERS)) == ([USER], [0])
 
 
+async def test_a_scope_that_need_not_be_asked_is_not_restored() -> None:
+    disk = Disk(kept(7))
+    ledger = MemoryLedger(disk.restore)
+    await paid(ledger, 2, WORKSPACES)
+    at_once = ledger.charge_now(bill(8, WORKSPACES, USERS), NOW)
+    assert isinstance(at_once, Charge)
+    assert disk.reads == [WORKSPACE]
+    assert ledger.charge_now(bill(1, WORKSPACES, USERS), NOW) is None
+    assert isinstance(await ledger.charge(bill(1, WORKSPACES, USERS), NOW), Charge)
+    assert disk.reads == [WORKSPACE, USER]
+
+
 async def test_many_first_touches_restore_a_scope_once() -> None:
     disk = Disk(kept(7))
     disk.gate.clear()
     ledger = MemoryLedger(disk.restore)
-    waiting = [asyncio.ensure_future(ledger.charge(bill(1, USERS), NOW)) for _ in range(20)]  # noqa: TID251
+    waiting = [asyncio.ensure_future(ledger.charge(bill(1, USERS), NOW)) for _ in range(20)]
     await asyncio.sleep(0)
     disk.gate.set()
     outcomes = await asyncio.gather(*waiting)
@@ -90,7 +102,7 @@ async def test_a_client_that_leaves_does_not_take_the_restore_with_it() -> None:
     disk = Disk(kept(7))
     disk.gate.clear()
     ledger = MemoryLedger(disk.restore)
-    first, second = (asyncio.ensure_future(ledger.charge(bill(1, USERS), NOW)) for _ in range(2))  # noqa: TID251
+    first, second = (asyncio.ensure_future(ledger.charge(bill(1, USERS), NOW)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
@@ -113,7 +125,7 @@ async def test_closing_ends_a_restore_under_way() -> None:
     disk = Disk()
     disk.gate.clear()
     ledger = MemoryLedger(disk.restore)
-    waiting = asyncio.ensure_future(ledger.charge(bill(1, USERS), NOW))  # noqa: TID251
+    waiting = asyncio.ensure_future(ledger.charge(bill(1, USERS), NOW))
     await asyncio.sleep(0)
     await ledger.close()
     with pytest.raises(asyncio.CancelledError):

@@ -87,9 +87,7 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
 
         async def handle(request: Request) -> None:
             gateway.requests.append(request)
-            outcome = await forward(
-                request, request.headers, Target(request.raw_target, (), b""), route, on_head
-            )
+            outcome = await forward(request, request.headers, Target(request.raw_target, (), b""), route, on_head)
             gateway.outcomes.append(outcome)
             if outcome.failure is not None and not request.head_sent:
                 raise outcome.failure

@@ -244,7 +244,9 @@ async def test_fields_of_one_connection_do_not_pass_in_either_direction(start_ga
     assert answer == b"HTTP/1.1 200 OK\r\nX-End: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-@pytest.mark.parametrize("named", [b"authorization", b"X-Workspace-ID", b"content-length", b"x_workspace_id", b"Cookie"])
+@pytest.mark.parametrize(
+    "named", [b"authorization", b"X-Workspace-ID", b"content-length", b"x_workspace_id", b"Cookie"]
+)
 async def test_connection_cannot_take_away_who_is_asking(start_gateway: StartGateway, named: bytes) -> None:
     async with upstream(answers(OK)) as up:
         gateway = await start_gateway(up.url, protected=frozenset({b"x-workspace-id"}))
@@ -284,6 +286,8 @@ async def test_the_upstream_is_told_of_the_client(start_gateway: StartGateway) -
         gateway = await start_gateway(up.url, forwarding=Forwarding(host=b"inner"))
         await gateway.exchange(b"GET / HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n")
     assert seen == [
-        b"GET / HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
-        b"X-Forwarded-Host: shop.example\r\nVia: 1.1 weighbridge\r\n\r\n"
+        (
+            b"GET / HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
+            b"X-Forwarded-Host: shop.example\r\nVia: 1.1 weighbridge\r\n\r\n"
+        )
     ]
