@@ -1,6 +1,6 @@
 """The one error shape, in two dialects: wacraft's, and RFC 9457 problem details. Pure: values in, JSON values out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from gateway.core.cascade import Refusal, Shortfall, Standing
@@ -30,7 +30,7 @@ def content_type(dialect: Dialect) -> bytes:
 
 def problem_body(problem: Problem, dialect: Dialect, request_id: str) -> Body:
     """An error the gateway answers itself."""
-    content = {"code": problem.code, "request_id": request_id, **(problem.content or {})}
+    content = {**(problem.content or {}), "code": problem.code, "request_id": request_id}
     if dialect == "wacraft":
         return {
             "context": "gateway",
@@ -39,7 +39,8 @@ def problem_body(problem: Problem, dialect: Dialect, request_id: str) -> Body:
             "content": content,
         }
     kind = REDUCED_CAPACITY if problem.status == 503 else "about:blank"  # noqa: PLR2004
-    return {"type": kind, "title": problem.title, "status": problem.status, "detail": problem.message, **content}
+    said = {"type": kind, "title": problem.title, "status": problem.status, "detail": problem.message}
+    return {**said, **content, **said}  # in this order, and no detail takes the place of a standard member
 
 
 def refusal_body(refusal: Refusal, dialect: Dialect, request_id: str, now_us: int, buy_url: str | None) -> Body:
@@ -63,7 +64,7 @@ def refusal_body(refusal: Refusal, dialect: Dialect, request_id: str, now_us: in
         "title": "Quota exceeded",
         "status": 429,
         "detail": detail,
-        "violated-policies": _violated(refusal.shortfalls),
+        "violated-policies": _violated(refusal),
         **content,
     }
 
@@ -113,11 +114,11 @@ def _limit(standing: Standing, shortfall: Shortfall) -> Body:
     }
 
 
-def _violated(shortfalls: Sequence[Shortfall]) -> list[str]:
-    """The policies, by the names that ``RateLimit-Policy`` gives them, that stood in the way."""
+def _violated(refusal: Refusal) -> list[str]:
+    """The policies, by the names that ``RateLimit-Policy`` gives them, that have less left than the cost."""
     return [
         name
-        for shortfall in shortfalls
+        for shortfall in refusal.shortfalls
         for name, standing in policy_names(shortfall.allowance, shortfall.standings)
-        if standing.left == 0 or standing is shortfall.tightest
+        if standing.left < refusal.costs.get(standing.limit.key.meter, 0)
     ]

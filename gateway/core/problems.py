@@ -55,10 +55,16 @@ class NotFound(Problem):
     status, code, title = 404, "not_found", "Not found"
 
 
-class TooLarge(Problem):
-    """The head or the body is over a configured limit."""
+class MethodNotAllowed(Problem):
+    """One of our own paths does not know this method (RFC 9110, 15.5.6: ``Allow`` says which it knows)."""
 
-    status, code, title = 413, "too_large", "Content too large"
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
+
+
+class TooLarge(Problem):
+    """The head, or the trailers, are over a configured limit (RFC 6585, 5)."""
+
+    status, code, title = 431, "head_too_large", "Request header fields too large"
 
 
 class NotImplementedHere(Problem):

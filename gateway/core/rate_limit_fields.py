@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from gateway.core.allowance import Allowance
-from gateway.core.cascade import Charge, Costs, Refusal, Standing
+from gateway.core.bucket import Refill
+from gateway.core.cascade import NOBODY, Charge, Costs, Refusal, Shortfall, Standing
 
 Fields = list[tuple[bytes, bytes]]
 
 SECOND_US = 1_000_000
 COST = b"X-Weighbridge-Cost"
-SHADOW = b"X-Weighbridge-Shadow"
 EXPOSED = (
     "Retry-After",
     "X-RateLimit-Limit",
@@ -26,16 +26,23 @@ EXPOSED = (
 )
 """What a browser's script must be able to read (CORS: ``Access-Control-Expose-Headers``)."""
 
+_LARGEST = 999_999_999_999_999
+"""Of the integers of RFC 9651, 3.3.1; a larger one would make a whole field unreadable."""
+
 
 def seconds_until(instant_us: int, now_us: int) -> int:
     """Whole seconds from now to then, rounded up, at least 1: nobody is told to come back too early."""
     return max(1, -((now_us - instant_us) // SECOND_US))
 
 
-def wacraft_fields(allowance: Allowance, shown: Standing | None) -> Fields:
-    """The six of wacraft; unlimited is ``0``, ``-1``, ``0``. ``Reset``: Unix seconds, rounded up; 0: never."""
+def wacraft_fields(allowance: Allowance, shown: Standing | None, costs: Costs) -> Fields:
+    """The six of wacraft; unlimited is ``0``, ``-1``, ``0``. ``Reset``: Unix seconds, rounded up; 0: never.
+
+    Nothing to show is unlimited only where a plan says so; who has nothing at all has 0 left.
+    """
     if shown is None:
-        limit, left, reset = 0, -1, 0
+        unlimited = bool(allowance.unlimited) and all(allowance.is_unlimited(meter) for meter in costs)
+        limit, left, reset = 0, -1 if unlimited else 0, 0
     else:
         limit, left = shown.limit.amount, shown.left
         reset = 0 if shown.reset_us is None else -(-shown.reset_us // SECOND_US)
@@ -56,15 +63,24 @@ def _scope_fields(kind: str, scope_id: str) -> Fields:
     return [(b"X-RateLimit-Scope", kind.encode()), (b"X-RateLimit-Scope-ID", scope_id.encode("utf-8", "replace"))]
 
 
-def ietf_fields(allowance: Allowance, standings: Sequence[Standing], now_us: int) -> Fields:
-    """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-10) for all limits of a scope."""
+def ietf_fields(
+    allowance: Allowance, standings: Sequence[Standing], now_us: int, ready_us: int | None = None
+) -> Fields:
+    """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-11) for all limits of a scope.
+
+    ``ready_us``: the instant of ``Retry-After``, if there is one. It should not lie before the end of a window (draft,
+    6), and what comes back evenly has none: until then no more can be used than is left, which is all that ``t`` says.
+    """
     if not standings:
         return []
     policies, limits = [], []
     for name, standing in policy_names(allowance, standings):
-        reset = "" if standing.reset_us is None else f";t={max(0, -((now_us - standing.reset_us) // SECOND_US))}"
-        policies.append(_policy(name, standing.limit.amount, standing.limit.key.window_us))
-        limits.append(f'"{name}";r={standing.left}{reset}')
+        limit, reset_us = standing.limit, standing.reset_us
+        if ready_us is not None and reset_us is not None and limit.key.refill is Refill.CONTINUOUS:
+            reset_us = min(reset_us, ready_us)
+        reset = "" if reset_us is None else f";t={max(0, -((now_us - reset_us) // SECOND_US))}"
+        policies.append(_policy(name, limit.amount, limit.key.window_us))
+        limits.append(f'"{name}";r={min(standing.left, _LARGEST)}{reset}')
     return [(b"RateLimit-Policy", ", ".join(policies).encode()), (b"RateLimit", ", ".join(limits).encode())]
 
 
@@ -72,7 +88,7 @@ def ietf_fields(allowance: Allowance, standings: Sequence[Standing], now_us: int
 def _policy(name: str, amount: int, window_us: int) -> str:
     """One member of ``RateLimit-Policy``; a pack has no window."""
     window = f";w={max(1, window_us // SECOND_US)}" if window_us else ""
-    return f'"{name}";q={amount}{window}'
+    return f'"{name}";q={min(amount, _LARGEST)}{window}'
 
 
 def policy_names(allowance: Allowance, standings: Sequence[Standing]) -> Iterator[tuple[str, Standing]]:
@@ -108,27 +124,27 @@ class FieldFamilies:
 
     def of_charge(self, charge: Charge, now_us: int) -> Fields:
         """The fields of an answer that was paid for."""
-        fields = self._of_scope(charge.allowance, charge.shown, charge.standings, now_us)
+        fields = wacraft_fields(charge.allowance, charge.shown, charge.costs) if self.wacraft else []
+        if self.ietf:
+            fields += ietf_fields(charge.allowance, charge.standings, now_us)
         if self.cost:
             fields.append(cost_field(charge.costs))
         return fields
 
     def of_refusal(self, refusal: Refusal, now_us: int) -> Fields:
         """The fields of a 429: the scope that can pay first, and when to come back, if that helps."""
+        first = refusal.first or _NOBODY
         fields: Fields = []
         if refusal.ready_us is not None:
             fields.append((b"Retry-After", b"%d" % seconds_until(refusal.ready_us, now_us)))
-        if refusal.first is not None:
-            first = refusal.first
-            fields += self._of_scope(first.allowance, first.tightest, first.standings, now_us)
+        if self.wacraft:
+            fields += wacraft_fields(first.allowance, first.tightest, refusal.costs)
+        if self.ietf:
+            fields += ietf_fields(first.allowance, first.standings, now_us, refusal.ready_us)
         if self.cost:
             fields.append(cost_field(refusal.costs))
         return fields
 
-    def _of_scope(
-        self, allowance: Allowance, shown: Standing | None, standings: Sequence[Standing], now_us: int
-    ) -> Fields:
-        fields = wacraft_fields(allowance, shown) if self.wacraft else []
-        if self.ietf:
-            fields += ietf_fields(allowance, standings, now_us)
-        return fields
+
+_NOBODY = Shortfall(NOBODY, (), None, None)
+"""Stands in the headers of a 429 for the scopes that nobody has given anything."""

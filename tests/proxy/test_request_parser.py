@@ -53,10 +53,10 @@ REFUSED = {
     "HTTP/1.2": (400, b"GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
     "a byte beyond ASCII in the target": (400, b"GET /\xe9 HTTP/1.1\r\nHost: a\r\n\r\n"),
     "a tab in the target": (400, b"GET /\ta HTTP/1.1\r\nHost: a\r\n\r\n"),
-    "a head too long": (413, GET + b"X: " + b"a" * 70_000 + b"\r\n\r\n"),
-    "a head that never ends": (413, GET + b"X: " + b"a" * 200_000),
-    "a target too long": (413, b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
-    "too many fields": (413, GET + b"X: 1\r\n" * 201 + b"\r\n"),
+    "a head too long": (431, GET + b"X: " + b"a" * 70_000 + b"\r\n\r\n"),
+    "a head that never ends": (431, GET + b"X: " + b"a" * 200_000),
+    "a target too long": (431, b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "too many fields": (431, GET + b"X: 1\r\n" * 201 + b"\r\n"),
 }
 
 
