@@ -32,11 +32,11 @@ from gateway.proxy import answer
 from gateway.proxy.chronicle import Chronicle
 from gateway.proxy.downstream import GatewayServer
 from gateway.proxy.downstream import Handler as RequestHandler
-from gateway.proxy.forward import Route
 from gateway.proxy.handler import Handler
 from gateway.proxy.headers import OVERRIDES
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.request import Request
+from gateway.proxy.request_head import Route
 from gateway.proxy.running import Live, Running
 from gateway.settings.models import Settings
 from gateway.settings.units import Address
@@ -136,9 +136,8 @@ class Gateway:
         pool = before.route.pool if before is not None and same_upstream else _pool(settings)
         workspace = settings.workspace.header
         protected = authenticator.carriers | OVERRIDES | (frozenset() if workspace is None else {_name(workspace)})
-        return Running(
-            snapshot, authenticator, membership, Route(pool, assembly.forwarding(settings), frozenset(protected))
-        )
+        route = Route(pool, assembly.forwarding(settings), frozenset(protected), OVERRIDES - snapshot.honours)
+        return Running(snapshot, authenticator, membership, route)
 
     def _membership(self, settings: Settings) -> Membership:
         match settings.workspace.membership:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from gateway.core.hop_by_hop import Forwarding
+from gateway.core.forwarding import Forwarding
 from gateway.core.rate_limit_fields import FieldFamilies
 from gateway.core.rules import RuleTable
 from gateway.identity.api_keys import ApiKey

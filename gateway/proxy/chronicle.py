@@ -37,7 +37,7 @@ class Trip:
     @property
     def cross_origin(self) -> bool:
         """Whether a browser's script asks from elsewhere (it sends ``Origin``)."""
-        return bool(self.request.values(b"origin"))
+        return b"origin" in self.request.keys
 
 
 class Summary(NamedTuple):

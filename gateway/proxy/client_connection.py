@@ -8,10 +8,11 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.core.forwarding import Forwarding
 from gateway.proxy.request import Request
 from gateway.proxy.request_parser import HeadLimits
 
@@ -56,8 +57,17 @@ class TunnelEnd(Protocol):
         """The client's connection is gone."""
 
 
+class Told(NamedTuple):
+    """What the upstream was last told of this client (``wire``), and for which ``Host`` and version."""
+
+    host: bytes
+    minor: int
+    forwarding: Forwarding
+    wire: bytes
+
+
 class ClientConnection(RequestHandler):
-    """One accepted connection."""
+    """One accepted connection. ``told``: see ``request_head``, which keeps it here."""
 
     __slots__ = (
         "_current",
@@ -70,6 +80,7 @@ class ClientConnection(RequestHandler):
         "peer_bytes",
         "read_deadline",
         "scheme",
+        "told",
         "write_deadline",
     )
 
@@ -81,6 +92,7 @@ class ClientConnection(RequestHandler):
         self.peer = ""
         self.peer_bytes = b"unknown"
         self.scheme = b"http"
+        self.told: Told | None = None
         self.read_deadline = NEVER
         self.write_deadline = NEVER
         self._current: Request | None = None

@@ -105,7 +105,9 @@ class ClientRequests(ClientConnection):
             self._in_head = True
             self.read_deadline = self._loop.time() + self.limits.head_timeout
 
-    def _make_request(self, method: str, raw_target: bytes, minor: int, headers: RawHeaders) -> Request:
+    def _make_request(
+        self, method: str, raw_target: bytes, minor: int, headers: RawHeaders, keys: list[bytes]
+    ) -> Request:
         raise NotImplementedError
 
     def _begin(self, request: Request) -> None:

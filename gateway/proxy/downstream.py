@@ -45,8 +45,10 @@ class GatewayProtocol(ClientRequests):
         super().__init__(manager, loop=loop, limits=limits)
         self._problem_answer = problem_answer
 
-    def _make_request(self, method: str, raw_target: bytes, minor: int, headers: RawHeaders) -> Request:
-        return Request(self, method, raw_target, minor, headers)
+    def _make_request(
+        self, method: str, raw_target: bytes, minor: int, headers: RawHeaders, keys: list[bytes]
+    ) -> Request:
+        return Request(self, method, raw_target, minor, headers, keys)
 
     async def start(self) -> None:
         """Answer one request after the other until the connection ends. Overrides aiohttp's loop."""

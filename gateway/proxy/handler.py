@@ -6,7 +6,6 @@ from dataclasses import replace
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
 from gateway.core.cascade import Charge, Refusal
-from gateway.core.hop_by_hop import RawHeaders, end_to_end_request
 from gateway.core.principal import Principal
 from gateway.core.problems import NotFound, Problem
 from gateway.core.query import without_parameters
@@ -19,8 +18,9 @@ from gateway.metering.visit import Visit
 from gateway.proxy import answer
 from gateway.proxy.chronicle import Chronicle, Trip
 from gateway.proxy.forward import forward
-from gateway.proxy.headers import answer_head, overridden, request_fields
+from gateway.proxy.headers import answer_head, overridden
 from gateway.proxy.request import Request
+from gateway.proxy.request_head import request_head
 from gateway.proxy.running import Live
 
 OwnRoute = Callable[[Request, Target], Awaitable[Answer]]
@@ -61,8 +61,10 @@ class Handler:
             match = self._overridden(trip)
         preflight = is_preflight(request)
         identified = await self._identify(trip, target, match, preflight=preflight)
-        fields = request_fields(request, identified, snapshot.honours, trip.id)
-        end_to_end_request(fields, running.route.protected)  # what cannot be forwarded is refused before it costs
+        if identified.strip_query:
+            target = replace(target, raw=without_parameters(target.raw, identified.strip_query))
+        # Made before the debit: what cannot be forwarded is refused before it costs.
+        wire = request_head(request, target, running.route, identified.strip, trip.id)
         principal = await self._admit(trip, match, identified)
         if principal is None:
             return
@@ -72,9 +74,7 @@ class Handler:
             cross_origin = trip.cross_origin
             self._respond(trip, answer.of_refusal(outcome, snapshot, trip.id, trip.at_us, cross_origin=cross_origin))
             return
-        if identified.strip_query:
-            target = replace(target, raw=without_parameters(target.raw, identified.strip_query))
-        await self._forward(trip, fields, target, outcome)
+        await self._forward(trip, wire, outcome)
 
     def _overridden(self, trip: Trip) -> Match:
         """The rule of the request that an upstream will understand which honours override fields."""
@@ -107,7 +107,9 @@ class Handler:
             return identified.principal
         membership = running.membership
         if membership.known(identified, workspace, trip.at_us) is not True:
-            refusal = await membership.ask(identified, workspace, trip.at_us)
+            query = b"" if trip.target is None else trip.target.query
+            carried = running.authenticator.carried(trip.request.headers, query)
+            refusal = await membership.ask(identified, carried, workspace, trip.at_us)
             if refusal is not None:
                 self._respond(trip, self._relayed(trip, refusal))
                 return None
@@ -120,12 +122,10 @@ class Handler:
             fields += answer.cors_fields(trip.running.snapshot)
         return Answer(refusal.status, fields, refusal.body)
 
-    async def _forward(self, trip: Trip, fields: RawHeaders, target: Target, charge: Charge | None) -> None:
+    async def _forward(self, trip: Trip, wire: bytes, charge: Charge | None) -> None:
         """Send it on, and settle by how it went."""
         try:
-            gone = trip.forwarded = await forward(
-                trip.request, fields, target, trip.running.route, answer_head(trip, charge)
-            )
+            gone = trip.forwarded = await forward(trip.request, wire, trip.running.route, answer_head(trip, charge))
         finally:
             await self._settle(trip)
         if gone.failure is not None:
@@ -171,7 +171,5 @@ class Handler:
 def is_preflight(request: Request) -> bool:
     """Whether this is a CORS preflight (Fetch, 4.8): free, because browsers send it on their own."""
     return (
-        request.method == "OPTIONS"
-        and bool(request.values(b"origin"))
-        and bool(request.values(b"access-control-request-method"))
+        request.method == "OPTIONS" and b"origin" in request.keys and b"access-control-request-method" in request.keys
     )

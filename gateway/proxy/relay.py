@@ -5,8 +5,9 @@ What is held is what one read brought, plus the two transports' write buffers: w
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
-from gateway.core.hop_by_hop import RawHeaders, end_to_end_response, passing_trailers, values
+from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, dropped_of_response, passing_trailers, values
 from gateway.core.problems import Problem
 from gateway.proxy.answer_writer import connection_fields, head
 from gateway.proxy.failures import UpstreamProblem
@@ -16,8 +17,17 @@ from gateway.proxy.response_parser import ResponseHead
 from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.upstream import UpstreamConnection
 
-OnHead = Callable[[int, RawHeaders], RawHeaders]
-"""Gets the status and the end-to-end fields of the answer, returns the fields to send; framing is not its affair."""
+_NOTHING: frozenset[bytes] = frozenset()
+
+
+class Edit(NamedTuple):
+    """What is changed in the head of an answer: fields taken off, by key, and fields added. Never its framing."""
+
+    drop: frozenset[bytes]
+    add: RawHeaders
+
+
+OnHead = Callable[[ResponseHead], Edit]
 
 
 class Relay:
@@ -136,8 +146,7 @@ class Relay:
     def response_interim(self, response: ResponseHead) -> None:
         """1xx goes to whoever can understand it (RFC 9110, 15.2)."""
         if self._request.minor == 1:
-            fields = end_to_end_response(response.headers)
-            self._request.protocol.write(head(response.status, response.reason, fields))
+            self._request.protocol.write(head(response.status, response.reason, _passing(response, _NOTHING)))
 
     def response_head(self, response: ResponseHead) -> None:
         """Make the client's head: its fields byte for byte, its framing as this client's version has it."""
@@ -157,11 +166,14 @@ class Relay:
     def _edited(self, response: ResponseHead) -> RawHeaders | None:
         self.status, self.head_time = response.status, self._loop.time()
         try:
-            return self._on_head(response.status, end_to_end_response(response.headers))
+            edit = self._on_head(response)
         except Exception as error:  # noqa: BLE001  (raised again where somebody awaits it)
             self.error = error
             self._stop()
             return None
+        fields = _passing(response, edit.drop)
+        fields += edit.add
+        return fields
 
     def response_body(self, data: bytes) -> None:
         """The upstream sends."""
@@ -234,3 +246,14 @@ class Relay:
     def _finish(self) -> None:
         if not self.done.done():
             self.done.set_result(None)
+
+
+def _passing(response: ResponseHead, drop: frozenset[bytes]) -> RawHeaders:
+    """The end-to-end fields of an answer, but for ``drop``."""
+    if response.connection and (named := dropped_of_response(response.connection)):
+        drop = drop | named
+    return [
+        field
+        for field, key in zip(response.headers, response.keys, strict=True)
+        if key not in HOP_BY_HOP and key not in drop
+    ]

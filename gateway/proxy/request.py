@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.core.hop_by_hop import Hop, RawHeaders, values
+from gateway.core.hop_by_hop import RawHeaders, values
 
 if TYPE_CHECKING:
     from gateway.core.answers import Answer
@@ -39,7 +39,8 @@ class Request:
     """A request whose head is complete.
 
     ``method``: one that llhttp knows. ``raw_target``: as on the request line. ``minor``: of HTTP/1. ``headers``: as
-    they came, without white space around values. ``chunked``: how the body comes; ``length``: its ``Content-Length``,
+    they came, without white space around values; ``keys``: their names as they are compared, in the same order.
+    ``connection``: what ``Connection`` says. ``chunked``: how the body comes; ``length``: its ``Content-Length``,
     if any.
     ``host``: what ``Host`` says. ``takes_trailers``: what ``TE`` says. ``upgrade``: the client asks for a WebSocket.
     ``client_left``: nobody waits for the answer any more.
@@ -56,11 +57,13 @@ class Request:
         "chunked",
         "client_left",
         "complete",
+        "connection",
         "expects_continue",
         "head_sent",
         "headers",
         "host",
         "keep_alive",
+        "keys",
         "length",
         "method",
         "minor",
@@ -73,13 +76,21 @@ class Request:
     )
 
     def __init__(
-        self, protocol: "GatewayProtocol", method: str, raw_target: bytes, minor: int, headers: RawHeaders
+        self,
+        protocol: "GatewayProtocol",
+        method: str,
+        raw_target: bytes,
+        minor: int,
+        headers: RawHeaders,
+        keys: list[bytes],
     ) -> None:
         self.protocol = protocol
         self.method = method
         self.raw_target = raw_target
         self.minor = minor
         self.headers = headers
+        self.keys = keys
+        self.connection = b""
         self.host: bytes | None = None
         self.chunked = False
         self.length: int | None = None
@@ -106,11 +117,6 @@ class Request:
     def peer(self) -> str:
         """The address of the TCP peer; empty on a Unix socket."""
         return self.protocol.peer
-
-    @property
-    def hop(self) -> Hop:
-        """The connection it came by."""
-        return Hop(self.protocol.peer_bytes, self.protocol.scheme, self.host or b"", self.minor)
 
     @property
     def wanted(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httptools
 
-from gateway.core.hop_by_hop import RawHeaders
+from gateway.core.hop_by_hop import RawHeaders, key_of
 from gateway.core.problems import BadRequest, NotImplementedHere, Problem, TooLarge
 from gateway.proxy.request import Request
 
@@ -33,15 +33,19 @@ class HeadLimits:
 class RequestParser:
     """Feeds one connection's bytes to llhttp; ``begin`` is called with each request when its head is complete.
 
-    ``make(method, raw_target, minor, headers)`` makes the request. After a ``Problem`` the connection is of no use.
+    ``make(method, raw_target, minor, headers, keys)`` makes the request. After a ``Problem`` the connection is
+    of no use.
     """
 
     __slots__ = (
         "_begin",
         "_fields",
-        "_limits",
+        "_framing",
+        "_keys",
         "_llhttp",
         "_make",
+        "_max_fields",
+        "_max_size",
         "_reframing",
         "_silent",
         "_size",
@@ -52,15 +56,17 @@ class RequestParser:
 
     def __init__(
         self,
-        make: Callable[[str, bytes, int, RawHeaders], Request],
+        make: Callable[[str, bytes, int, RawHeaders, list[bytes]], Request],
         begin: Callable[[Request], None],
         limits: HeadLimits,
     ) -> None:
         self._make = make
         self._begin = begin
-        self._limits = limits
         self._llhttp = httptools.HttpRequestParser(self)
         self._fields: RawHeaders = []
+        self._keys: list[bytes] = []
+        self._framing: dict[bytes, bytes] = {}
+        self._max_size, self._max_fields = limits.size, limits.fields
         self._url = b""
         self._size = 0
         self._silent = 0
@@ -79,8 +85,8 @@ class RequestParser:
             return bytes(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             raise self._problem(error, data) from None
-        if self._silent > self._limits.size:
-            raise TooLarge(f"The head of a request may have {self._limits.size} bytes.")
+        if self._silent > self._max_size:
+            raise TooLarge(f"The head of a request may have {self._max_size} bytes.")
         return None
 
     def reframe(self, request: Request) -> None:
@@ -100,7 +106,7 @@ class RequestParser:
     def on_message_begin(self) -> None:
         """A first byte of a request."""
         self.idle = False
-        self._fields = []
+        self._fields, self._keys, self._framing = [], [], {}
         self._url = b""
         self._size = 0
 
@@ -111,11 +117,27 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or of the trailers."""
-        # llhttp keeps the white space behind a value (RFC 9110, 5.5: it is not part of it).
-        self._fields.append((name, value.rstrip(b" \t")))
+        key = key_of(name)
+        value = value.rstrip(b" \t")  # llhttp keeps the white space behind it (RFC 9110, 5.5: it is not part of it)
+        self._fields.append((name, value))
+        self._keys.append(key)
         self._size += len(name) + len(value)
-        if self._size > self._limits.size or len(self._fields) > self._limits.fields:
-            raise TooLarge(f"A head may have {self._limits.size} bytes in {self._limits.fields} fields.")
+        if self._size > self._max_size or len(self._fields) > self._max_fields:
+            raise TooLarge(f"A head may have {self._max_size} bytes in {self._max_fields} fields.")
+        if key in _JUDGED and self.request is None:
+            self._judge(key, name, value)
+
+    def _judge(self, key: bytes, name: bytes, value: bytes) -> None:
+        """Keep a field that frames the message; refuse what two readers could read in two ways (RFC 9112, 3.2, 6)."""
+        if b"_" in name:
+            raise BadRequest("A field that frames the message is spelled with an underscore.")
+        earlier = self._framing.get(key)
+        if earlier is None:
+            self._framing[key] = value
+        elif key in _ONCE:
+            raise BadRequest(f"The field {key.decode()} is there more than once.")
+        else:
+            self._framing[key] = earlier + b", " + value
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
@@ -123,6 +145,7 @@ class RequestParser:
             self._fields = []
             return
         headers, self._fields, self._size, self._silent = self._fields, [], 0, 0
+        keys, self._keys = self._keys, []
         method = self._llhttp.get_method()
         name = _METHODS.get(method) or _METHODS.setdefault(method, method.decode())
         minor = _MINOR.get(self._llhttp.get_http_version())
@@ -130,9 +153,9 @@ class RequestParser:
             raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
         if name == "CONNECT":
             raise NotImplementedHere("CONNECT is for forward proxies; this is a gateway.")
-        request = self._make(name, self._url, minor, headers)
+        request = self._make(name, self._url, minor, headers, keys)
         request.keep_alive = self._llhttp.should_keep_alive()
-        _judge(request)
+        _frame(request, self._framing)
         request.upgrade = request.upgrade and self._llhttp.should_upgrade() and not request.has_body
         self.request = request
         self._begin(request)
@@ -167,27 +190,24 @@ class RequestParser:
         return BadRequest(f"This is not HTTP/1.1 as RFC 9112 has it: {error}.")
 
 
-def _judge(request: Request) -> None:
-    """Set what the framing fields say; refuse what two readers could read in two ways (RFC 9112, 3.2 and 6)."""
-    seen: dict[bytes, bytes] = {}
-    for name, value in request.headers:
-        key = name.lower()
-        if key in _JUDGED:
-            if key in seen and key in _ONCE:
-                raise BadRequest(f"The field {key.decode()} is there more than once.")
-            seen[key] = value
-        elif b"_" in key and key.replace(b"_", b"-") in _JUDGED:
-            raise BadRequest("A field that frames the message is spelled with an underscore.")
-    _judge_host(request, seen.get(b"host"))
-    _judge_framing(request, seen.get(b"content-length"), seen.get(b"transfer-encoding"))
+def _frame(request: Request, framing: dict[bytes, bytes]) -> None:
+    """Set what the framing fields say."""
+    get = framing.get
+    _frame_host(request, get(b"host"))
+    _frame_body(request, get(b"content-length"), get(b"transfer-encoding"))
+    request.connection = get(b"connection", b"")
     if request.minor == 1:
         # RFC 9110, 10.1.1 and 7.8: these mean nothing in HTTP/1.0.
-        request.takes_trailers = b"trailers" in seen.get(b"te", b"").lower()
-        request.expects_continue = seen.get(b"expect", b"").lower() == b"100-continue"
-        request.upgrade = seen.get(b"upgrade", b"").lower() == b"websocket" and request.method == "GET"
+        request.takes_trailers = b"te" in framing and b"trailers" in framing[b"te"].lower()
+        request.expects_continue = b"expect" in framing and framing[b"expect"].lower() == b"100-continue"
+        request.upgrade = b"upgrade" in framing and request.method == "GET" and _is_websocket(framing[b"upgrade"])
 
 
-def _judge_host(request: Request, host: bytes | None) -> None:
+def _is_websocket(upgrade: bytes) -> bool:
+    return upgrade.lower() == b"websocket"
+
+
+def _frame_host(request: Request, host: bytes | None) -> None:
     if host is None:
         if request.minor == 1:
             raise BadRequest("An HTTP/1.1 request needs a Host.")
@@ -196,7 +216,7 @@ def _judge_host(request: Request, host: bytes | None) -> None:
     request.host = host
 
 
-def _judge_framing(request: Request, length: bytes | None, coding: bytes | None) -> None:
+def _frame_body(request: Request, length: bytes | None, coding: bytes | None) -> None:
     if coding is not None:
         if length is not None or request.minor == 0:
             raise BadRequest("Transfer-Encoding does not go with Content-Length or HTTP/1.0.")

@@ -5,9 +5,10 @@ from typing import Protocol
 
 import httptools
 
-from gateway.core.hop_by_hop import RawHeaders, connection_options
+from gateway.core.hop_by_hop import RawHeaders, key_of
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem
 
+_JUDGED = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 _SILENT = 64 * 1024
 """Bytes of head, trailers or chunk extensions that may come without a byte of body."""
 _INTERIM = 32
@@ -18,12 +19,16 @@ _INTERIM = 32
 class ResponseHead:
     """A response's head, byte-true. ``length``: its ``Content-Length``. ``chunked``: how its body comes.
 
-    ``bodiless``: no body follows, whatever the fields say. Neither of the three: the body ends with the connection.
+    ``keys``: the names of ``headers`` as they are compared, in the same order. ``connection``: what ``Connection``
+    says. ``bodiless``: no body follows, whatever the fields say. Not ``length``, ``chunked`` or ``bodiless``: the body
+    ends with the connection.
     """
 
     status: int
     reason: bytes
     headers: RawHeaders
+    keys: list[bytes]
+    connection: bytes = b""
     length: int | None = None
     chunked: bool = False
     bodiless: bool = False
@@ -69,8 +74,10 @@ class ResponseParser:
         "_expect_upgrade",
         "_fields",
         "_final",
+        "_framing",
         "_head_only",
         "_interims",
+        "_keys",
         "_llhttp",
         "_reason",
         "_silent",
@@ -86,6 +93,8 @@ class ResponseParser:
         self._llhttp = httptools.HttpResponseParser(self)
         self._sink: ResponseSink | None = None
         self._fields: RawHeaders = []
+        self._keys: list[bytes] = []
+        self._framing: dict[bytes, bytes] = {}
         self._reason = b""
         self._silent = 0
         self._interims = 0
@@ -105,7 +114,7 @@ class ResponseParser:
             self._llhttp = httptools.HttpResponseParser(self)
         self._sink = sink
         self._head_only, self._expect_upgrade = head_only, upgrade
-        self._fields, self._reason = [], b""
+        self._fields, self._keys, self._framing, self._reason = [], [], {}, b""
         self._silent = self._interims = 0
         self._final = self._bodiless = False
         self.answered = self.ended = self.keep_alive = self.until_close = False
@@ -138,7 +147,13 @@ class ResponseParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or of the trailers."""
-        self._fields.append((name, value.rstrip(b" \t")))
+        key = key_of(name)
+        value = value.rstrip(b" \t")
+        self._fields.append((name, value))
+        self._keys.append(key)
+        if key in _JUDGED and b"_" not in name:
+            earlier = self._framing.get(key)
+            self._framing[key] = value if earlier is None else earlier + b", " + value
 
     def on_headers_complete(self) -> None:
         """A head is complete."""
@@ -146,8 +161,9 @@ class ResponseParser:
             return
         self._silent = 0
         status = self._llhttp.get_status_code()
-        head = ResponseHead(status, self._reason, self._fields)
-        self._fields, self._reason = [], b""
+        head = ResponseHead(status, self._reason, self._fields, self._keys, self._framing.get(b"connection", b""))
+        framing = self._framing
+        self._fields, self._keys, self._framing, self._reason = [], [], {}, b""
         if status == 101:  # noqa: PLR2004
             if not self._expect_upgrade:
                 raise UpstreamFailed("The upstream switched protocols unasked.", request_sent=True)
@@ -156,7 +172,7 @@ class ResponseParser:
         if status < 200:  # noqa: PLR2004
             self._interim(head)
             return
-        self._frame(head)
+        self._frame(head, framing.get(b"content-length"), framing.get(b"transfer-encoding"))
         self._final = True
         if self._sink is not None:
             self._sink.response_head(head)
@@ -181,19 +197,15 @@ class ResponseParser:
         if self._sink is not None:
             self._sink.response_interim(head)
 
-    def _frame(self, head: ResponseHead) -> None:
+    def _frame(self, head: ResponseHead, length: bytes | None, coding: bytes | None) -> None:
         """How the body ends (RFC 9112, 6.3), and whether the connection can be kept; refuse what is ambiguous."""
-        lengths, codings = [], []
-        for name, value in head.headers:
-            key = name.lower()
-            if key == b"content-length":
-                lengths.append(value)
-            elif key == b"transfer-encoding":
-                codings.append(value)
-        if codings and (lengths or len(codings) > 1 or codings[0].lower() != b"chunked"):
-            raise UpstreamFailed("The upstream sends a transfer coding that is not chunked alone.", request_sent=True)
-        head.chunked = bool(codings)
-        head.length = int(lengths[0]) if lengths else None
+        if coding is not None:
+            if length is not None or coding.lower() != b"chunked":
+                problem = "The upstream sends a transfer coding that is not chunked alone."
+                raise UpstreamFailed(problem, request_sent=True)
+            head.chunked = True
+        elif length is not None:
+            head.length = int(length)
         version = self._llhttp.get_http_version()
         if version not in {"1.0", "1.1"}:
             raise UpstreamFailed("The upstream does not speak HTTP/1.", request_sent=True)
@@ -201,10 +213,10 @@ class ResponseParser:
         if self._head_only:
             # llhttp does not know that this answers HEAD and waits for a body: a fresh one takes the next answer.
             self.ended = True
-            self.keep_alive = version == "1.1" and b"close" not in connection_options(head.headers)
+            self.keep_alive = version == "1.1" and b"close" not in head.connection.lower()
         else:
             self.keep_alive = self._llhttp.should_keep_alive()
-            self.until_close = not (self._bodiless or head.chunked or lengths)
+            self.until_close = not (self._bodiless or head.chunked or length is not None)
 
     def _cause(self, error: httptools.HttpParserError) -> BaseException:
         """What was raised while llhttp spoke to us, or what llhttp itself refused."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.membership import Membership
 from gateway.metering.snapshot import Snapshot
-from gateway.proxy.forward import Route
+from gateway.proxy.request_head import Route
 
 
 @dataclass(frozen=True, slots=True)

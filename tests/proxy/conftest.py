@@ -9,14 +9,17 @@ import pytest
 from aiohttp import web
 
 from gateway.core.answers import Answer
-from gateway.core.hop_by_hop import Forwarding, RawHeaders
+from gateway.core.forwarding import Forwarding
 from gateway.core.problems import Problem
 from gateway.core.target import Target
 from gateway.proxy.client_connection import ClientLimits
 from gateway.proxy.downstream import GatewayServer
-from gateway.proxy.forward import Forwarded, Route, forward
+from gateway.proxy.forward import Forwarded, forward
 from gateway.proxy.pool import PoolLimits, UpstreamPool
+from gateway.proxy.relay import Edit, OnHead
 from gateway.proxy.request import Request
+from gateway.proxy.request_head import Route, request_head
+from gateway.proxy.response_parser import ResponseHead
 from tests.fakes.upstream import Conversation
 
 Handler = Callable[[Request], Awaitable[None]]
@@ -26,8 +29,8 @@ def problem_answer(problem: Problem) -> Answer:
     return Answer(problem.status, [(b"Content-Type", b"text/plain")], problem.message.encode())
 
 
-def unchanged(_status: int, fields: RawHeaders) -> RawHeaders:
-    return fields
+def unchanged(_head: ResponseHead) -> Edit:
+    return Edit(frozenset(), [])
 
 
 @dataclass
@@ -79,7 +82,7 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
         read_timeout: float = 5.0,
         forwarding: Forwarding | None = None,
         protected: frozenset[bytes] = frozenset(),
-        on_head: Callable[[int, RawHeaders], RawHeaders] = unchanged,
+        on_head: OnHead = unchanged,
         handler: Handler | None = None,
     ) -> PassThrough:
         pool = UpstreamPool(url, connect_timeout, read_timeout, pool_limits)
@@ -87,7 +90,8 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
 
         async def handle(request: Request) -> None:
             gateway.requests.append(request)
-            outcome = await forward(request, request.headers, Target(request.raw_target, (), b""), route, on_head)
+            wire = request_head(request, Target(request.raw_target, (), b""), route)
+            outcome = await forward(request, wire, route, on_head)
             gateway.outcomes.append(outcome)
             if outcome.failure is not None and not request.head_sent:
                 raise outcome.failure

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from gateway.core.hop_by_hop import Forwarding, RawHeaders
+from gateway.core.forwarding import Forwarding
+from gateway.proxy.relay import Edit
+from gateway.proxy.response_parser import ResponseHead
 from tests.fakes.upstream import Conversation, answers, upstream
 from tests.proxy.conftest import StartGateway
 
@@ -256,8 +258,8 @@ async def test_connection_cannot_take_away_who_is_asking(start_gateway: StartGat
 
 
 async def test_the_hook_edits_the_head_of_the_answer(start_gateway: StartGateway) -> None:
-    def on_head(status: int, fields: RawHeaders) -> RawHeaders:
-        return [field for field in fields if field[0] != b"X-Ours"] + [(b"X-Ours", b"%d" % status)]
+    def on_head(head: ResponseHead) -> Edit:
+        return Edit(frozenset({b"x-ours"}), [(b"X-Ours", b"%d" % head.status)])
 
     async with upstream(answers(b"HTTP/1.1 200 OK\r\nX-Ours: theirs\r\nContent-Length: 2\r\n\r\nok")) as up:
         gateway = await start_gateway(up.url, on_head=on_head)
@@ -266,7 +268,7 @@ async def test_the_hook_edits_the_head_of_the_answer(start_gateway: StartGateway
 
 
 async def test_a_hook_that_fails_costs_the_answer_and_nothing_else(start_gateway: StartGateway) -> None:
-    def on_head(_status: int, _fields: RawHeaders) -> RawHeaders:
+    def on_head(_head: ResponseHead) -> Edit:
         raise ZeroDivisionError
 
     async with upstream(answers(OK)) as up:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.core.hop_by_hop import RawHeaders
+from gateway.proxy.relay import Edit
+from gateway.proxy.response_parser import ResponseHead
 from tests.fakes.upstream import Conversation, upstream
 from tests.proxy.conftest import StartGateway
 
@@ -73,8 +74,8 @@ async def test_bytes_that_came_with_the_handshakes_are_not_lost(start_gateway: S
 
 
 async def test_the_hook_sees_101_and_may_add_fields(start_gateway: StartGateway) -> None:
-    def on_head(status: int, fields: RawHeaders) -> RawHeaders:
-        return [*fields, (b"X-Status", b"%d" % status)]
+    def on_head(head: ResponseHead) -> Edit:
+        return Edit(frozenset(), [(b"X-Status", b"%d" % head.status)])
 
     async def script(talk: Conversation) -> None:
         await talk.head()

@@ -1,0 +1,86 @@
+"""The head of a request as it goes to the upstream."""
+
+from dataclasses import dataclass, field
+
+from gateway.core.forwarding import Forwarding, Hop, told_of_client
+from gateway.core.hop_by_hop import HOP_BY_HOP, dropped_of_request
+from gateway.core.target import Target
+from gateway.proxy.client_connection import Told
+from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.request import Request
+
+_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where requests go and what goes with them.
+
+    ``protected``: keys of fields that tell who is asking or what it costs; see ``dropped_of_request``. ``removed``:
+    keys of fields that never go on.
+    """
+
+    pool: UpstreamPool
+    forwarding: Forwarding = field(default_factory=Forwarding)
+    protected: frozenset[bytes] = frozenset()
+    removed: frozenset[bytes] = frozenset()
+    _dropped: dict[frozenset[bytes], frozenset[bytes]] = field(default_factory=dict, compare=False, repr=False)
+
+    def dropped(self, strip: frozenset[bytes]) -> frozenset[bytes]:
+        """The keys that do not go on if ``strip`` do not, either: joined once, since there are few such sets."""
+        known = self._dropped.get(strip)
+        if known is None:
+            known = strip | self.removed | HOP_BY_HOP | self.forwarding.forged
+            if len(self._dropped) < _REMEMBERED:
+                self._dropped[strip] = known
+        return known
+
+
+def request_head(
+    request: Request, target: Target, route: Route, strip: frozenset[bytes] = frozenset(), request_id: str = ""
+) -> bytes:
+    """The head, to the empty line: ``request``'s own fields as they came, less ``strip``, and what is ours to say.
+
+    ``request_id``: for a request that has none of its own; empty: it gets none. Raises ``BadRequest`` where
+    ``Connection`` would take away what tells who is asking.
+    """
+    drop, keys, http_1_0 = route.dropped(strip), request.keys, request.minor == 0
+    if request.connection and (named := dropped_of_request(request.connection, route.protected)):
+        drop = drop | named
+    host = route.forwarding.host or target.authority
+    if host is not None:
+        drop = drop | {b"host"}
+    elif http_1_0 and request.host is None:
+        host = route.pool.authority  # RFC 9110, 7.2: a 1.1 request has one
+    if http_1_0:
+        drop = drop | {b"expect"}  # RFC 9110, 10.1.1: a 1.0 client does not mean it
+    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode(), target.raw)]
+    if host is not None:
+        lines.append(b"Host: %b\r\n" % host)
+    lines += [b"%b: %b\r\n" % pair for pair, key in zip(request.headers, keys, strict=True) if key not in drop]
+    if request_id and b"x-request-id" not in keys:
+        lines.append(b"X-Request-ID: %b\r\n" % request_id.encode())
+    lines.append(_told(request, target.authority or request.host or b"", route.forwarding))
+    if request.chunked:
+        lines.append(b"Transfer-Encoding: chunked\r\n")
+    if request.upgrade:
+        lines.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    elif request.takes_trailers:
+        # RFC 9110, 10.1.4: ours to say, for this hop; what comes is passed on.
+        lines.append(b"Connection: TE\r\nTE: trailers\r\n")
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def _told(request: Request, host: bytes, forwarding: Forwarding) -> bytes:
+    """What the upstream is told of the client: mostly the same for all requests of a connection."""
+    protocol = request.protocol
+    known = protocol.told
+    if known is not None and known.host == host and known.minor == request.minor and known.forwarding is forwarding:
+        return known.wire
+    hop = Hop(protocol.peer_bytes, protocol.scheme, host, request.minor)
+    fields = told_of_client(request.headers, forwarding, hop)
+    wire = b"".join([b"%b: %b\r\n" % pair for pair in fields])
+    if not forwarding.trusted_proxies:
+        protocol.told = Told(host, request.minor, forwarding, wire)
+    return wire
