@@ -5,12 +5,21 @@ rules credentials are neither needed nor judged (unless ``anonymous: reject`` sa
 The gateway's own keys, and identity headers that a client sends, never go upstream.
 """
 
-from functools import reduce
+from dataclasses import replace
+from functools import lru_cache, partial, reduce
 
 from gateway.core.principal import Principal
 from gateway.core.problems import Forbidden
 from gateway.identity.address import Networks, client_network
-from gateway.identity.carriers import AUTHORIZATION, COOKIE, FieldReader, Fields, Headers
+from gateway.identity.carriers import (
+    AUTHORIZATION,
+    COOKIE,
+    FORWARDED_FOR,
+    FieldReader,
+    Fields,
+    Headers,
+    QueryGlance,
+)
 from gateway.identity.config import Identified, IdentityConfig
 from gateway.identity.credential import Credential, together, unauthorized
 from gateway.identity.jwt import NeedsKeys
@@ -20,6 +29,7 @@ from gateway.identity.proofs import ProofReader
 from gateway.identity.workspace import asked_workspace
 
 _NONE: frozenset[bytes] = frozenset()
+_KNOWN_ADDRESSES = 16_384
 
 
 class Authenticator:
@@ -35,13 +45,12 @@ class Authenticator:
         carriers = self._proofs.headers
         if overlap := self._peer_names & (carriers | {AUTHORIZATION}):
             raise ValueError(f"a header cannot carry both a credential and a peer's word: {sorted(overlap)}")
-        workspace = () if config.workspace.header is None else (config.workspace.header,)
-        self._reader = FieldReader({AUTHORIZATION, *carriers, *self._peer_names, *workspace})
+        self._reader = FieldReader(self._wanted())
+        self._query_matters = QueryGlance(self._proofs.queries | _of(config.workspace.query))
         self._ways = self._name_ways()
         self._outcomes = Outcomes(config.cached_tokens)
-        self._generation = 0
-        self._reads_cookies = bool(self._proofs.cookies)
-        self._reads_query = bool(self._proofs.queries) or config.workspace.query is not None
+        self._rotates, self._generation = self._proofs.rotates, 0
+        self._nobody_at = lru_cache(_KNOWN_ADDRESSES)(partial(Principal, "anonymous", None, None))
 
     async def identify(
         self,
@@ -83,10 +92,17 @@ class Authenticator:
 
     def nobody(self, headers: Headers, peer_ip: str) -> Identified:
         """An anonymous request whose carriers, if it has any, are not judged and do not go on."""
-        address = self._address(self._reader.read(headers, judge=False), peer_ip)
+        address = self._address(self._reader.read(self._reader.pick(headers), judge=False), peer_ip)
         strip = self._proofs.headers | self._peer_names
-        strip = strip | {COOKIE} if self._reads_cookies else strip
-        return Identified(Principal("anonymous", address=address), strip, self._proofs.queries)
+        strip = strip | {COOKIE} if self._proofs.cookies else strip
+        return Identified(self._nobody_at(address), strip, self._proofs.queries)
+
+    def carried(self, headers: Headers, query: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        """The caller's own credential as header fields, for asking the upstream on the caller's behalf.
+
+        For a request that was identified; what is not ours to pass on (our own keys) is not in it.
+        """
+        return self._proofs.carried(self._reader.read(self._reader.pick(headers)), query)
 
     @property
     def carriers(self) -> frozenset[bytes]:
@@ -98,22 +114,31 @@ class Authenticator:
         self._proofs.forget()
         self._outcomes.clear()
 
+    def _wanted(self) -> frozenset[bytes]:
+        """The fields that an outcome depends on."""
+        wanted = self._proofs.headers | self._peer_names | _of(self._config.workspace.header) | {AUTHORIZATION}
+        wanted = wanted | {COOKIE} if self._proofs.cookies else wanted
+        return wanted | {FORWARDED_FOR} if self._config.trusted_proxies else wanted
+
     def _identify(
         self, headers: Headers, query: bytes, peer_ip: str, now_us: int, rule: tuple[bool, str | None]
     ) -> Identified:
-        public, path_workspace = rule
+        public, path = rule
+        reader = self._reader
+        picked = reader.pick(headers)
         if public and self._config.anonymous != "reject":
-            return self._unjudged(self._reader.read(headers, judge=False), peer_ip)
-        fields = self._reader.read(headers)
-        key = None
-        if not (fields.forwarded_for and self._config.trusted_proxies) and not (fields.cookies and self._reads_cookies):
-            key = None if query and self._reads_query else self._outcomes.key(fields.single, peer_ip, path_workspace)
-        if self._proofs.generation != self._generation:
+            return self._unjudged(reader.read(picked, judge=False), peer_ip)
+        if self._rotates and self._proofs.generation != self._generation:
             self._generation = self._proofs.generation
             self.forget()
-        if key is not None and (known := self._outcomes.get(key, fields, now_us)) is not None:
+        if query and self._query_matters(query):
+            return self._judged(reader.read(picked), query, peer_ip, now_us, path)
+        key = self._outcomes.key(picked, peer_ip, path)
+        if key is not None and (known := self._outcomes.get(key, now_us)) is not None:
             return known
-        outcome = self._judged(fields, query, peer_ip, now_us, path_workspace)
+        outcome = self._judged(reader.read(picked), b"", peer_ip, now_us, path)
+        # What was read has names by now: other fields that came with it for the first time are not picked again.
+        key = self._outcomes.key(reader.pick(picked), peer_ip, path)
         if key is not None:
             self._outcomes.put(key, outcome)
         return outcome
@@ -122,28 +147,23 @@ class Authenticator:
         """Anonymous, whatever is there; only what must never go upstream is taken off."""
         strip = self._ours(self._believes(peer_ip))
         strip = strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip
-        return Identified(Principal("anonymous", address=self._address(fields, peer_ip)), strip)
+        return Identified(self._nobody_at(self._address(fields, peer_ip)), strip)
 
     def _judged(self, fields: Fields, query: bytes, peer_ip: str, now_us: int, path: str | None) -> Identified:
         address, believed = self._address(fields, peer_ip), self._believes(peer_ip)
         strip = self._ours(believed)
-        proofs = self._proofs.read(fields, query, now_us)
+        credentials = self._proofs.read(fields, query, now_us)
         if believed and self._config.peers is not None:
             said = peer_credential(self._config.peers, fields.single)
-            proofs.credentials.extend(() if said is None else (said,))
-        if not proofs.credentials:
+            credentials += [] if said is None else [said]
+        if not credentials:
             self._ask(fields, query, path, None)
             return self._anonymous(address, strip)
-        credential = reduce(together, proofs.credentials)
-        asked = self._ask(fields, query, path, credential)
-        return Identified(
-            Principal(credential.proof, credential.user, None, address, credential.role, credential.expires_us),
-            strip | {AUTHORIZATION} if proofs.key_in_authorization else strip,
-            _NONE,
-            asked,
-            credential,
-            tuple(proofs.carried),
-        )
+        found = reduce(together, credentials)
+        asked = self._ask(fields, query, path, found)
+        who = Principal(found.proof, found.user, None, address, found.role, found.expires_us)
+        strip = strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip
+        return Identified(who, strip, _NONE, asked, found, None if asked is None else replace(who, workspace=asked))
 
     def _address(self, fields: Fields, peer_ip: str) -> str | None:
         return client_network(peer_ip, fields.forwarded_for, self._config.trusted_proxies)
@@ -170,10 +190,14 @@ class Authenticator:
         if self._config.anonymous != "forward":
             raise unauthorized(f"This needs a credential. Send {self._ways}.", invalid=False)
         # What was not read here must not be readable there either.
-        return Identified(Principal("anonymous", address=address), strip | self._proofs.headers, self._proofs.queries)
+        return Identified(self._nobody_at(address), strip | self._proofs.headers, self._proofs.queries)
 
     def _name_ways(self) -> str:
         """How a credential can be sent, for people."""
         ways = ["'Authorization: Bearer <token>'"] if AUTHORIZATION in self._proofs.headers else []
         ways += [f"the header '{name.decode('latin-1')}'" for name in sorted(self._proofs.headers - {AUTHORIZATION})]
         return " or ".join(ways) or "one that the operator of this gateway gave you"
+
+
+def _of(name: bytes | None) -> frozenset[bytes]:
+    return _NONE if name is None else frozenset({name})

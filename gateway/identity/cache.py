@@ -48,8 +48,10 @@ class Digest:
     """What stands for a secret in a key: a keyed hash. A dump of it holds no token, and nobody can aim at an entry."""
 
     def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+        self._keyed = blake2b(digest_size=16, key=secrets.token_bytes(32))
 
     def __call__(self, secret: bytes) -> bytes:
         """16 bytes; the same for the same input, within the life of this object."""
-        return blake2b(secret, digest_size=16, key=self._key).digest()
+        state = self._keyed.copy()
+        state.update(secret)
+        return state.digest()

@@ -44,15 +44,20 @@ class FieldReader:
     """Picks the wanted fields out of a request's headers."""
 
     def __init__(self, wanted: Iterable[bytes]) -> None:
-        self._wanted = frozenset(canonical_name(name) for name in wanted) | {COOKIE}
+        self._wanted = frozenset(canonical_name(name) for name in wanted)
         self._known: dict[bytes, bytes] = {}
+        self._others: set[bytes] = set()
+
+    def pick(self, headers: Headers) -> Headers:
+        """The fields that may matter, as they came: a quick look that leaves out the names known not to."""
+        others = self._others
+        return [field for field in headers if field[0] not in others]
 
     def read(self, headers: Headers, *, judge: bool = True) -> Fields:
         """The wanted fields. A second one of a name: ``BadRequest`` with ``judge``; without, the first stays."""
         fields = Fields()
-        known = self._known
         for name, value in headers:
-            canonical = known.get(name)
+            canonical = self._known.get(name)
             if canonical is None:
                 canonical = self._learn(name)
             if not canonical:
@@ -71,14 +76,34 @@ class FieldReader:
         """The canonical name if it is wanted, else nothing; remembered for the names that clients really use."""
         canonical = canonical_name(name)
         # A proxy that appends to X-Forwarded-For leaves X_Forwarded_For alone: that spelling is the client's own word.
-        if canonical == FORWARDED_FOR:
-            canonical = FORWARDED_FOR if name.lower() == FORWARDED_FOR else b""
-        elif canonical not in self._wanted:
+        strange = canonical == FORWARDED_FOR and name.lower() != FORWARDED_FOR
+        if strange or canonical not in self._wanted:
             canonical = b""
         if len(self._known) >= _KNOWN_NAMES:
             self._known.clear()
+            self._others.clear()
         self._known[name] = canonical
+        if not canonical:
+            self._others.add(name)
         return canonical
+
+
+class QueryGlance:
+    """Whether a query could hold one of ``names`` in any spelling: a quick no for the many that do not."""
+
+    def __init__(self, names: Iterable[bytes]) -> None:
+        self._names = tuple(name.lower().replace(b"+", b" ") for name in names)
+        self._plain = not any(b"%" in name for name in self._names)
+
+    def __call__(self, query: bytes) -> bool:
+        """``False`` only if ``query_value`` finds nothing, and nothing to complain of, for each of the names."""
+        if not self._names:
+            return False
+        text = query
+        if b"%" in text:  # A lenient upstream decodes twice.
+            text = unquote_to_bytes(unquote_to_bytes(text))
+        text = text.lower().replace(b"+", b" ")
+        return not self._plain or any(name in text for name in self._names)
 
 
 def bearer_token(value: bytes) -> bytes:

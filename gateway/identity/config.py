@@ -1,6 +1,6 @@
 """What counts as a credential, and what became of a request's: the values around the authenticator."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.core.principal import Principal
@@ -53,11 +53,10 @@ class IdentityConfig:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The outcome. ``principal.workspace`` is not set yet: ``asked`` is what the request names, ``within`` sets it.
+    """The outcome. ``principal.workspace`` is not set: ``asked`` is what the request names, ``within`` sets it.
 
     ``strip``: canonical names (lower case, ``_`` as ``-``) of headers that must not go upstream. ``strip_query``:
-    decoded names. ``carried``: the caller's own credential as header fields, for asking the upstream on the caller's
-    behalf.
+    decoded names. It is remembered and shared between requests that say the same, so it holds no credential in clear.
     """
 
     principal: Principal
@@ -65,8 +64,8 @@ class Identified:
     strip_query: frozenset[bytes] = frozenset()
     asked: str | None = None
     credential: Credential | None = None
-    carried: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+    inside: Principal | None = None
 
     def within(self) -> Principal:
         """The principal inside the workspace that it names: for when its membership is established."""
-        return replace(self.principal, workspace=self.asked)
+        return self.principal if self.inside is None else self.inside

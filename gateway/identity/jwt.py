@@ -88,9 +88,14 @@ class JwtVerifier:
         self._algorithms = frozenset[str]().union(*(issuer.algorithms for issuer in issuers))
 
     @property
+    def rotates(self) -> bool:
+        """Whether keys ever change."""
+        return bool(self._rotating)
+
+    @property
     def generation(self) -> int:
         """Changes when a verified token may not be good any more, because keys were taken away."""
-        return sum(keys.generation for keys in self._rotating) if self._rotating else 0
+        return sum(keys.generation for keys in self._rotating)
 
     def verify(self, token: bytes, now_us: int) -> Credential:
         """The credential in ``token``. Raises ``Unauthorized``, or ``NeedsKeys`` if keys have to be fetched first."""

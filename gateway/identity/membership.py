@@ -9,6 +9,9 @@ from typing import Protocol
 from gateway.core.problems import Forbidden
 from gateway.identity.config import Identified
 
+Carried = tuple[tuple[bytes, bytes], ...]
+"""A credential as header fields."""
+
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
@@ -26,8 +29,11 @@ class Membership(Protocol):
         """The answer without waiting; ``None`` if it has to be asked for. On ``False``, ``ask`` says what to answer."""
         ...
 
-    async def ask(self, who: Identified, workspace: str, now_us: int) -> Relayed | None:
-        """``None``: a member; else what to answer. Raises ``Forbidden``, or ``StoreUnavailable`` if nobody knows."""
+    async def ask(self, who: Identified, carried: Carried, workspace: str, now_us: int) -> Relayed | None:
+        """``None``: a member; else what to answer. Raises ``Forbidden``, or ``StoreUnavailable`` if nobody knows.
+
+        ``carried``: the caller's own credential, see ``Authenticator.carried``.
+        """
         ...
 
     def forget(self) -> None:
@@ -53,7 +59,7 @@ class TrustClients:
         """Yes, for any user."""
         return who.principal.verified
 
-    async def ask(self, who: Identified, workspace: str, now_us: int) -> Relayed | None:
+    async def ask(self, who: Identified, carried: Carried, workspace: str, now_us: int) -> Relayed | None:  # noqa: ARG002
         """Nothing to answer. Raises ``Forbidden`` for an anonymous request, which belongs nowhere."""
         if not self.known(who, workspace, now_us):
             raise not_a_member()
@@ -70,7 +76,7 @@ class ByClaim:
         """Whether the credential lists ``workspace``."""
         return who.credential is not None and workspace in who.credential.workspaces
 
-    async def ask(self, who: Identified, workspace: str, now_us: int) -> Relayed | None:
+    async def ask(self, who: Identified, carried: Carried, workspace: str, now_us: int) -> Relayed | None:  # noqa: ARG002
         """Nothing to answer. Raises ``Forbidden`` if the credential does not list ``workspace``."""
         if not self.known(who, workspace, now_us):
             raise not_a_member()

@@ -16,7 +16,7 @@ from gateway.core.problems import Problem, StoreUnavailable
 from gateway.identity.cache import Kept
 from gateway.identity.carriers import canonical_name
 from gateway.identity.config import Identified
-from gateway.identity.membership import Relayed, not_a_member, vouched
+from gateway.identity.membership import Carried, Relayed, not_a_member, vouched
 from gateway.tasks import Tasks
 
 _SECOND_US = 1_000_000
@@ -108,19 +108,19 @@ class ByProbe:
             return False
         return self._fresh((user, workspace), now_us)
 
-    async def ask(self, who: Identified, workspace: str, now_us: int) -> Relayed | None:
+    async def ask(self, who: Identified, carried: Carried, workspace: str, now_us: int) -> Relayed | None:
         """``None``: a member; else the upstream's refusal. Raises ``StoreUnavailable`` if it does not say."""
         user = who.principal.user
         if vouched(who, workspace):
             return None
-        if user is None or not who.carried:  # Without the caller's own credential there is nothing to ask with.
+        if user is None or not carried:  # Without the caller's own credential there is nothing to ask with.
             raise not_a_member()
         key = (user, workspace)
         fresh = self._fresh(key, now_us)
         if fresh is not None:
             no = self._no.get(key)
             return None if fresh or no is None else no.answer
-        flight = self._flights.get((key, who.carried)) or self._start(key, who.carried, now_us)
+        flight = self._flights.get((key, carried)) or self._start(key, carried, now_us)
         # A caller that leaves must not take the answer away from the others who wait for it.
         match await asyncio.shield(flight):
             case Relayed() as answer:
@@ -145,7 +145,7 @@ class ByProbe:
             return False
         return None
 
-    def _start(self, key: Key, carried: Fields, now_us: int) -> "asyncio.Task[Relayed | _Outcome]":
+    def _start(self, key: Key, carried: Carried, now_us: int) -> "asyncio.Task[Relayed | _Outcome]":
         """Begin to ask. Raises ``StoreUnavailable`` if this user, or everybody together, asks too much."""
         user = key[0]
         minute = now_us // (60 * _SECOND_US)
@@ -172,7 +172,7 @@ class ByProbe:
         if not self._flying[user]:
             del self._flying[user]
 
-    async def _answer(self, key: Key, carried: Fields, now_us: int) -> Relayed | _Outcome:
+    async def _answer(self, key: Key, carried: Carried, now_us: int) -> Relayed | _Outcome:
         epoch = self._epoch
         path = self._question.path.replace("{id}", quote(key[1], safe="")).encode()
         own = {canonical_name(name): (name, value) for name, value in reversed(carried)}

@@ -1,6 +1,8 @@
 """Every credential that a request carries, each checked: one that is there and not good ends the request."""
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from gateway.identity.api_keys import PREFIX, ApiKeys
 from gateway.identity.cache import Digest, Kept
@@ -15,17 +17,17 @@ from gateway.identity.carriers import (
     query_value,
 )
 from gateway.identity.config import IdentityConfig
-from gateway.identity.credential import Credential, check_time
+from gateway.identity.credential import Credential, check_time, unauthorized
 from gateway.identity.jwt import TOKEN_BYTES, JwtVerifier
 
+_OUR_KEY = re.compile(rb"(?<![A-Za-z0-9._~+/-])" + PREFIX)
 
-@dataclass(slots=True)
-class Proofs:
-    """What was found. ``carried``: what the upstream reads, as headers. ``key_in_authorization``: it is our key."""
 
-    credentials: list[Credential] = field(default_factory=list)
-    carried: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
-    key_in_authorization: bool = False
+class Sent(NamedTuple):
+    """A credential as it came: in which header it goes upstream, and under which value; ``None``: it is our own key."""
+
+    token: bytes
+    carried: tuple[bytes, bytes] | None
 
 
 class ProofReader:
@@ -59,6 +61,11 @@ class ProofReader:
         return frozenset(self._queries)
 
     @property
+    def rotates(self) -> bool:
+        """Whether ``generation`` ever changes."""
+        return self._verifier is not None and self._verifier.rotates
+
+    @property
     def generation(self) -> int:
         """Changes when a token that was good may not be any more: time to ``forget``."""
         return 0 if self._verifier is None else self._verifier.generation
@@ -67,52 +74,56 @@ class ProofReader:
         """Drop every verified token."""
         self._verified.clear()
 
-    def read(self, fields: Fields, query: bytes, now_us: int) -> Proofs:
+    def read(self, fields: Fields, query: bytes, now_us: int) -> list[Credential]:
         """Check all that is there. Raises ``Unauthorized``, ``BadRequest`` for a doubled carrier, or ``NeedsKeys``."""
-        proofs = Proofs()
-        for header in self._token_headers:
-            if (value := fields.single.get(header)) is not None:
-                self._header(proofs, header, value, now_us)
-        for header in self.key_headers:
-            if self._keys is not None and (value := fields.single.get(header)) is not None:
-                proofs.credentials.append(self._keys.verify(value, now_us))
-        for name in self.cookies:
-            if fields.cookies and (value := cookie_value(fields.cookies, name)) is not None:
-                self._token(proofs, loose_token(value), now_us)
-                proofs.carried.append((COOKIE, name + b"=" + value))
-        for name in self._queries:
-            if query and (value := query_value(query, name)) is not None:
-                token = loose_token(value)
-                self._token(proofs, token, now_us)
-                proofs.carried.append((AUTHORIZATION, b"Bearer " + token))
-        return proofs
+        found = []
+        for sent in self._sent(fields, query):
+            if sent.carried is not None:
+                found.append(self._verify(sent.token, now_us))
+            elif self._keys is not None:
+                found.append(self._keys.verify(sent.token, now_us))
+        return found
+
+    def carried(self, fields: Fields, query: bytes) -> tuple[tuple[bytes, bytes], ...]:
+        """What the upstream reads of the credentials that are there, as header fields. Raises as ``read`` does."""
+        return tuple(sent.carried for sent in self._sent(fields, query) if sent.carried is not None)
 
     def holds_our_key(self, fields: Fields) -> bool:
         """Whether ``Authorization`` looks like one of our keys, good or not: a secret that must not go upstream."""
-        return self._key_bearer and PREFIX in fields.single.get(AUTHORIZATION, b"")
+        return self._key_bearer and _OUR_KEY.search(fields.single.get(AUTHORIZATION, b"")) is not None
 
-    def _header(self, proofs: Proofs, header: bytes, value: bytes, now_us: int) -> None:
+    def _sent(self, fields: Fields, query: bytes) -> Iterator[Sent]:
+        for header in self._token_headers:
+            if (value := fields.single.get(header)) is not None:
+                yield self._in_header(header, value)
+        for header in self.key_headers:
+            if (value := fields.single.get(header)) is not None:
+                yield Sent(value, None)
+        for name in self.cookies:
+            if fields.cookies and (value := cookie_value(fields.cookies, name)) is not None:
+                yield Sent(loose_token(value), (COOKIE, name + b"=" + value))
+        for name in self._queries:
+            if query and (value := query_value(query, name)) is not None:
+                token = loose_token(value)
+                yield Sent(token, (AUTHORIZATION, b"Bearer " + token))
+
+    def _in_header(self, header: bytes, value: bytes) -> Sent:
         token = bearer_token(value) if header == AUTHORIZATION else loose_token(value)
         ours = header == AUTHORIZATION and self._key_bearer and (token.startswith(PREFIX) or self._verifier is None)
-        if ours and self._keys is not None:
-            proofs.credentials.append(self._keys.verify(token, now_us))
-            proofs.key_in_authorization = True
-            return
-        self._token(proofs, token, now_us)
-        proofs.carried.append((header, value))
+        return Sent(token, None if ours else (header, value))
 
-    def _token(self, proofs: Proofs, token: bytes, now_us: int) -> None:
-        if self._verifier is None:
-            return
+    def _verify(self, token: bytes, now_us: int) -> Credential:
+        verifier = self._verifier
+        if verifier is None:
+            raise unauthorized("Tokens are not read here. Send the key that you were given.")
         if len(token) > TOKEN_BYTES:  # Not worth a hash: the verifier refuses it unread.
-            proofs.credentials.append(self._verifier.verify(token, now_us))
-            return
+            return verifier.verify(token, now_us)
         digest = self._digest(token)
         credential = self._verified.get(digest)
         if credential is None:
-            credential = self._verifier.verify(token, now_us)
+            credential = verifier.verify(token, now_us)
             self._verified.put(digest, credential)
         elif credential.expires_us is not None and now_us >= credential.expires_us:
             self._verified.drop(digest)
         check_time(credential, now_us)
-        proofs.credentials.append(credential)
+        return credential

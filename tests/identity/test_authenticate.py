@@ -147,11 +147,20 @@ def test_our_keys_and_strangers_identity_headers_are_removed_on_public_rules_as_
 @pytest.mark.parametrize("carrier", [(b"X-API-Key", b""), (b"x_api_key", b""), (b"Authorization", b"Bearer ")])
 def test_an_api_key_names_its_user_and_is_removed(carrier: tuple[bytes, bytes]) -> None:
     headers: Headers = [(carrier[0], carrier[1] + KEY.key.encode())]
-    for settings_ in (config(api_keys=keys()), config(api_keys=keys(), issuers=())):
-        found = identify(settings_, headers)
+    for made in (Authenticator(config(api_keys=keys())), Authenticator(config(api_keys=keys(), issuers=()))):
+        found = identify(made, headers)
         assert (found.principal.proof, found.principal.user) == ("api_key", "robot")
         assert removed(found, headers) == []
-        assert found.carried == ()
+        assert made.carried(headers, b"") == ()
+
+
+def test_a_token_that_looks_like_our_key_somewhere_inside_stays_on_a_public_rule() -> None:
+    for value in (b"Bearer eyJwb_x.wb_y.-wb_z", b"Bearer x/wb_y"):
+        headers = [(b"Authorization", value)]
+        assert removed(identify(config(api_keys=keys()), headers, public=True), headers) == headers
+    for value in (b"Bearer wb_a_b", b"wb_a_b", b'Token token="wb_a_b"', b"Bearer\twb_a_b"):
+        headers = [(b"Authorization", value)]
+        assert removed(identify(config(api_keys=keys()), headers, public=True), headers) == []
 
 
 def test_an_unknown_key_header_is_401_once_keys_are_configured_even_if_there_are_none_yet() -> None:
@@ -233,14 +242,14 @@ def test_a_believed_peer_vouches_for_its_workspace() -> None:
 
 
 def test_a_token_in_a_cookie_or_in_the_query_counts_too() -> None:
-    ways = config(jwt=JwtCarriers(cookies=(b"session",), queries=(b"Authorization",)))
-    in_cookie = identify(ways, [(b"Cookie", b"a=b; session=" + token())])
-    assert in_cookie.principal.user == USER
-    assert in_cookie.carried == ((b"cookie", b"session=" + token()),)
+    ways = Authenticator(config(jwt=JwtCarriers(cookies=(b"session",), queries=(b"Authorization",))))
+    cookie = [(b"Cookie", b"a=b; session=" + token())]
+    assert identify(ways, cookie).principal.user == USER
+    assert ways.carried(cookie, b"") == ((b"cookie", b"session=" + token()),)
     for query in (b"Authorization=Bearer+" + token(), b"x=1&%41uthorization=Bearer%20" + token()):
         found = identify(ways, [], query)
         assert found.principal.user == USER
-        assert found.carried == ((b"authorization", b"Bearer " + token()),)
+        assert ways.carried([], query) == ((b"authorization", b"Bearer " + token()),)
         assert found.strip_query == frozenset()
 
 

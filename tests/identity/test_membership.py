@@ -13,11 +13,11 @@ ANYBODY = Identified(Principal("jwt", USER), credential=Credential(proof="jwt", 
 async def test_trust_clients_takes_every_users_word_and_nobody_elses() -> None:
     trusting = TrustClients()
     assert trusting.known(ANYBODY, WORKSPACE, NOW)
-    assert await trusting.ask(ANYBODY, WORKSPACE, NOW) is None
+    assert await trusting.ask(ANYBODY, (), WORKSPACE, NOW) is None
     anonymous = Identified(Principal("anonymous"))
     assert not trusting.known(anonymous, WORKSPACE, NOW)
     with pytest.raises(Forbidden):
-        await trusting.ask(anonymous, WORKSPACE, NOW)
+        await trusting.ask(anonymous, (), WORKSPACE, NOW)
     trusting.forget()
 
 
@@ -27,11 +27,11 @@ async def test_by_claim_only_the_listed_workspaces_are_the_users() -> None:
     by_claim = ByClaim()
     assert who.asked is None
     assert by_claim.known(who, WORKSPACE, NOW)
-    assert await by_claim.ask(who, WORKSPACE, NOW) is None
+    assert await by_claim.ask(who, (), WORKSPACE, NOW) is None
     for stranger, workspace in ((who, OTHER), (ANYBODY, WORKSPACE), (Identified(Principal("anonymous")), WORKSPACE)):
         assert not by_claim.known(stranger, workspace, NOW)
         with pytest.raises(Forbidden):
-            await by_claim.ask(stranger, workspace, NOW)
+            await by_claim.ask(stranger, (), workspace, NOW)
     by_claim.forget()
 
 

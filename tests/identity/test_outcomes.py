@@ -67,26 +67,36 @@ def test_what_is_remembered_is_what_would_be_judged_afresh(requests: list[Reques
             assert outcome(warm, request, peer, second, path) == fresh
 
 
-def test_a_remembered_outcome_holds_no_credential_and_still_carries_the_callers_own() -> None:
+def test_a_remembered_outcome_is_shared_and_holds_no_credential() -> None:
     made = Authenticator(config())
-    for _ in range(2):
-        found = identify(made, [bearer(SOON), (b"X-Workspace-ID", WORKSPACE.encode())])
-        assert found.carried == ((b"authorization", b"Bearer " + SOON),)
-        assert found.asked == WORKSPACE
-    (kept,) = made._outcomes._kept._kept.values()
-    assert SOON.decode() not in repr((kept, kept.carried))
-    assert SOON not in b"".join(key[0] for key in made._outcomes._kept._kept)
+    headers = [bearer(SOON), (b"X-Workspace-ID", WORKSPACE.encode()), (b"Accept", b"*/*")]
+    first, second = identify(made, headers), identify(made, headers)
+    assert first is second
+    assert identify(made, headers, b"limit=10") is first
+    assert first.within().workspace == first.asked == WORKSPACE
+    assert first.within() is second.within()
+    ((key, kept),) = made._outcomes._kept._kept.items()
+    assert SOON.decode() not in repr((key, kept))
+    assert made.carried(headers, b"") == ((b"authorization", b"Bearer " + SOON),)
     made.forget()
     assert len(made._outcomes) == 0
 
 
+def test_other_fields_make_no_other_outcome() -> None:
+    made = Authenticator(config())
+    for number in range(9_000):
+        found = identify(made, [(b"X-%d" % number, b""), bearer(SOON), (b"Accept", b"%d" % number)])
+        assert found.principal.user == USER
+    assert len(made._outcomes) == 1
+
+
 def test_fields_that_could_pass_for_others_are_not_remembered() -> None:
     outcomes = Outcomes(4)
-    assert outcomes.key({b"a": b"1\x00b\x002"}, PEER, None) is None
-    assert outcomes.key({b"a": b"1", b"b": b"2"}, PEER, None) is not None
-    assert outcomes.key({}, PEER, None) == outcomes.key({}, PEER, None)
-    assert outcomes.key({}, PEER, None) != outcomes.key({}, PEER, "w")
-    assert outcomes.key({}, PEER, None) != Outcomes(4).key({}, PEER, None)
+    assert outcomes.key([(b"a", b"1\x00b\x002")], PEER, None) is None
+    assert outcomes.key([(b"a", b"1"), (b"b", b"2")], PEER, None) is not None
+    assert outcomes.key([], PEER, None) == outcomes.key([], PEER, None)
+    assert outcomes.key([], PEER, None) != outcomes.key([], PEER, "w")
+    assert outcomes.key([], PEER, None) != Outcomes(4).key([], PEER, None)
 
 
 def test_only_so_many_outcomes_are_kept() -> None:

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,11 +43,11 @@ class Upstream:
         return answer
 
 
-def caller(user: str | None = USER, token: bytes = b"Bearer t", **credential: Any) -> Identified:
-    carried = ((b"Authorization", token),)
-    return Identified(
-        Principal("jwt", user), credential=Credential(proof="jwt", user=user, **credential), carried=carried
-    )
+SENT = ((b"Authorization", b"Bearer t"),)
+
+
+def caller(user: str | None = USER, **credential: Any) -> Identified:
+    return Identified(Principal("jwt", user), credential=Credential(proof="jwt", user=user, **credential))
 
 
 async def settle() -> None:
@@ -70,20 +69,20 @@ async def test_the_upstream_is_asked_with_the_callers_own_token_and_the_header(
     probe: ByProbe, upstream: Upstream
 ) -> None:
     assert probe.known(caller(), WORKSPACE, NOW) is None
-    assert await probe.ask(caller(), WORKSPACE, NOW) is None
+    assert await probe.ask(caller(), SENT, WORKSPACE, NOW) is None
     path = b"/workspace/" + WORKSPACE.encode()
     assert upstream.asked == [(path, {b"Authorization": b"Bearer t", b"X-Workspace-ID": WORKSPACE.encode()})]
 
 
 async def test_an_id_cannot_climb_out_of_its_place_in_the_path(probe: ByProbe, upstream: Upstream) -> None:
-    await probe.ask(caller(), "../user?x=1#é", NOW)
+    await probe.ask(caller(), SENT, "../user?x=1#é", NOW)
     assert upstream.asked[0][0] == b"/workspace/..%2Fuser%3Fx%3D1%23%C3%A9"
 
 
 async def test_yes_counts_for_a_minute_for_this_user_and_workspace_alone(probe: ByProbe, upstream: Upstream) -> None:
-    await probe.ask(caller(), WORKSPACE, NOW)
+    await probe.ask(caller(), SENT, WORKSPACE, NOW)
     assert probe.known(caller(), WORKSPACE, NOW + 60 * SECOND - 1) is True
-    assert await probe.ask(caller(token=b"Bearer another"), WORKSPACE, NOW + 1) is None
+    assert await probe.ask(caller(), ((b"Authorization", b"Bearer another"),), WORKSPACE, NOW + 1) is None
     assert len(upstream.asked) == 1
     assert probe.known(caller(), WORKSPACE, NOW + 60 * SECOND) is None
     assert probe.known(caller(), WORKSPACE, NOW - 1) is None
@@ -98,22 +97,22 @@ async def test_no_counts_for_a_minute_and_is_relayed_as_it_came(
     fields = ((b"Content-Type", b"application/json"), (b"Set-Cookie", b"a=b"), (b"Date", b"now"))
     upstream.answer = (status, fields, REFUSAL)
     expected = Relayed(status, fields[:1], REFUSAL)
-    assert await probe.ask(caller(), WORKSPACE, NOW) == expected
+    assert await probe.ask(caller(), SENT, WORKSPACE, NOW) == expected
     assert probe.known(caller(), WORKSPACE, NOW + 60 * SECOND - 1) is False
-    assert await probe.ask(caller(), WORKSPACE, NOW + 60 * SECOND - 1) == expected
+    assert await probe.ask(caller(), SENT, WORKSPACE, NOW + 60 * SECOND - 1) == expected
     assert len(upstream.asked) == 1
     upstream.answer = (200, (), b"")
-    assert await probe.ask(caller(), WORKSPACE, NOW + 60 * SECOND) is None
+    assert await probe.ask(caller(), SENT, WORKSPACE, NOW + 60 * SECOND) is None
     assert probe.known(caller(), WORKSPACE, NOW + 60 * SECOND) is True
 
 
 async def test_a_no_ends_a_yes(probe: ByProbe, upstream: Upstream) -> None:
-    await probe.ask(caller(), WORKSPACE, NOW)
+    await probe.ask(caller(), SENT, WORKSPACE, NOW)
     upstream.answer = (403, (), b"")
-    await probe.ask(caller(), WORKSPACE, NOW + 60 * SECOND)
+    await probe.ask(caller(), SENT, WORKSPACE, NOW + 60 * SECOND)
     upstream.answer = OSError()
     with pytest.raises(StoreUnavailable):
-        await probe.ask(caller(), WORKSPACE, NOW + 120 * SECOND)
+        await probe.ask(caller(), SENT, WORKSPACE, NOW + 120 * SECOND)
 
 
 @pytest.mark.parametrize("status", [400, 401, 408, 429, 431])
@@ -121,15 +120,15 @@ async def test_a_4xx_about_the_token_or_the_moment_is_relayed_and_not_kept(
     status: int, probe: ByProbe, upstream: Upstream
 ) -> None:
     upstream.answer = (status, (), b"no")
-    assert await probe.ask(caller(token=b"Bearer bad"), WORKSPACE, NOW) == Relayed(status, (), b"no")
+    assert await probe.ask(caller(), ((b"Authorization", b"Bearer bad"),), WORKSPACE, NOW) == Relayed(status, (), b"no")
     assert probe.known(caller(), WORKSPACE, NOW) is None
     upstream.answer = (200, (), b"")
-    assert await probe.ask(caller(), WORKSPACE, NOW) is None
+    assert await probe.ask(caller(), SENT, WORKSPACE, NOW) is None
 
 
 async def test_a_long_refusal_is_relayed_and_not_kept(probe: ByProbe, upstream: Upstream) -> None:
     upstream.answer = (403, (), b"x" * 5_000)
-    answer = await probe.ask(caller(), WORKSPACE, NOW)
+    answer = await probe.ask(caller(), SENT, WORKSPACE, NOW)
     assert answer is not None
     assert len(answer.body) == 5_000
     assert probe.known(caller(), WORKSPACE, NOW) is None
@@ -151,37 +150,37 @@ async def test_without_an_answer_nobody_knows_and_nothing_is_kept(
 ) -> None:
     upstream.answer = failure
     with pytest.raises(StoreUnavailable) as caught:
-        await probe.ask(caller(), WORKSPACE, NOW)
+        await probe.ask(caller(), SENT, WORKSPACE, NOW)
     assert caught.value.status == 503
     assert caught.value.headers == ((b"Retry-After", b"1"),)
     assert probe.known(caller(), WORKSPACE, NOW) is None
     upstream.answer = (200, (), b"")
-    assert await probe.ask(caller(), WORKSPACE, NOW) is None
+    assert await probe.ask(caller(), SENT, WORKSPACE, NOW) is None
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_without_an_answer_the_last_yes_counts_for_an_hour(
     failure: Any, probe: ByProbe, upstream: Upstream
 ) -> None:
-    await probe.ask(caller(), WORKSPACE, NOW)
+    await probe.ask(caller(), SENT, WORKSPACE, NOW)
     upstream.answer = failure
     later = NOW + 3_600 * SECOND - 1
-    assert await probe.ask(caller(), WORKSPACE, later) is None
+    assert await probe.ask(caller(), SENT, WORKSPACE, later) is None
     assert probe.known(caller(), WORKSPACE, later) is True
     assert probe.known(caller(), WORKSPACE, later + SECOND) is None
     with pytest.raises(StoreUnavailable):
-        await probe.ask(caller(), WORKSPACE, NOW + 3_600 * SECOND + SECOND)
+        await probe.ask(caller(), SENT, WORKSPACE, NOW + 3_600 * SECOND + SECOND)
 
 
 async def test_an_upstream_that_hangs_is_given_up(upstream: Upstream) -> None:
     upstream.gate.clear()
     probe = ByProbe(Question(timeout_us=1), upstream, Tasks())
     with pytest.raises(StoreUnavailable):
-        await probe.ask(caller(), WORKSPACE, NOW)
+        await probe.ask(caller(), SENT, WORKSPACE, NOW)
 
 
 async def test_many_at_once_ask_once(probe: ByProbe, upstream: Upstream) -> None:
-    answers = await asyncio.gather(*(probe.ask(caller(), WORKSPACE, NOW) for _ in range(100)))
+    answers = await asyncio.gather(*(probe.ask(caller(), SENT, WORKSPACE, NOW) for _ in range(100)))
     assert answers == [None] * 100
     assert len(upstream.asked) == 1
 
@@ -189,10 +188,10 @@ async def test_many_at_once_ask_once(probe: ByProbe, upstream: Upstream) -> None
 async def test_a_bad_token_answers_for_nobody_elses(probe: ByProbe, upstream: Upstream) -> None:
     upstream.gate.clear()
     upstream.answer = (401, (), b"")
-    bad = asyncio.gather(probe.ask(caller(token=b"Bearer bad"), WORKSPACE, NOW))
+    bad = asyncio.gather(probe.ask(caller(), ((b"Authorization", b"Bearer bad"),), WORKSPACE, NOW))
     await settle()
     upstream.answer = (200, (), b"")
-    good = asyncio.gather(probe.ask(caller(), WORKSPACE, NOW))
+    good = asyncio.gather(probe.ask(caller(), SENT, WORKSPACE, NOW))
     await settle()
     upstream.gate.set()
     assert [*await bad] == [Relayed(401, (), b"")]
@@ -201,8 +200,8 @@ async def test_a_bad_token_answers_for_nobody_elses(probe: ByProbe, upstream: Up
 
 async def test_a_caller_that_leaves_takes_the_answer_from_nobody(probe: ByProbe, upstream: Upstream) -> None:
     upstream.gate.clear()
-    leaves = asyncio.gather(probe.ask(caller(), WORKSPACE, NOW))
-    stays = asyncio.gather(probe.ask(caller(), WORKSPACE, NOW))
+    leaves = asyncio.gather(probe.ask(caller(), SENT, WORKSPACE, NOW))
+    stays = asyncio.gather(probe.ask(caller(), SENT, WORKSPACE, NOW))
     await upstream.arrived.wait()
     leaves.cancel()
     await settle()
@@ -215,36 +214,36 @@ async def test_one_user_has_few_questions_at_once_and_leaves_room_for_others(
     probe: ByProbe, upstream: Upstream
 ) -> None:
     upstream.gate.clear()
-    waiting = asyncio.gather(*(probe.ask(caller(), f"w{number}", NOW) for number in range(3)))
+    waiting = asyncio.gather(*(probe.ask(caller(), SENT, f"w{number}", NOW) for number in range(3)))
     await settle()
     with pytest.raises(StoreUnavailable, match="too many workspaces"):
-        await probe.ask(caller(), "w3", NOW)
-    other = asyncio.gather(probe.ask(caller("other"), "w3", NOW))
+        await probe.ask(caller(), SENT, "w3", NOW)
+    other = asyncio.gather(probe.ask(caller("other"), SENT, "w3", NOW))
     upstream.gate.set()
     assert await waiting == [None] * 3
     assert [*await other] == [None]
-    assert await probe.ask(caller(), "w3", NOW) is None
+    assert await probe.ask(caller(), SENT, "w3", NOW) is None
 
 
 async def test_one_user_has_few_questions_a_minute(upstream: Upstream) -> None:
     probe = ByProbe(Question(per_user_minute=5), upstream, Tasks())
     upstream.answer = (404, (), b"")
     for number in range(5):
-        await probe.ask(caller(), f"w{number}", NOW)
+        await probe.ask(caller(), SENT, f"w{number}", NOW)
     with pytest.raises(StoreUnavailable):
-        await probe.ask(caller(), "w5", NOW)
-    assert await probe.ask(caller("other"), "w5", NOW) is not None
-    assert await probe.ask(caller(), "w5", NOW + 60 * SECOND) is not None
+        await probe.ask(caller(), SENT, "w5", NOW)
+    assert await probe.ask(caller("other"), SENT, "w5", NOW) is not None
+    assert await probe.ask(caller(), SENT, "w5", NOW + 60 * SECOND) is not None
 
 
 async def test_the_upstream_sees_few_questions_at_once(upstream: Upstream) -> None:
     probe = ByProbe(Question(at_once=4, waiting=10), upstream, Tasks())
     upstream.gate.clear()
-    asking = asyncio.gather(*(probe.ask(caller(f"u{number}"), "w", NOW) for number in range(14)))
+    asking = asyncio.gather(*(probe.ask(caller(f"u{number}"), SENT, "w", NOW) for number in range(14)))
     await settle()
     assert upstream.peak == 4
     with pytest.raises(StoreUnavailable, match="Too many memberships"):
-        await probe.ask(caller("one more"), "w", NOW)
+        await probe.ask(caller("one more"), SENT, "w", NOW)
     upstream.gate.set()
     assert await asking == [None] * 14
     assert upstream.peak == 4
@@ -252,21 +251,21 @@ async def test_the_upstream_sees_few_questions_at_once(upstream: Upstream) -> No
 
 async def test_ids_tried_at_random_push_out_nobodys_yes(upstream: Upstream) -> None:
     probe = ByProbe(Question(entries=16, per_user_minute=1_000), upstream, Tasks())
-    await probe.ask(caller(), WORKSPACE, NOW)
+    await probe.ask(caller(), SENT, WORKSPACE, NOW)
     upstream.answer = (404, (), b"")
     for number in range(100):
-        await probe.ask(caller("mallory"), f"w{number}", NOW)
+        await probe.ask(caller("mallory"), SENT, f"w{number}", NOW)
     assert probe.known(caller(), WORKSPACE, NOW) is True
     assert (len(probe._yes), len(probe._no)) == (1, 1)
 
 
 async def test_forget_drops_answers_and_those_under_way(probe: ByProbe, upstream: Upstream) -> None:
-    await probe.ask(caller(), OTHER, NOW)
+    await probe.ask(caller(), SENT, OTHER, NOW)
     upstream.gate.clear()
-    asking = asyncio.gather(probe.ask(caller(), WORKSPACE, NOW))
+    asking = asyncio.gather(probe.ask(caller(), SENT, WORKSPACE, NOW))
     await settle()
     probe.forget()
-    again = asyncio.gather(probe.ask(caller(), WORKSPACE, NOW))
+    again = asyncio.gather(probe.ask(caller(), SENT, WORKSPACE, NOW))
     await settle()
     upstream.gate.set()
     assert [*await asking] == [*await again] == [None]
@@ -280,7 +279,7 @@ async def test_an_answer_from_before_forget_is_not_kept(probe: ByProbe, upstream
     upstream.gate.clear()
     for answer in ((200, (), b""), (403, (), b"")):
         upstream.answer = answer
-        asking = asyncio.gather(probe.ask(caller(), WORKSPACE, NOW))
+        asking = asyncio.gather(probe.ask(caller(), SENT, WORKSPACE, NOW))
         await settle()
         probe.forget()
         upstream.gate.set()
@@ -292,16 +291,16 @@ async def test_an_answer_from_before_forget_is_not_kept(probe: ByProbe, upstream
 async def test_a_credential_bound_to_the_workspace_needs_no_question(probe: ByProbe, upstream: Upstream) -> None:
     bound = caller(None, workspace=WORKSPACE, bound=True)
     assert probe.known(bound, WORKSPACE, NOW) is True
-    assert await probe.ask(bound, WORKSPACE, NOW) is None
+    assert await probe.ask(bound, (), WORKSPACE, NOW) is None
     assert probe.known(bound, OTHER, NOW) is False
     with pytest.raises(Forbidden):
-        await probe.ask(bound, OTHER, NOW)
+        await probe.ask(bound, (), OTHER, NOW)
     assert upstream.asked == []
 
 
 async def test_who_has_nothing_to_ask_with_is_no_member(probe: ByProbe, upstream: Upstream) -> None:
     with pytest.raises(Forbidden):
-        await probe.ask(replace(caller(), carried=()), WORKSPACE, NOW)
+        await probe.ask(caller(), (), WORKSPACE, NOW)
     assert upstream.asked == []
 
 
