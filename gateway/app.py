@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway import __version__, assembly, log
 from gateway.api.operations import Operations
-from gateway.clock import now_us
+from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.problems import NotFound, Problem, StoreUnavailable
@@ -161,7 +161,8 @@ class Gateway:
     def _problem_answer(self, problem: Problem) -> Answer:
         """For what is not even a request."""
         self.metrics.problems[(problem.code,)] += 1
-        return answer.of_problem(problem, self.live.running.snapshot, "", cross_origin=False)
+        snapshot = self.live.running.snapshot
+        return answer.of_problem(problem, snapshot, new_id(), now_us(), charge=None, cross_origin=False)
 
     async def _answer_own(self, request: Request, target: Target) -> Answer:
         internal = _segments(self.settings.prefixes.internal)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from gateway.core.answers import Answer
-from gateway.core.problems import NotFound
+from gateway.core.problems import MethodNotAllowed, NotFound
 from gateway.metrics import Metrics
 
 JSON = (b"Content-Type", b"application/json")
@@ -25,9 +25,9 @@ class Operations:
         self._serve_metrics = serve_metrics
 
     def answer(self, method: str, path: tuple[str, ...]) -> Answer:
-        """The answer to a path, given as its segments below the prefix. Raises ``NotFound``."""
+        """The answer to a path, given as its segments below the prefix. Raises ``NotFound``, ``MethodNotAllowed``."""
         if method not in {"GET", "HEAD"}:
-            return Answer(405, [JSON, (b"Allow", b"GET, HEAD")], orjson.dumps({"error": "use GET"}))
+            raise MethodNotAllowed("This is only read: use GET.", headers=((b"Allow", b"GET, HEAD"),))
         match path:
             case ("health", "live"):
                 return Answer(200, [JSON, NO_STORE], orjson.dumps({"status": "ok"}))

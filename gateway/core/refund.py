@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.core.account import Account, Costs, Posting
-from gateway.core.bucket import Bucket, LimitKey, give_back
+from gateway.core.account import Account, Costs, Posting, Standing
+from gateway.core.bucket import Bucket, LimitKey, full_at, give_back, left
 from gateway.core.cascade import BucketsOf, Charge
 
 
@@ -39,6 +39,27 @@ def refund(charge: Charge, costs: Costs, buckets_of: BucketsOf, now_us: int) -> 
             changed[key] = after
             postings.append(Posting(scope, key, generation, -units if amount else 0, after))
     return tuple(postings)
+
+
+def unpaid(charge: Charge) -> Charge:
+    """A charge as headers describe it that is given back whole: it cost nothing, and what it took is there again."""
+    restored = {
+        key: give_back(after, key, generation, amount, charge.at_us)
+        for _, key, generation, amount, after in charge.postings
+    }
+
+    def again(standing: Standing) -> Standing:
+        limit = standing.limit
+        bucket = restored.get(limit.key)
+        if bucket is None:
+            return standing
+        return standing._replace(left=left(bucket, limit), reset_us=full_at(bucket, limit))
+
+    return charge._replace(
+        costs=dict.fromkeys(charge.costs, 0),
+        standings=tuple(again(standing) for standing in charge.standings),
+        shown=None if charge.shown is None else again(charge.shown),
+    )
 
 
 def settle(charge: Charge, costs: Costs, buckets_of: BucketsOf, now_us: int) -> Settlement:

@@ -54,6 +54,11 @@ class Rule:
         """The name and where it was written, for messages to people."""
         return f"{self.name} ({self.origin.where})"
 
+    def is_paid_at(self, status: int) -> bool:
+        """Whether an answer of ``status`` is paid for. 101 is how a WebSocket succeeds."""
+        succeeded = 200 <= status < 300 or status == 101  # noqa: PLR2004  (RFC 9110, 15.3 and 15.2.2)
+        return status not in self.refund_on and (succeeded or self.charge == "before")
+
 
 DEFAULT_RULE = Rule(ANY, "/**")
 """What a request costs that no rule matches."""

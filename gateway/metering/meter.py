@@ -61,21 +61,20 @@ class Meter:
         return outcome
 
     async def settle(self, visit: Visit, *, status: int, request_sent: bool, now_us: int) -> None:
-        """At the answer's head: give back what the rule calls free, or take what is due only now.
+        """When the answer is over: give back what is free, or take what is due only now.
 
-        ``status`` is 0 if there was no answer. A charge is released only if not one request byte went upstream.
+        ``status``: what the client was told, by the upstream or by us; 499 if it left before. A charge is released only
+        if not one request byte went upstream, or if the rule calls the status free.
         """
-        bill, outcome = visit.bill, visit.outcome
+        bill, outcome, free = visit.bill, visit.outcome, visit.is_free(status, request_sent=request_sent)
         if bill is None or isinstance(outcome, Refusal):
             return
-        succeeded = 200 <= status < 300  # noqa: PLR2004
         if outcome is None:
-            if succeeded:
+            if not free:
                 outcome = await self._ledger.drain(bill, now_us)
                 visit.outcome, visit.record = outcome, self._recorder.opened(visit, outcome)
             return
-        free = not request_sent or status in visit.rule.refund_on
-        if not free and (succeeded or visit.rule.charge == "before"):
+        if not free:
             return
         if visit.late:
             visit.late = False

@@ -3,7 +3,7 @@
 import orjson
 
 from gateway.core.answers import Answer, Body, content_type, problem_body, refusal_body
-from gateway.core.cascade import Refusal
+from gateway.core.cascade import Charge, Refusal
 from gateway.core.problems import Problem
 from gateway.core.rate_limit_fields import EXPOSED, Fields
 from gateway.metering.snapshot import Snapshot
@@ -12,10 +12,15 @@ _EXPOSE = (b"Access-Control-Expose-Headers", ", ".join(EXPOSED).encode())
 _NO_STORE = (b"Cache-Control", b"no-store")
 
 
-def of_problem(problem: Problem, snapshot: Snapshot, request_id: str, *, cross_origin: bool) -> Answer:
-    """An error, in the configured dialect."""
+def of_problem(
+    problem: Problem, snapshot: Snapshot, request_id: str, at_us: int, *, charge: Charge | None, cross_origin: bool
+) -> Answer:
+    """An error, in the configured dialect. ``charge``: what it cost all the same, ``None``: nobody was asked to pay."""
+    fields = list(problem.headers)
+    if charge is not None:
+        fields += snapshot.families.of_charge(charge, at_us)
     body = problem_body(problem, snapshot.dialect, request_id)
-    return _answer(problem.status, list(problem.headers), body, snapshot, request_id, cross_origin=cross_origin)
+    return _answer(problem.status, fields, body, snapshot, request_id, cross_origin=cross_origin)
 
 
 def of_refusal(refusal: Refusal, snapshot: Snapshot, request_id: str, now_us: int, *, cross_origin: bool) -> Answer:
@@ -46,10 +51,11 @@ def cors_fields(snapshot: Snapshot) -> Fields:
     return [(b"Access-Control-Allow-Origin", snapshot.allow_origin.encode()), _EXPOSE]
 
 
-def preflight(snapshot: Snapshot, asked_headers: bytes | None) -> Answer:
+def preflight(snapshot: Snapshot, request_id: str, asked_headers: bytes | None) -> Answer:
     """The answer to a CORS preflight of one of our own routes: the methods, and the headers it asked for."""
     fields = [
         *cors_fields(snapshot),
+        (b"X-Request-ID", request_id.encode()),
         (b"Access-Control-Allow-Methods", b"GET,POST,HEAD,PUT,DELETE,PATCH"),
         (b"Vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
     ]

@@ -1,7 +1,10 @@
 """What is kept of each request that was answered: one line in the access log, and the counters."""
 
+import traceback
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import structlog
 
 from gateway.core.cascade import Charge, Refusal
 from gateway.core.problems import Problem
@@ -14,6 +17,8 @@ from gateway.metrics import Metrics
 from gateway.proxy.forward import Forwarded
 from gateway.proxy.request import Request
 from gateway.proxy.running import Running
+
+_log = structlog.get_logger(__name__)
 
 CLIENT_LEFT = 499
 """nginx's word for a client that did not wait for its answer."""
@@ -39,6 +44,11 @@ class Trip:
         """Whether a browser's script asks from elsewhere (it sends ``Origin``)."""
         return b"origin" in self.request.keys
 
+    @property
+    def exposes(self) -> bool:
+        """Whether that script may read the headers that we add."""
+        return self.cross_origin and self.running.snapshot.allow_origin is not None
+
 
 class Summary(NamedTuple):
     """How a request ended."""
@@ -58,6 +68,11 @@ class Chronicle:
     def begin(self) -> None:
         """A request has come."""
         self._metrics.in_flight += 1
+
+    def failed(self, trip: Trip, error: Exception) -> None:
+        """A fault of ours. Not its message, which may quote the request."""
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("a request failed", request_id=trip.id, error=type(error).__name__, stack=stack)
 
     def close(self, trip: Trip, now_us: int) -> Summary:
         """A request has ended."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
-from gateway.core.cascade import Charge, Refusal
+from gateway.core.cascade import Refusal
 from gateway.core.principal import Principal
 from gateway.core.problems import NotFound, Problem
 from gateway.core.query import without_parameters
@@ -16,7 +16,7 @@ from gateway.identity.membership import Relayed
 from gateway.metering.meter import Meter
 from gateway.metering.visit import Visit
 from gateway.proxy import answer
-from gateway.proxy.chronicle import Chronicle, Trip
+from gateway.proxy.chronicle import CLIENT_LEFT, Chronicle, Trip
 from gateway.proxy.forward import forward
 from gateway.proxy.headers import answer_head, overridden
 from gateway.proxy.request import Request
@@ -44,8 +44,12 @@ class Handler:
         try:
             await self._serve(trip)
         except Problem as problem:
-            trip.problem = problem
-            self._respond(trip, answer.of_problem(problem, running.snapshot, trip.id, cross_origin=trip.cross_origin))
+            self._refuse(trip, problem)
+        except Exception as error:
+            if request.head_sent:
+                raise
+            self._chronicle.failed(trip, error)
+            self._refuse(trip, Problem("The gateway failed."))
         finally:
             self._close(trip)
 
@@ -74,7 +78,7 @@ class Handler:
             cross_origin = trip.cross_origin
             self._respond(trip, answer.of_refusal(outcome, snapshot, trip.id, trip.at_us, cross_origin=cross_origin))
             return
-        await self._forward(trip, wire, outcome)
+        await self._forward(trip, wire)
 
     def _overridden(self, trip: Trip) -> Match:
         """The rule of the request that an upstream will understand which honours override fields."""
@@ -122,10 +126,10 @@ class Handler:
             fields += answer.cors_fields(trip.running.snapshot)
         return Answer(refusal.status, fields, refusal.body)
 
-    async def _forward(self, trip: Trip, wire: bytes, charge: Charge | None) -> None:
+    async def _forward(self, trip: Trip, wire: bytes) -> None:
         """Send it on, and settle by how it went."""
         try:
-            gone = trip.forwarded = await forward(trip.request, wire, trip.running.route, answer_head(trip, charge))
+            gone = trip.forwarded = await forward(trip.request, wire, trip.running.route, answer_head(trip))
         finally:
             await self._settle(trip)
         if gone.failure is not None:
@@ -134,18 +138,26 @@ class Handler:
                 raise gone.failure
 
     async def _settle(self, trip: Trip) -> None:
-        gone = trip.forwarded
-        status = 0 if gone is None or gone.status is None else gone.status
         if trip.visit is not None:
             sent = trip.request.request_sent
-            await self._meter.settle(trip.visit, status=status, request_sent=sent, now_us=now_us())
+            await self._meter.settle(trip.visit, status=told(trip), request_sent=sent, now_us=now_us())
+
+    def _refuse(self, trip: Trip, problem: Problem) -> None:
+        """Answer it ourselves, and say what it cost all the same."""
+        trip.problem = problem
+        visit, sent = trip.visit, trip.request.request_sent
+        charge = None if visit is None else visit.told(problem.status, request_sent=sent)
+        snapshot, cross_origin = trip.running.snapshot, trip.cross_origin
+        self._respond(
+            trip, answer.of_problem(problem, snapshot, trip.id, trip.at_us, charge=charge, cross_origin=cross_origin)
+        )
 
     async def _answer_own(self, trip: Trip, target: Target) -> None:
         """One of our routes, or 404: never forwarded."""
         request, snapshot = trip.request, trip.running.snapshot
         if is_preflight(request):
             asked = request.values(b"access-control-request-headers")
-            self._respond(trip, answer.preflight(snapshot, asked[0] if asked else None))
+            self._respond(trip, answer.preflight(snapshot, trip.id, asked[0] if asked else None))
             return
         found = await self._own(request, target)
         fields = [*found.fields, (b"X-Request-ID", trip.id.encode())]
@@ -166,6 +178,16 @@ class Handler:
                 latency_us=summary.latency_us,
                 upstream_latency_us=summary.upstream_us,
             )
+
+
+def told(trip: Trip) -> int:
+    """The status that the meter settles by: the upstream's, else that of our own answer, else that the client left."""
+    gone = trip.forwarded
+    if gone is None:
+        return Problem.status
+    if gone.status is not None:
+        return gone.status
+    return CLIENT_LEFT if gone.failure is None else gone.failure.status
 
 
 def is_preflight(request: Request) -> bool:

@@ -1,6 +1,5 @@
 """Fields that mean something to the meter: those that override a request, and those that tell of budgets."""
 
-from gateway.core.cascade import Charge
 from gateway.core.hop_by_hop import RawHeaders
 from gateway.core.problems import BadRequest
 from gateway.core.rate_limit_fields import EXPOSED
@@ -46,16 +45,17 @@ def overridden(request: Request, honours: frozenset[bytes]) -> tuple[str, bytes]
     return method, raw
 
 
-def answer_head(trip: Trip, charge: Charge | None) -> OnHead:
+def answer_head(trip: Trip) -> OnHead:
     """What is done to the head of the upstream's answer: our rate-limit fields replace its own where we charged."""
 
     def edit(head: ResponseHead) -> Edit:
         fields: RawHeaders = []
+        charge = None if trip.visit is None else trip.visit.told(head.status)
         if charge is not None:
             fields = trip.running.snapshot.families.of_charge(charge, trip.at_us)
         if b"x-request-id" not in head.keys:
             fields.append((b"X-Request-ID", trip.id.encode()))
-        if trip.cross_origin and b"access-control-allow-origin" in head.keys:
+        if trip.exposes and b"access-control-allow-origin" in head.keys:
             fields.append(_EXPOSE)
         return Edit(_NOTHING if charge is None else _OURS, fields)
 
