@@ -49,7 +49,7 @@ def told_of_client(headers: RawHeaders, forwarding: Forwarding, hop: Hop) -> Raw
         case "forwarded":
             earlier = _said(headers, b"forwarded") if forwarding.trusted_proxies else []
             return [*earlier, (b"Forwarded", _element(hop)), via]
-        case "x-forwarded":
+        case _:
             told = _appended(headers, hop) if forwarding.trusted_proxies else _x_forwarded(hop)
             return [*told, via]
 
