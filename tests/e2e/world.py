@@ -81,10 +81,15 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, yaml: str, *, backend: Backend | None = None) -> AsyncIterator[World]:
-    """Backend and gateway with ``BASE`` plus ``yaml`` (a key of ``yaml`` replaces the one in ``BASE``)."""
+async def world(
+    folder: Path, yaml: str, *, backend: Backend | None = None, upstream: str | None = None
+) -> AsyncIterator[World]:
+    """Backend and gateway with ``BASE`` plus ``yaml`` (a key of ``yaml`` replaces the one in ``BASE``).
+
+    ``upstream``: the gateway stands in front of this instead; the backend then only issues tokens.
+    """
     backend = backend or Backend(jwt_secret=SECRET, send_delay_s=0.01)
-    upstream = await backend.start()
+    upstream = upstream or await backend.start()
     try:
         gateway = await start(settings(folder, upstream, yaml))
         try:
