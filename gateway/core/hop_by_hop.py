@@ -30,19 +30,20 @@ KEPT_ALWAYS = frozenset(
 
 _NOTHING: frozenset[bytes] = frozenset()
 
+KEYS: dict[bytes, bytes] = {}
+"""What ``key_of`` has found already; ``KEYS.get(name) or key_of(name)`` saves a call."""
 _KEPT_KEYS, _KEPT_LENGTH = 4_096, 64
-_KEYS: dict[bytes, bytes] = {}
 
 
 def key_of(name: bytes) -> bytes:
     """A field name as upstreams may compare it: lower case, and ``_`` as ``-`` (to CGI-like ones they are one)."""
-    key = _KEYS.get(name)
+    key = KEYS.get(name)
     if key is None:
         key = name.lower().replace(b"_", b"-")
         if len(name) <= _KEPT_LENGTH:
-            if len(_KEYS) >= _KEPT_KEYS:
-                _KEYS.clear()
-            _KEYS[name] = key
+            if len(KEYS) >= _KEPT_KEYS:
+                KEYS.clear()
+            KEYS[name] = key
     return key
 
 

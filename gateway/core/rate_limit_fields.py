@@ -1,6 +1,6 @@
 """The rate-limit fields of an answer: wacraft's ``X-RateLimit-*``, the IETF list form, and the cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from gateway.core.allowance import Allowance
@@ -73,31 +73,38 @@ def ietf_fields(
     """
     if not standings:
         return []
-    policies, limits = [], []
+    policies: list[bytes] = []
+    limits: list[bytes] = []
     for name, standing in policy_names(allowance, standings):
         limit, reset_us = standing.limit, standing.reset_us
         if ready_us is not None and reset_us is not None and limit.key.refill is Refill.CONTINUOUS:
             reset_us = min(reset_us, ready_us)
-        reset = "" if reset_us is None else f";t={max(0, -((now_us - reset_us) // SECOND_US))}"
-        policies.append(_policy(name, limit.amount, limit.key.window_us))
-        limits.append(f'"{name}";r={min(standing.left, _LARGEST)}{reset}')
-    return [(b"RateLimit-Policy", ", ".join(policies).encode()), (b"RateLimit", ", ".join(limits).encode())]
+        quoted, policy = _policy(name, limit.amount, limit.key.window_us)
+        policies.append(policy)
+        left = min(_LARGEST, standing.left)
+        if reset_us is None:
+            limits.append(b"%b;r=%d" % (quoted, left))
+        else:
+            wait = -((now_us - reset_us) // SECOND_US)
+            limits.append(b"%b;r=%d;t=%d" % (quoted, left, max(0, wait)))
+    return [(b"RateLimit-Policy", b", ".join(policies)), (b"RateLimit", b", ".join(limits))]
 
 
 @lru_cache(maxsize=4_096)
-def _policy(name: str, amount: int, window_us: int) -> str:
-    """One member of ``RateLimit-Policy``; a pack has no window."""
+def _policy(name: str, amount: int, window_us: int) -> tuple[bytes, bytes]:
+    """The quoted name, and one member of ``RateLimit-Policy``; a pack has no window."""
     window = f";w={max(1, window_us // SECOND_US)}" if window_us else ""
-    return f'"{name}";q={min(amount, _LARGEST)}{window}'
+    return f'"{name}"'.encode(), f'"{name}";q={min(amount, _LARGEST)}{window}'.encode()
 
 
-def policy_names(allowance: Allowance, standings: Sequence[Standing]) -> Iterator[tuple[str, Standing]]:
+def policy_names(allowance: Allowance, standings: Sequence[Standing]) -> list[tuple[str, Standing]]:
     """Each limit with a name that is unique in its answer: ``workspace.pro``, then ``workspace.pro.2``."""
-    seen: dict[str, int] = {}
+    kind, seen, named = shown_kind(allowance), dict[str, int](), []
     for standing in standings:
-        base = f"{shown_kind(allowance)}.{allowance.purses[standing.purse].plan}"
-        seen[base] = seen.get(base, 0) + 1
-        yield (base if seen[base] == 1 else f"{base}.{seen[base]}"), standing
+        base = f"{kind}.{allowance.purses[standing.purse].plan}"
+        count = seen[base] = seen.get(base, 0) + 1
+        named.append((base if count == 1 else f"{base}.{count}", standing))
+    return named
 
 
 def shown_kind(allowance: Allowance) -> str:

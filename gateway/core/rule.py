@@ -1,7 +1,10 @@
 """One rule: what requests of a method to a path pattern cost, and what can be wrong with it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from gateway.core.plan import THROUGHPUT
 
 ANY = "ANY"
 
@@ -43,11 +46,15 @@ class Rule:
     refund_on: frozenset[int] = frozenset()
     on_store_failure: Literal["open", "closed"] | None = None
     origin: Origin = Origin("default", "built in")
+    name: str = field(init=False, compare=False, repr=False)
+    """How the rule is called in logs, metrics and the journal."""
+    costs: Mapping[str, int] = field(init=False, compare=False, repr=False)
+    """What a request costs, by meter."""
 
-    @property
-    def name(self) -> str:
-        """How the rule is called in logs, metrics and the journal."""
-        return f"{self.method} {self.pattern}"
+    def __post_init__(self) -> None:
+        """Work out what every request asks for."""
+        object.__setattr__(self, "name", f"{self.method} {self.pattern}")
+        object.__setattr__(self, "costs", {THROUGHPUT: self.weight})
 
     @property
     def label(self) -> str:

@@ -60,11 +60,13 @@ class MemoryLedger:
         known = self._known(bill.allowances)
         if not known and bill.allowances:
             return None
-        outcome = cascade.charge(
-            bill if known is bill.allowances else bill._replace(allowances=known), self._buckets_of, now_us
-        )
-        if known is not bill.allowances and isinstance(outcome, Refusal):
-            return None
+        if known is not bill.allowances:
+            bill = cascade.Bill(bill.id, bill.costs, known)
+            outcome = cascade.charge(bill, self._buckets_of, now_us)
+            if isinstance(outcome, Refusal):
+                return None
+        else:
+            outcome = cascade.charge(bill, self._buckets_of, now_us)
         if isinstance(outcome, Charge) and outcome.postings:
             self._keep(outcome.postings, outcome.scope, outcome.dropped)
         return outcome

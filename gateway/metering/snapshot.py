@@ -47,10 +47,11 @@ class Catalog:
 
 
 class Reading(NamedTuple):
-    """What a request line means: its canonical target, and its rule; no rule: the gateway's own."""
+    """What a request line means: its canonical target, its rule (none: the gateway's own), and the path for people."""
 
     target: Target
     match: Match | None
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Snapshot:
             return known
         target = canonical_target(method, raw_target, self.profile)
         own = under_prefixes(target, self.own_prefixes)
-        reading = Reading(target, None if own else self.rules.match(method, target.segments))
+        reading = Reading(target, None if own else self.rules.match(method, target.segments), target.path)
         if len(raw_target) <= REMEMBERED_BYTES and b"?" not in raw_target:
             if len(self._read) >= REMEMBERED_LINES:
                 self._read.clear()

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway.core.allowance import Allowance
 from gateway.core.cascade import Charge, Refusal
+from gateway.core.principal import Principal
 from gateway.core.problems import Problem
 from gateway.core.rate_limit_fields import shown_kind
-from gateway.core.target import Target
 from gateway.identity.config import Identified
 from gateway.log import AccessLog
 from gateway.metering.visit import Visit
@@ -23,6 +24,8 @@ _log = structlog.get_logger(__name__)
 CLIENT_LEFT = 499
 """nginx's word for a client that did not wait for its answer."""
 
+_NOBODY = Principal("anonymous")
+
 
 @dataclass(slots=True, eq=False)
 class Trip:
@@ -32,7 +35,8 @@ class Trip:
     running: Running
     id: str
     at_us: int
-    target: Target | None = None
+    path: str | None = None
+    query: bytes = b""
     identified: Identified | None = None
     visit: Visit | None = None
     forwarded: Forwarded | None = None
@@ -76,23 +80,18 @@ class Chronicle:
 
     def close(self, trip: Trip, now_us: int) -> Summary:
         """A request has ended."""
-        gone = trip.forwarded
-        status = trip.status
-        if not status and gone is not None and gone.status is not None:
-            status = gone.status
-        if trip.request.client_left and not trip.request.head_sent:
-            status = CLIENT_LEFT
-        upstream_us = None if gone is None else gone.upstream_us
-        summary = Summary(status, max(0, now_us - trip.at_us), upstream_us)
-        self._count(trip, summary)
+        summary = _summary(trip, now_us)
+        rule = "" if trip.visit is None else trip.visit.rule.name
+        outcome = outcome_of(trip)
+        self._count(trip, summary, rule, outcome)
         if self._access is not None:
-            self._access.write(_line(trip, summary))
+            self._access.write(_line(trip, summary, rule, outcome))
         return summary
 
-    def _count(self, trip: Trip, summary: Summary) -> None:
+    def _count(self, trip: Trip, summary: Summary, rule: str, outcome: str) -> None:
         metrics = self._metrics
         metrics.in_flight -= 1
-        metrics.requests[_rule(trip), outcome_of(trip), str(summary.status)] += 1
+        metrics.requests[rule, outcome, str(summary.status)] += 1
         metrics.request_duration.observe_us(summary.latency_us)
         if summary.upstream_us is not None:
             metrics.upstream_duration.observe_us(summary.upstream_us)
@@ -100,8 +99,13 @@ class Chronicle:
             metrics.problems[(trip.problem.code,)] += 1
 
 
-def _rule(trip: Trip) -> str:
-    return trip.visit.rule.name if trip.visit is not None else ""
+def _summary(trip: Trip, now_us: int) -> Summary:
+    gone, status, upstream_us = trip.forwarded, trip.status, None
+    if gone is not None:
+        status, upstream_us = status or gone.status or 0, gone.upstream_us
+    if trip.request.client_left and not trip.request.head_sent:
+        status = CLIENT_LEFT
+    return Summary(status, max(0, now_us - trip.at_us), upstream_us)
 
 
 def outcome_of(trip: Trip) -> str:
@@ -109,42 +113,43 @@ def outcome_of(trip: Trip) -> str:
     visit = trip.visit
     if visit is None:
         return "unmetered" if trip.problem is None else "problem"
-    if isinstance(visit.outcome, Refusal):
-        return "refused"
     if visit.outcome is None:
         return "free"
+    if isinstance(visit.outcome, Refusal):
+        return "refused"
     return "shadow" if visit.shadow else "charged"
 
 
-def _line(trip: Trip, summary: Summary) -> dict[str, object]:
+def _line(trip: Trip, summary: Summary, rule: str, outcome: str) -> dict[str, object]:
     """The access log's line. Instants: Unix microseconds; latencies: microseconds."""
-    request, visit, gone = trip.request, trip.visit, trip.forwarded
-    principal = trip.identified.principal if trip.identified is not None else None
+    request, visit, gone, identified = trip.request, trip.visit, trip.forwarded, trip.identified
+    principal = _NOBODY if identified is None else identified.principal
+    bill = None if visit is None else visit.outcome
     line: dict[str, object] = {
         "at_us": trip.at_us,
         "request_id": trip.id,
         "method": request.method,
-        "path": trip.target.path if trip.target is not None else None,
+        "path": trip.path,
         "status": summary.status,
-        "rule": _rule(trip) or None,
-        "outcome": outcome_of(trip),
-        "cost": None,
-        "payer": None,
-        "proof": principal.proof if principal is not None else None,
-        "user": principal.user if principal is not None else None,
-        "workspace": trip.identified.asked if trip.identified is not None else None,
+        "rule": rule or None,
+        "outcome": outcome,
+        "cost": None if bill is None else dict(bill.costs),
+        "payer": _payer(bill.allowance) if isinstance(bill, Charge) else None,
+        "proof": None if identified is None else principal.proof,
+        "user": principal.user,
+        "workspace": None if identified is None else identified.asked,
         "client": request.peer or None,
         "latency_us": summary.latency_us,
         "upstream_us": summary.upstream_us,
         "bytes_in": request.bytes_in,
-        "bytes_out": gone.bytes_out if gone is not None else 0,
+        "bytes_out": 0 if gone is None else gone.bytes_out,
     }
-    if visit is not None and visit.outcome is not None:
-        line["cost"] = dict(visit.outcome.costs)
-        if isinstance(visit.outcome, Charge):
-            line["payer"] = f"{shown_kind(visit.outcome.allowance)}:{visit.outcome.scope.id}"
     if trip.problem is not None:
         line["problem"] = trip.problem.code
     if request.client_left:
         line["client_left"] = True
     return line
+
+
+def _payer(allowance: Allowance) -> str:
+    return f"{shown_kind(allowance)}:{allowance.scope.id}"

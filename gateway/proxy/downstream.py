@@ -103,8 +103,7 @@ class GatewayProtocol(ClientRequests):
             self._fail(request, Problem("The gateway failed."))
         finally:
             self._current = None
-        if not request.complete:
-            request.drop_body()
+        request.let_go()
         if self.writing_paused and self.transport is not None:
             await self._drain_helper()
 

@@ -81,11 +81,11 @@ async def _connected(request: Request, pool: UpstreamPool, *, fresh: bool) -> Up
 
 def _outcome(request: Request, relay: Relay, started: float) -> Forwarded:
     return Forwarded(
-        status=relay.status,
-        request_sent=request.request_sent,
-        client_left=request.client_left,
-        failure=relay.failure or request.broken,
-        upstream_us=int((relay.head_time - started) * 1_000_000) if relay.status is not None else None,
-        bytes_in=request.bytes_in,
-        bytes_out=relay.bytes_out,
+        relay.status,
+        request.request_sent,
+        request.client_left,
+        relay.failure or request.broken,
+        None if relay.status is None else int((relay.head_time - started) * 1_000_000),
+        request.bytes_in,
+        relay.bytes_out,
     )

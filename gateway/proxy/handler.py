@@ -56,8 +56,8 @@ class Handler:
     async def _serve(self, trip: Trip) -> None:
         request, running = trip.request, trip.running
         snapshot = running.snapshot
-        target, match = snapshot.read(request.method, request.raw_target)
-        trip.target = target
+        target, match, trip.path = snapshot.read(request.method, request.raw_target)
+        trip.query = target.query
         if match is None:
             await self._answer_own(trip, target)
             return
@@ -83,7 +83,7 @@ class Handler:
     def _overridden(self, trip: Trip) -> Match:
         """The rule of the request that an upstream will understand which honours override fields."""
         snapshot = trip.running.snapshot
-        _, match = snapshot.read(*overridden(trip.request, snapshot.honours))
+        match = snapshot.read(*overridden(trip.request, snapshot.honours)).match
         if match is None:
             raise NotFound("An override header names one of the gateway's own routes. Ask for it directly.")
         return match
@@ -111,8 +111,7 @@ class Handler:
             return identified.principal
         membership = running.membership
         if membership.known(identified, workspace, trip.at_us) is not True:
-            query = b"" if trip.target is None else trip.target.query
-            carried = running.authenticator.carried(trip.request.headers, query)
+            carried = running.authenticator.carried(trip.request.headers, trip.query)
             refusal = await membership.ask(identified, carried, workspace, trip.at_us)
             if refusal is not None:
                 self._respond(trip, self._relayed(trip, refusal))

@@ -83,6 +83,13 @@ class Relay:
         self._connection = connection
         connection.begin(self, head_only=request.method == "HEAD", upgrade=request.upgrade)
         request.request_sent = True
+        if request.complete and not request.bytes_in and not request.chunked:
+            # Most requests have no body: nothing will follow.
+            request.take_body(self)
+            self.first_write, self._ended = wire, True
+            connection.write(wire)
+            connection.end_request()
+            return
         self._up.chunked = request.chunked
         self._up.head(wire)
         if body := request.take_body(self):

@@ -143,9 +143,11 @@ class Request:
             self.protocol.resume_reading()
         return b"".join(chunks) if chunks else b""
 
-    def drop_body(self) -> None:
-        """Read what is left of the body and forget it."""
+    def let_go(self) -> None:
+        """It has been answered: nobody listens any more, and what is left of the body is read and forgotten."""
         self._exchange = None
+        if self.complete:
+            return
         self._chunks, held, self._held = None, self._held, -1
         if held >= BODY_BUFFER:
             self.protocol.resume_reading()

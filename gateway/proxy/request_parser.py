@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httptools
 
-from gateway.core.hop_by_hop import RawHeaders, key_of
+from gateway.core.hop_by_hop import KEYS, RawHeaders, key_of
 from gateway.core.problems import BadRequest, NotImplementedHere, Problem, TooLarge
 from gateway.proxy.request import Request
 
@@ -117,7 +117,7 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or of the trailers."""
-        key = key_of(name)
+        key = KEYS.get(name) or key_of(name)
         value = value.rstrip(b" \t")  # llhttp keeps the white space behind it (RFC 9110, 5.5: it is not part of it)
         self._fields.append((name, value))
         self._keys.append(key)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import httptools
 
-from gateway.core.hop_by_hop import RawHeaders, key_of
+from gateway.core.hop_by_hop import KEYS, RawHeaders, key_of
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem
 
 _JUDGED = frozenset({b"connection", b"content-length", b"transfer-encoding"})
@@ -147,7 +147,7 @@ class ResponseParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or of the trailers."""
-        key = key_of(name)
+        key = KEYS.get(name) or key_of(name)
         value = value.rstrip(b" \t")
         self._fields.append((name, value))
         self._keys.append(key)
