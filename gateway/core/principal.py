@@ -12,7 +12,8 @@ Proof = Literal["jwt", "api_key", "peer", "anonymous"]
 class Principal:
     """The user, perhaps inside a workspace, that a request acts for, and how we know.
 
-    ``user`` is ``None`` only for an anonymous request. ``workspace`` is set once membership is established.
+    ``user`` is ``None`` only for an anonymous request. ``workspace`` is set once membership is established, or, for an
+    anonymous request, where the route names it: then it is a claim until the upstream accepts the request.
     ``address`` is the client network: an IPv4 address or an IPv6 /64.
     ``role`` is what the credential or the upstream says, verbatim.
     """
@@ -28,6 +29,13 @@ class Principal:
     def verified(self) -> bool:
         """Whether a credential was checked."""
         return self.proof != "anonymous"
+
+    def proves(self, kind: str) -> bool:
+        """Whether the scope of that kind is known before the upstream has said anything.
+
+        A connection proves its address; user and workspace need a credential.
+        """
+        return kind == "address" or self.verified
 
     def scope(self, kind: str) -> Scope | None:
         """The scope of that kind that this principal can spend from, or ``None``."""

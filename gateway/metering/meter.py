@@ -1,5 +1,7 @@
 """Debit before, settle after: what one request pays, from whom, and when it gets it back.
 
+Whoever is only named by the request, without proof, is debited after the upstream has accepted it.
+
 The ledger decides, the journal remembers; nothing awaits between the two, so that they cannot disagree.
 """
 
@@ -40,7 +42,7 @@ class Meter:
         if bill is None:
             return None
         visit.bill = bill
-        if visit.rule.charge == "on_success" and not visit.principal.verified:
+        if claims(visit):
             return None
         if self._store_failing():
             self._apply_policy(visit)
@@ -71,8 +73,7 @@ class Meter:
             return
         if outcome is None:
             if not free:
-                outcome = await self._ledger.drain(bill, now_us)
-                visit.outcome, visit.record = outcome, self._recorder.opened(visit, outcome)
+                await self._take_after(visit, bill, now_us)
             return
         if not free:
             return
@@ -107,6 +108,16 @@ class Meter:
         """How many ended visits wait to be debited."""
         return len(self._late)
 
+    async def _take_after(self, visit: Visit, bill: Bill, now_us: int) -> None:
+        """Debit what the upstream has accepted; if the ledger cannot be asked now, later."""
+        try:
+            visit.outcome = await self._ledger.drain(bill, now_us)
+        except StoreUnavailable:
+            self._recorder.store_failed("open")
+            visit.late = True
+        else:
+            visit.record = self._recorder.after(visit, visit.outcome)
+
     def _apply_policy(self, visit: Visit) -> None:
         """What ``on_store_failure`` says, counted."""
         policy = visit.rule.on_store_failure or visit.snapshot.on_store_failure
@@ -124,14 +135,24 @@ class Meter:
         return outcome
 
 
+def claims(visit: Visit) -> bool:
+    """Whether somebody is asked to pay whom only the request names: then the charge waits for the upstream's 2xx.
+
+    Debited before, anybody could drain somebody else; decisions/0006.
+    """
+    principal, rule = visit.principal, visit.rule
+    if principal.verified or rule.charge == "before":
+        return False
+    return any(not principal.proves(kind) and principal.scope(kind) is not None for kind in _kinds(visit))
+
+
 def bill_for(visit: Visit) -> Bill | None:
     """What a visit costs and who is asked, in order. ``None``: nobody can be asked (anonymous, or a public rule).
 
-    A charge without a verified principal is made only after a 2xx; the client's own network is always known.
+    The client's own address is always known. Who is not is asked only by rules that charge on success.
     """
     rule, principal, snapshot = visit.rule, visit.principal, visit.snapshot
-    kinds = rule.pays if rule.pays is not None else snapshot.cascade
-    scopes = [scope for kind in kinds if (scope := _payer(rule, principal, kind)) is not None]
+    scopes = [scope for kind in _kinds(visit) if (scope := _payer(rule, principal, kind)) is not None]
     if not scopes and not principal.verified:
         return None
     allowances = [found for scope in scopes if (found := snapshot.catalog.allowance(scope, visit.at_us)) is not None]
@@ -140,8 +161,13 @@ def bill_for(visit: Visit) -> Bill | None:
     return Bill(visit.id, {THROUGHPUT: rule.weight}, tuple(allowances))
 
 
+def _kinds(visit: Visit) -> tuple[str, ...]:
+    pays = visit.rule.pays
+    return visit.snapshot.cascade if pays is None else pays
+
+
 def _payer(rule: Rule, principal: Principal, kind: str) -> Scope | None:
-    if kind == "address" or principal.verified or rule.charge == "on_success":
+    if principal.proves(kind) or rule.charge == "on_success":
         return principal.scope(kind)
     return None
 

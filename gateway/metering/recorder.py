@@ -40,11 +40,17 @@ class Recorder:
         self._metrics = metrics
 
     def opened(self, visit: Visit, outcome: Charge | Refusal) -> Record:
-        """A charge or a refusal, before anything was forwarded (or, charged on success, after)."""
+        """A charge or a refusal, before anything was forwarded."""
         if isinstance(outcome, Refusal):
             record = self._refusal(visit, outcome)
         else:
             record = self._charge(visit, outcome, Kind.DRAIN if visit.shadow else Kind.CHARGE)
+        self._journal.append(record)
+        return record
+
+    def after(self, visit: Visit, charge: Charge) -> Record:
+        """A charge that waited for the upstream's 2xx."""
+        record = self._charge(visit, charge, Kind.DRAIN)
         self._journal.append(record)
         return record
 

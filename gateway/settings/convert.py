@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.core.allowance import THROUGHPUT, Plan, PlanLimit, Subscription
@@ -84,11 +84,10 @@ def rules(settings: "Settings") -> list[Rule]:
 
 
 def rules_of(written: Sequence[RuleSettings], source: Source) -> list[Rule]:
-    """Rules as they stand at ``rules`` in ``source``. On public ones an unverified caller pays only for a success."""
+    """Rules as they stand at ``rules`` in ``source``."""
     found = []
     for index, rule in enumerate(written):
         place = source.place("rules", index)
-        charge: Literal["before", "on_success"] = "on_success" if rule.public else rule.charge
         found.append(
             Rule(
                 method=rule.method,
@@ -98,7 +97,7 @@ def rules_of(written: Sequence[RuleSettings], source: Source) -> list[Rule]:
                 public=rule.public,
                 fallback=rule.fallback,
                 enforce=rule.enforce,
-                charge=charge,
+                charge=rule.charge,
                 refund_on=frozenset(rule.refund_on),
                 on_store_failure=rule.on_store_failure,
                 origin=Origin("file", f"{place.file}:{place.line}"),

@@ -35,7 +35,8 @@ class RuleSettings(Section):
     enforce: Flag = Field(default=True, description="`false`: counted and never refused, for trying a weight out.")
     charge: Literal["before", "on_success"] = Field(
         default="before",
-        description="When to charge: before forwarding, or after a 2xx (the answer may then overrun a budget).",
+        description="`on_success`: only a 2xx is charged. What was debited before is given back; a payer whom only the "
+        "path of a public rule names is debited after, and may then overrun a budget.",
     )
     refund_on: Annotated[tuple[Status, ...], *Listed] = Field(
         default=(), description="Statuses that cost nothing. 3xx and 4xx can be provoked by a caller: `check` warns."
@@ -63,18 +64,29 @@ class RuleSettings(Section):
         return self
 
     def _public_faults(self) -> list[Fault]:
-        """Nobody is known on a public rule, and an unverified caller is charged only for what succeeded."""
+        """Nobody has proved anything on a public rule but the address that calls (decisions/0006)."""
         if not self.public:
             return []
         faults = []
-        if self.pays is not None and set(self.pays) != {"address"}:
-            faults.append(Fault(("pays",), "nobody but an address can pay where the rule is public"))
         if self.pays is None and self.weight > 0 and "weight" in self.model_fields_set:
             faults.append(Fault(("weight",), "nobody is known on a public rule: say pays: [address] or weight: 0"))
-        if self.pays is not None and self.charge == "before" and "charge" in self.model_fields_set:
+        if self.pays == ("workspace",):
+            faults += self._claimed_faults()
+        elif self.pays is not None and set(self.pays) != {"address"}:
             faults.append(
-                Fault(("charge",), "before is not possible on a public rule: what nobody asked for is not charged")
+                Fault(
+                    ("pays",), "on a public rule pays [address], or [workspace] where the path names one, and no other"
+                )
             )
         if self.fallback:
             faults.append(Fault(("fallback",), "does nothing on a public rule, which no user pays for"))
+        return faults
+
+    def _claimed_faults(self) -> list[Fault]:
+        """A workspace that a stranger names pays for what the upstream accepts, when it is too late to refuse."""
+        faults = []
+        if self.charge != "on_success":
+            faults.append(Fault(("pays",), "a workspace that anybody can name pays with charge: on_success only"))
+        if self.enforce:
+            faults.append(Fault(("pays",), "a workspace that pays afterwards cannot be refused: say enforce: false"))
         return faults

@@ -105,7 +105,7 @@ rules:
         on_store_failure="closed",
         origin=Origin("file", f"{where}:6"),
     )
-    assert (second.public, second.charge, second.origin.where) == (True, "on_success", f"{where}:8")
+    assert (second.public, second.charge, second.origin.where) == (True, "before", f"{where}:8")
     table = RuleTable.compile((first, second), convert.profile(settings), own_prefixes=convert.own_prefixes(settings))
     assert table.match("POST", ("m", "1")).rule == first
 
