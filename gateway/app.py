@@ -16,6 +16,7 @@ from gateway.core.scope import Scope
 from gateway.core.target import Target, canonical_target
 from gateway.identity.asking import UpstreamAsker
 from gateway.identity.authenticate import Authenticator
+from gateway.identity.key_sites import KeySites
 from gateway.identity.membership import ByClaim, Membership, TrustClients
 from gateway.identity.probe import ByProbe
 from gateway.journal.append import Journal
@@ -59,6 +60,7 @@ class Gateway:
         self.settings = settings
         self.metrics = Metrics()
         self._tasks = Tasks()
+        self._key_sites = KeySites(self._tasks)
         self._journal: Journal | None = None
         self._runners: list[web.ServerRunner] = []
         self._askers: list[UpstreamAsker] = []
@@ -97,6 +99,7 @@ class Gateway:
             await self.live.running.route.pool.close()
         for asker in self._askers:
             await asker.close()
+        await self._key_sites.close()
         if self._access is not None:
             self._access.close()
         if self._journal is not None:
@@ -128,7 +131,7 @@ class Gateway:
         if before is not None and same_identity:
             authenticator = before.authenticator
         else:
-            authenticator = Authenticator(assembly.identity_config(settings))
+            authenticator = Authenticator(assembly.identity_config(settings, self._key_sites.keys))
         same_upstream = old is not None and old.upstream == settings.upstream
         membership = (
             before.membership if before is not None and same_identity and same_upstream else self._membership(settings)
@@ -136,6 +139,8 @@ class Gateway:
         pool = before.route.pool if before is not None and same_upstream else _pool(settings)
         workspace = settings.workspace.header
         protected = authenticator.carriers | OVERRIDES | (frozenset() if workspace is None else {_name(workspace)})
+        self._key_sites.settle(assembly.key_sites(settings))
+        self._key_sites.tend(now_us())
         route = Route(pool, assembly.forwarding(settings), frozenset(protected), OVERRIDES - snapshot.honours)
         return Running(snapshot, authenticator, membership, route)
 
@@ -197,9 +202,10 @@ class Gateway:
         return parts
 
     async def _tend(self) -> None:
-        """Once a second: debit what came late, give back forgotten holds, let go of full buckets."""
+        """Once a second: fetch keys, debit what came late, give back forgotten holds, let go of full buckets."""
         while True:
             await asyncio.sleep(_TEND_S)
+            self._key_sites.tend(now_us())
             settled_us = now_us() if self._journal is None else self._journal.folded_until_us
             self._ledger.sweep(settled_us, now_us(), len(self._ledger) // _ROUND_S + _SWEPT)
             try:
@@ -213,6 +219,8 @@ class Gateway:
         sample("config_loaded_seconds", lambda: {(): self.live.running.snapshot.loaded_us / 1_000_000})
         sample("ledger_scopes", lambda: {(): len(self._ledger)})
         sample("upstream_connections", lambda: dict(self.live.running.route.pool.counts()))
+        sample("jwks_fetches", self._key_sites.counts)
+        sample("jwks_age_seconds", lambda: self._key_sites.ages(now_us()))
         if journal is not None:
             sample("journal_pending_records", lambda: {(): journal.pending})
             sample("journal_lost_records", lambda: {(): journal.lost})

@@ -1,13 +1,16 @@
 """From checked settings to the values that requests are served with. Nothing here opens a socket or a file."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.core.forwarding import Forwarding
 from gateway.core.rate_limit_fields import FieldFamilies
 from gateway.core.rules import RuleTable
 from gateway.identity.api_keys import ApiKey
 from gateway.identity.config import IdentityConfig, JwtCarriers, KeyCarriers
-from gateway.identity.jwt import Issuer
+from gateway.identity.issuers import Issuer, KeySource
+from gateway.identity.jwks import Patience
+from gateway.identity.key_sites import KeySite, KeySites
 from gateway.identity.keys import public_keys, secret_keys
 from gateway.identity.peers import PeerIdentity
 from gateway.identity.probe import Question
@@ -17,8 +20,9 @@ from gateway.proxy.client_connection import ClientLimits
 from gateway.proxy.pool import PoolLimits
 from gateway.proxy.request_parser import HeadLimits
 from gateway.settings import convert
-from gateway.settings.identity import JwtSettings
 from gateway.settings.models import Settings
+from gateway.settings.tokens import JwtSettings
+from gateway.tasks import Tasks
 
 
 def build_snapshot(settings: Settings, now_us: int) -> Snapshot:
@@ -54,13 +58,16 @@ def _catalog(settings: Settings) -> Catalog:
     )
 
 
-def identity_config(settings: Settings) -> IdentityConfig:
-    """How requests prove who they are. Raises ``ValueError`` for what cannot work."""
+def identity_config(settings: Settings, fetched: Callable[[KeySite], KeySource] | None = None) -> IdentityConfig:
+    """How requests prove who they are. ``fetched``: the keys of a site; ``None``: only the configuration is looked at.
+
+    Raises ``ValueError`` for what cannot work.
+    """
     identity, workspace = settings.identity, settings.workspace
-    jwt = identity.jwt
+    keys_of = KeySites(Tasks()).keys if fetched is None else fetched
     return IdentityConfig(
-        issuers=() if jwt is None else (_issuer(jwt, workspace.claim),),
-        jwt=JwtCarriers() if jwt is None else _carriers(jwt),
+        issuers=tuple(_issuer(jwt, workspace.claim, keys_of) for jwt in identity.jwt),
+        jwt=_carriers(identity.jwt),
         api_keys=tuple(
             ApiKey(
                 id=key.id,
@@ -81,6 +88,7 @@ def identity_config(settings: Settings) -> IdentityConfig:
             workspace_header=None
             if identity.peers.workspace_header is None
             else identity.peers.workspace_header.encode(),
+            role_header=None if identity.peers.role_header is None else identity.peers.role_header.encode(),
         ),
         workspace=WorkspaceSource(
             header=None if workspace.header is None else workspace.header.encode(),
@@ -91,29 +99,52 @@ def identity_config(settings: Settings) -> IdentityConfig:
     )
 
 
-def _issuer(jwt: JwtSettings, workspace_claim: str | None) -> Issuer:
-    keys = (
-        secret_keys(jwt.secret.get_secret_value().encode(), jwt.algorithms)
-        if jwt.secret is not None
-        else public_keys((jwt.public_key or "").encode(), jwt.algorithms)
-    )
+def key_sites(settings: Settings) -> frozenset[KeySite]:
+    """Where issuers publish their keys."""
+    return frozenset(site for jwt in settings.identity.jwt if (site := _site(jwt)) is not None)
+
+
+def _issuer(jwt: JwtSettings, workspace_claim: str | None, fetched: Callable[[KeySite], KeySource]) -> Issuer:
+    keys: KeySource
+    if (site := _site(jwt)) is not None:
+        keys = fetched(site)
+    elif jwt.secret is not None:
+        keys = secret_keys(jwt.secret.get_secret_value().encode(), jwt.algorithms)
+    else:
+        keys = public_keys((jwt.public_key or "").encode(), jwt.algorithms)
     return Issuer(
         keys=keys,
         algorithms=frozenset(jwt.algorithms),
         name=jwt.issuer,
-        audience=frozenset() if jwt.audience is None else frozenset({jwt.audience}),
+        audience=frozenset(jwt.audience or ()),
         user_claim=jwt.user_claim,
-        workspace_claim=workspace_claim,
+        user_prefix=jwt.user_prefix or "",
+        role_claim=jwt.role_claim,
+        workspace_claim=jwt.workspace_claim or workspace_claim,
         leeway_us=jwt.leeway,
     )
 
 
-def _carriers(jwt: JwtSettings) -> JwtCarriers:
+def _site(jwt: JwtSettings) -> KeySite | None:
+    jwks = jwt.jwks
+    if jwks is None:
+        return None
+    patience = Patience(fresh_us=jwks.cache, stale_us=jwks.stale, retry_us=jwks.retry, timeout_us=jwks.timeout)
+    return KeySite(jwks.url, jwt.algorithms, patience, jwks.ca)
+
+
+def _carriers(issuers: Sequence[JwtSettings]) -> JwtCarriers:
+    """Where tokens travel: a token is judged by its issuer, whichever way it came."""
     return JwtCarriers(
-        headers=() if jwt.header is None else (jwt.header.encode(),),
-        cookies=() if jwt.cookie is None else (jwt.cookie.encode(),),
-        queries=() if jwt.query is None else (jwt.query.encode(),),
+        headers=_named(jwt.header for jwt in issuers),
+        cookies=_named(jwt.cookie for jwt in issuers),
+        queries=_named(jwt.query for jwt in issuers),
     )
+
+
+def _named(names: Iterable[str | None]) -> tuple[bytes, ...]:
+    """Each name once, in the order of the configuration."""
+    return tuple(dict.fromkeys(name.encode() for name in names if name is not None))
 
 
 def question(settings: Settings) -> Question:

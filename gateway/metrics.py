@@ -37,6 +37,8 @@ INSTRUMENTS = (
     Instrument("upstream_duration_seconds", "histogram", "From forwarding to the head of the upstream's answer."),
     Instrument("in_flight_requests", "gauge", "Requests being served now."),
     Instrument("upstream_connections", "gauge", "Connections to the upstream.", ("state",)),
+    Instrument("jwks_fetches", "counter", "Fetches of issuers' keys.", ("result",)),
+    Instrument("jwks_age_seconds", "gauge", "How old an issuer's keys are.", ("url",)),
     Instrument("ledger_scopes", "gauge", "Scopes with state in memory."),
     Instrument("journal_pending_records", "gauge", "Records not on disk yet."),
     Instrument("journal_lost_records", "counter", "Records given up because the disk stayed full too long."),

@@ -22,7 +22,7 @@ from gateway.identity.carriers import (
 )
 from gateway.identity.config import Identified, IdentityConfig
 from gateway.identity.credential import Credential, together, unauthorized
-from gateway.identity.jwt import NeedsKeys
+from gateway.identity.issuers import NeedsKeys
 from gateway.identity.outcomes import Outcomes
 from gateway.identity.peers import peer_credential
 from gateway.identity.proofs import ProofReader

@@ -7,7 +7,7 @@ from gateway.core.principal import Principal
 from gateway.identity.api_keys import ApiKey
 from gateway.identity.carriers import AUTHORIZATION
 from gateway.identity.credential import Credential
-from gateway.identity.jwt import Issuer
+from gateway.identity.issuers import Issuer
 from gateway.identity.peers import PeerIdentity
 from gateway.identity.workspace import WorkspaceSource
 

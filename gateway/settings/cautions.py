@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from gateway.settings.crosscheck import payers
+from gateway.settings.tokens import JwtSettings
 
 if TYPE_CHECKING:
     from gateway.settings.models import Settings
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 SECRET_BYTES = 32
 """RFC 7518, 3.2: an HS256 key is at least as long as the hash."""
 _FORGIVING = 60 * 1_000_000
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def cautions(settings: "Settings") -> list[str]:
@@ -20,19 +23,32 @@ def cautions(settings: "Settings") -> list[str]:
 
 def _identity(settings: "Settings") -> Iterator[str]:
     identity, workspace = settings.identity, settings.workspace
-    jwt = identity.jwt
-    if jwt is None and not identity.api_keys and identity.peers is None:
+    if not identity.jwt and not identity.api_keys and identity.peers is None:
         yield "identity: nothing is configured, so every request is anonymous."
-    if jwt is not None and jwt.secret is not None and len(jwt.secret.get_secret_value().encode()) < SECRET_BYTES:
-        yield f"identity.jwt.secret: shorter than {SECRET_BYTES} bytes, which can be guessed from one token."
-    if jwt is not None and jwt.leeway > _FORGIVING:
-        yield "identity.jwt.leeway: tokens stay good for more than a minute after they expired."
+    for jwt in identity.jwt:
+        yield from _tokens(jwt)
+    people = {(jwt.issuer, jwt.user_prefix) for jwt in identity.jwt}
+    if len(people) > len({prefix for _, prefix in people}):
+        yield "identity.jwt: several issuers without a user_prefix of their own: users of one name are one user."
     if workspace.membership == "trust_clients" and "workspace" in payers(settings):
         yield "workspace.membership: trust_clients lets any user drain any workspace by naming it."
     if identity.anonymous == "public_only" and not any(rule.public for rule in settings.rules):
         yield "identity.anonymous: public_only, but no rule is public, so every anonymous request is refused."
     if "workspace" in settings.model_fields_set and "workspace" not in payers(settings):
         yield "workspace: no workspace is ever asked to pay, because neither cascade nor a rule's pays names it."
+
+
+def _tokens(jwt: JwtSettings) -> Iterator[str]:
+    if jwt.secret is not None and len(jwt.secret.get_secret_value().encode()) < SECRET_BYTES:
+        yield f"identity.jwt.secret: shorter than {SECRET_BYTES} bytes, which can be guessed from one token."
+    if jwt.leeway > _FORGIVING:
+        yield "identity.jwt.leeway: tokens stay good for more than a minute after they expired."
+    if jwt.jwks is None:
+        return
+    if jwt.jwks.url.startswith("http://") and urlsplit(jwt.jwks.url).hostname not in _THIS_MACHINE:
+        yield "identity.jwt.jwks: over plain http anybody on the way can put in keys of their own."
+    if jwt.issuer is None or jwt.audience is None:
+        yield "identity.jwt.jwks: such keys may sign for others too: only issuer and audience tell which tokens count."
 
 
 def _budgets(settings: "Settings") -> Iterator[str]:

@@ -83,19 +83,21 @@ def _segments(path: str) -> tuple[str, ...]:
 
 def _carriers(settings: "Settings") -> Iterator[Fault]:
     """Two meanings for one header would make every request ambiguous."""
-    identity, jwt, peers = settings.identity, settings.identity.jwt, settings.identity.peers
-    used = [
-        (("identity", "jwt", "header"), None if jwt is None else jwt.header),
+    identity, peers = settings.identity, settings.identity.peers
+    used: list[tuple[tuple[str | int, ...], str | None]] = [
+        *((("identity", "jwt", at, "header"), jwt.header) for at, jwt in enumerate(identity.jwt)),
         (("identity", "api_key_header"), identity.api_key_header if identity.api_keys else None),
         (("identity", "peers", "user_header"), None if peers is None else peers.user_header),
         (("identity", "peers", "workspace_header"), None if peers is None else peers.workspace_header),
+        (("identity", "peers", "role_header"), None if peers is None else peers.role_header),
         (("workspace", "header"), settings.workspace.header),
     ]
     seen: dict[str, str] = {}
     for at, header in used:
         if header is not None:
-            first = seen.setdefault(header.lower().replace("_", "-"), ".".join(at))
-            if first != ".".join(at):
+            name = ".".join(step for step in at if isinstance(step, str))
+            first = seen.setdefault(header.lower().replace("_", "-"), name)
+            if first != name:
                 yield Fault(at, f"is the same header as {first}")
 
 
@@ -121,7 +123,7 @@ def _useless(settings: "Settings") -> Iterator[Fault]:
 
 def _useless_sources(settings: "Settings") -> Iterator[Fault]:
     workspace = settings.workspace
-    if workspace.claim is not None and settings.identity.jwt is None:
+    if workspace.claim is not None and not settings.identity.jwt:
         yield Fault(("workspace", "claim"), "does nothing without identity.jwt, whose tokens have claims")
     if workspace.param is not None:
         marks = {f"{{{workspace.param}}}", f":{workspace.param}"}

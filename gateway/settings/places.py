@@ -62,8 +62,10 @@ def plain(node: Node) -> object:
 
 
 def child(node: Node, step: str | int) -> Node | None:
-    """One step down, or ``None`` where there is nothing."""
+    """One step down, or ``None`` where there is nothing. A mapping where a list may stand is its only item."""
     match node, step:
+        case Table(), 0:
+            return node
         case Items(items=items), int() if 0 <= step < len(items):
             return items[step]
         case Table(entries=entries), str():

@@ -49,8 +49,8 @@ class WorkspaceSettings(Section):
     )
     membership: Literal["upstream", "claim", "trust_clients"] = Field(
         default="upstream",
-        description="Who says that the caller belongs to the workspace: the upstream is asked, the token's claim says "
-        "so, or nobody. `trust_clients` lets any user drain any workspace.",
+        description="Who says that the caller belongs to the workspace: the upstream is asked, the token's claim "
+        "says so (a name, or a list of them), or nobody. `trust_clients` lets any user drain any workspace.",
     )
     probe: ProbeSettings = Field(default=ProbeSettings(), description="How `membership: upstream` asks.")
 

@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from gateway.core.problems import BadGateway, StoreUnavailable, Unauthorized
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.config import Identified, IdentityConfig
-from gateway.identity.jwks import JwksKeys, Patience, parse_jwks
-from gateway.identity.jwt import Issuer
+from gateway.identity.issuers import Issuer
+from gateway.identity.jwks import JwksKeys, Patience
+from gateway.identity.keys import public_keys
 from gateway.tasks import Tasks
 from tests.identity.tokens import NOW, PEER, SECOND, SECRET, USER, bearer, hmac_issuer, token
 
@@ -18,6 +20,7 @@ ONE, TWO = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 EC = ec.generate_private_key(ec.SECP256R1())
 ED = ed25519.Ed25519PrivateKey.generate()
 PATIENCE = Patience()
+PEM = ONE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def jwk(key: Any, **more: object) -> dict[str, Any]:
@@ -130,6 +133,35 @@ async def test_old_keys_are_fetched_again_beside_the_requests() -> None:
     assert keys.find("RS256", "two", later)
 
 
+async def test_keys_are_fetched_again_although_only_remembered_tokens_come() -> None:
+    site = Site(jwk(ONE, kid="one"))
+    issuer = made(site)
+    authenticator = gate(issuer)
+    assert isinstance(issuer.keys, JwksKeys)
+    await ask(authenticator, signed())
+    site.answer = document(jwk(TWO, kid="two"))
+    issuer.keys.tend(NOW + PATIENCE.fresh_us - 1)
+    later = NOW + PATIENCE.fresh_us
+    assert (await ask(authenticator, signed(), later)).principal.user == USER
+    for _ in range(3):
+        issuer.keys.tend(later)
+    await issuer.keys.refresh(later)
+    assert site.asked == 2
+    with pytest.raises(Unauthorized):
+        await ask(authenticator, signed(), later)
+
+
+async def test_another_way_that_knows_the_token_does_not_wait_for_a_site_that_is_down() -> None:
+    site = Site()
+    site.answer = OSError("down")
+    old = Issuer(keys=public_keys(PEM, ["RS256"]), algorithms=frozenset({"RS256"}), name="a")
+    authenticator = gate(made(site, name="a"), old)
+    assert authenticator.identify_now([bearer(signed(iss="a"))], b"", PEER, NOW) is not None
+    with pytest.raises(StoreUnavailable):
+        await ask(authenticator, signed(TWO, iss="a"))
+    assert site.asked == 1
+
+
 @pytest.mark.parametrize(
     "failure",
     [
@@ -165,7 +197,7 @@ async def test_without_any_key_nobody_knows_and_fetches_are_rare() -> None:
     for _ in range(5):
         with pytest.raises(StoreUnavailable) as caught:
             await ask(authenticator, signed())
-        assert caught.value.headers == ((b"Retry-After", b"30"),)
+        assert caught.value.headers == ((b"Retry-After", b"10"),)
     assert site.asked == 1
     site.answer = document(jwk(ONE, kid="one"))
     assert (await ask(authenticator, signed(), NOW + PATIENCE.retry_us)).principal.user == USER
@@ -228,48 +260,6 @@ async def test_several_issuers_keep_their_keys_apart() -> None:
     ):
         with pytest.raises(Unauthorized):
             await ask(authenticator, forged)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"kty": "oct", "k": "c2VjcmV0", "kid": "one", "alg": "RS256"},
-        jwk(ONE, kid="one", k="c2VjcmV0"),
-        jwk(ONE, kid="one", use="enc"),
-        jwk(ONE, kid="one", key_ops=["sign"]),
-        jwk(ONE, kid="one", key_ops="verify"),
-        jwk(ONE, kid="one", alg="RS512"),
-        jwk(ONE, kid="one", alg="HS256"),
-        jwk(ONE, kid="one", kty="EC"),
-        jwk(ONE, kid="one", n="!!"),
-        jwk(ONE, kid="one", n=7),
-        dict(RSAAlgorithm.to_jwk(ONE, as_dict=True), kid="one"),
-        jwk(rsa.generate_private_key(65537, 1024), kid="one"),  # noqa: S505  (that is the point)
-        jwk(EC, kid="one", crv="P-384"),
-        jwk(ED, kid="one", crv="X25519"),
-        {"kty": "RSA"},
-        {},
-        "RSA",
-        None,
-    ],
-)
-def test_a_key_that_could_forge_or_does_not_fit_is_passed_over(entry: Any) -> None:
-    algorithms = frozenset({"RS256", "ES256", "ES384", "EdDSA"}) if entry and "crv" in entry else frozenset({"RS256"})
-    with pytest.raises(ValueError, match="no key that can be used"):
-        parse_jwks(document(entry), algorithms)
-    assert {kid for _, kid in parse_jwks(document(entry, jwk(TWO, kid="two")), algorithms)} == {None, "two"}
-
-
-def test_a_kid_that_is_no_string_is_none() -> None:
-    for kid in (7, ["one"], {"a": 1}):
-        assert set(parse_jwks(document(jwk(ONE, kid=kid)), frozenset({"RS256"}))) == {("RS256", None)}
-
-
-def test_a_document_is_bounded() -> None:
-    with pytest.raises(ValueError, match="at most"):
-        parse_jwks(document(jwk(ONE)) + b" " * 300_000, frozenset({"RS256"}))
-    many = parse_jwks(document(*(jwk(EC, kid=str(number)) for number in range(200))), frozenset({"ES256"}))
-    assert len(many["ES256", None]) == 64
 
 
 @pytest.mark.parametrize("algorithms", [[], ["HS256"], ["RS256", "HS256"], ["none"]])

@@ -10,7 +10,7 @@ from jwt.warnings import InsecureKeyLengthWarning as InsecureKeyLengthWarning  #
 
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.config import Identified, IdentityConfig
-from gateway.identity.jwt import Issuer
+from gateway.identity.issuers import Issuer
 from gateway.identity.keys import secret_keys
 
 NOW = 1_800_000_000_000_000

@@ -49,6 +49,18 @@ def test_a_doubtful_setting_is_named(loaded: Load, added: str, said: str) -> Non
             'identity: {jwt: {secret: "${JWT_SECRET}", leeway: 2m}}',
             "identity.jwt.leeway: tokens stay good for more than a",
         ),
+        (
+            'identity: {jwt: {jwks: "http://id.example/jwks", algorithms: [RS256]}}',
+            "identity.jwt.jwks: over plain http anybody on the way can put in keys",
+        ),
+        (
+            'identity: {jwt: {jwks: "https://id.example/jwks", algorithms: [RS256], issuer: a}}',
+            "identity.jwt.jwks: such keys may sign for others too",
+        ),
+        (
+            f'identity: {{jwt: [{{secret: "{LONG}", issuer: a}}, {{secret: "{LONG}", issuer: b}}]}}',
+            "identity.jwt: several issuers without a user_prefix of their own",
+        ),
         ("plans: [{slug: a, unlimited: true}]", "plans: nobody has 'a'"),
         ("plans: [{slug: a, throughput_limit: 5, pack: true}]\ndefaults: {user: a}", "plans: 'a' is a pack given to"),
     ],
@@ -63,3 +75,18 @@ def test_each_warning_is_a_sentence_that_names_its_key(loaded: Load, text: str, 
 def test_honoured_overrides_are_warned_about(loaded: Load) -> None:
     settings = loaded(f'upstream: {{url: "http://h:1", honours: [X-Original-URL]}}\n{FINE}', {"JWT_SECRET": LONG})
     assert settings.warnings == ["upstream.honours: X-Original-URL can turn a request into another one."]
+
+
+@pytest.mark.parametrize(
+    "jwt",
+    [
+        '{jwks: "http://127.0.0.1:9/jwks", algorithms: [RS256], issuer: a, audience: [b, c]}',
+        '{jwks: "https://id.example/jwks", algorithms: [RS256], issuer: a, audience: b}',
+        '[{secret: "%s", issuer: a}, {secret: "%s", issuer: b, user_prefix: "b|"}]',
+        '[{secret: "%s", issuer: a}, {secret: "%s", issuer: a, audience: x}]',
+    ],
+    ids=["this machine", "https", "prefixes", "one issuer"],
+)
+def test_what_is_well_done_is_not_warned_about(loaded: Load, jwt: str) -> None:
+    text = jwt.replace("%s", LONG)
+    assert not [warning for warning in loaded(f"identity: {{jwt: {text}}}").warnings if "identity" in warning]

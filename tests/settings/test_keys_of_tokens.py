@@ -1,7 +1,7 @@
 """Which public keys are taken. They are made here, so that no private key lies in the repository."""
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.settings.conftest import Load, Refuse, Write
 
-Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+Private = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+)
 
 
 def public(key: Private) -> bytes:
@@ -30,21 +36,22 @@ def jwt(algorithm: str) -> str:
         ("ES256", ec.generate_private_key(ec.SECP256R1())),
         ("ES384", ec.generate_private_key(ec.SECP384R1())),
         ("ES512", ec.generate_private_key(ec.SECP521R1())),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+        ("EdDSA", ed448.Ed448PrivateKey.generate()),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=["RS256", "PS512", "ES256", "ES384", "ES512", "Ed25519", "Ed448"],
 )
 def test_a_public_key_that_fits_is_taken(write: Write, loaded: Load, algorithm: str, key: Private) -> None:
     write(public(key), "key.pem")
     settings = loaded(jwt(algorithm))
-    assert settings.identity.jwt is not None
-    assert settings.identity.jwt.algorithms == (algorithm,)
+    assert [jwt.algorithms for jwt in settings.identity.jwt] == [(algorithm,)]
 
 
 @pytest.mark.parametrize(
     ("pem", "said"),
     [
         (public(rsa.generate_private_key(65537, 1024)), "must have at least 2048 bits"),  # noqa: S505
-        (public(ed25519.Ed25519PrivateKey.generate()), "must be an RSA or an EC key"),
+        (public(dsa.generate_private_key(2048)), "must be an RSA, an EC or an Ed25519 key"),
         (b"-----BEGIN PUBLIC KEY-----\nnonsense\n-----END PUBLIC KEY-----\n", "is not a PEM public key; ${file:"),
         (b"words", "is not a PEM public key; ${file:"),
     ],

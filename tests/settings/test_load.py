@@ -24,10 +24,10 @@ def test_the_example_of_the_issue_means_what_it_says(issue: Settings) -> None:
     assert (issue.upstream.host, issue.upstream.port) == ("127.0.0.1", 9000)
     assert (issue.upstream.connect_timeout, issue.upstream.read_timeout) == (5_000_000, 60_000_000)
     assert issue.upstream.profile.name == "strict"
-    assert issue.identity.jwt is not None
-    assert issue.identity.jwt.secret is not None
-    assert issue.identity.jwt.secret.get_secret_value() == SECRET
-    assert (issue.identity.jwt.algorithms, issue.identity.jwt.user_claim) == (("HS256",), "sub")
+    (jwt,) = issue.identity.jwt
+    assert jwt.secret is not None
+    assert jwt.secret.get_secret_value() == SECRET
+    assert (jwt.algorithms, jwt.user_claim) == (("HS256",), "sub")
     assert issue.identity.anonymous == "forward"
     assert (issue.workspace.header, issue.workspace.membership) == ("X-Workspace-ID", "trust_clients")
     assert issue.cascade == ("workspace", "user")
@@ -93,9 +93,9 @@ def test_a_number_in_quotes_is_text(refused: Refuse) -> None:
 def test_a_secret_may_come_from_a_file_beside_the_configuration(write: Write, loaded: Load) -> None:
     secret = write("s3cret-s3cret-s3cret-s3cret-s3cret\n", "run/jwt")
     settings = loaded('identity: {jwt: {secret: "${file:run/jwt}"}}')
-    assert settings.identity.jwt is not None
-    assert settings.identity.jwt.secret is not None
-    assert settings.identity.jwt.secret.get_secret_value() == "s3cret-s3cret-s3cret-s3cret-s3cret"
+    (jwt,) = settings.identity.jwt
+    assert jwt.secret is not None
+    assert jwt.secret.get_secret_value() == "s3cret-s3cret-s3cret-s3cret-s3cret"
     assert str(secret) in settings.source.files
 
 
