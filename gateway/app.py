@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from aiohttp import web
-
 from gateway import __version__, assembly, log
 from gateway.api.operations import Operations
 from gateway.clock import new_id, now_us
@@ -31,8 +29,7 @@ from gateway.metering.snapshot import Snapshot
 from gateway.metrics import Metrics
 from gateway.proxy import answer
 from gateway.proxy.chronicle import Chronicle
-from gateway.proxy.downstream import GatewayServer
-from gateway.proxy.downstream import Handler as RequestHandler
+from gateway.proxy.doors import Doors
 from gateway.proxy.handler import Handler
 from gateway.proxy.headers import OVERRIDES
 from gateway.proxy.pool import UpstreamPool
@@ -40,7 +37,6 @@ from gateway.proxy.request import Request
 from gateway.proxy.request_head import Route
 from gateway.proxy.running import Live, Running
 from gateway.settings.models import Settings
-from gateway.settings.units import Address
 from gateway.tasks import Tasks
 
 STORE_PATIENCE_US = 1_000_000
@@ -62,13 +58,13 @@ class Gateway:
         self._tasks = Tasks()
         self._key_sites = KeySites(self._tasks)
         self._journal: Journal | None = None
-        self._runners: list[web.ServerRunner] = []
+        self._doors: Doors | None = None
         self._askers: list[UpstreamAsker] = []
         self._access: AccessLog | None = None
         self._stopping = False
 
     async def start(self) -> None:
-        """Open the journal, then the doors. Raises ``JournalError``, ``OSError``, ``RuleErrors`` or ``ValueError``."""
+        """Open the journal, then the doors. Raises what the operator can mend, each a sentence."""
         settings = self.settings
         snapshot = assembly.build_snapshot(settings, now_us())
         if settings.ledger.path is not None:
@@ -80,20 +76,19 @@ class Gateway:
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
-        await self._listen(Handler(self.live, self._meter, self._answer_own, chronicle), settings.listen)
-        if settings.metrics.listen is not None:
+        self._doors = Doors(self._problem_answer, assembly.client_limits(settings))
+        handler = Handler(self.live, self._meter, self._answer_own, chronicle)
+        await self._doors.open(handler, settings.listen.host, settings.listen.port, "listen")
+        if (own := settings.metrics.listen) is not None:
             self._metrics_only = Operations(self.metrics, self._readiness)
-            await self._listen(self._serve_metrics, settings.metrics.listen)
+            await self._doors.open(self._serve_metrics, own.host, own.port, "metrics.listen")
         self._tasks.start(self._tend(), "tend the ledger")
 
     async def stop(self) -> None:
         """Stop accepting, finish what is in flight (bounded), write what is left. Raises ``JournalError`` on a loss."""
         self._stopping = True
-        for runner in self._runners:
-            for site in tuple(runner.sites):
-                await site.stop()
-        for runner in self._runners:
-            await runner.cleanup()
+        if self._doors is not None:
+            await self._doors.close(self.settings.limits.stop_timeout.seconds)
         await self._tasks.close()
         if hasattr(self, "live"):
             await self.live.running.route.pool.close()
@@ -111,7 +106,7 @@ class Gateway:
         before = self.live.running
         self.live.running = self._assemble(settings, snapshot, before)
         if self.live.running.route.pool is not before.route.pool:
-            self._tasks.start(before.route.pool.close(), "close the old upstream pool")
+            before.route.pool.retire()
         self.settings = settings
 
     def reopen_logs(self) -> None:
@@ -122,7 +117,7 @@ class Gateway:
     @property
     def urls(self) -> list[str]:
         """Where it listens."""
-        return [f"http://{_shown(address)}" for runner in self._runners for address in runner.addresses]
+        return [] if self._doors is None else self._doors.urls
 
     def _assemble(self, settings: Settings, snapshot: Snapshot, before: Running | None) -> Running:
         """What requests see. Identity, membership and connections stay where their settings did not change."""
@@ -154,14 +149,6 @@ class Gateway:
                 asker = UpstreamAsker(settings.upstream.url, settings.workspace.probe.timeout.seconds)
                 self._askers.append(asker)
                 return ByProbe(assembly.question(settings), asker, self._tasks)
-
-    async def _listen(self, handler: RequestHandler, address: Address) -> None:
-        server = GatewayServer(handler, self._problem_answer, assembly.client_limits(self.settings))
-        stop_s = self.settings.limits.stop_timeout.seconds
-        runner = web.ServerRunner(server, shutdown_timeout=stop_s, access_log=None)
-        await runner.setup()
-        self._runners.append(runner)
-        await web.TCPSite(runner, address.host, address.port, backlog=1024).start()
 
     def _problem_answer(self, problem: Problem) -> Answer:
         """For what is not even a request."""
@@ -224,6 +211,7 @@ class Gateway:
         if journal is not None:
             sample("journal_pending_records", lambda: {(): journal.pending})
             sample("journal_lost_records", lambda: {(): journal.lost})
+            sample("journal_unfolded_seconds", lambda: {(): journal.unfolded_us / 1_000_000})
             sample("journal_failing", lambda: {(): int(journal.failing_since_us is not None)})
         if (access := self._access) is not None:
             sample("access_log_lost_lines", lambda: {(): access.lost})
@@ -247,7 +235,10 @@ def _access_log(settings: Settings) -> AccessLog | None:
         case True:
             return AccessLog(None)
         case str() as path:
-            return AccessLog(Path(path))
+            try:
+                return AccessLog(Path(path))
+            except OSError as error:
+                raise OSError(f"cannot write {path}: {error.strerror}; mend that or change `log.access`") from error
 
 
 def _segments(prefix: str) -> tuple[str, ...]:
@@ -256,8 +247,3 @@ def _segments(prefix: str) -> tuple[str, ...]:
 
 def _name(header: str) -> bytes:
     return header.lower().replace("_", "-").encode()
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

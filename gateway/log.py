@@ -1,26 +1,60 @@
-"""Structured logs: events for operators through structlog, one line for each request through ``AccessLog``."""
+"""Structured logs: events for operators through structlog, one line for each request through ``AccessLog``.
+
+Neither may stop the gateway: what a full disk, a closed pipe or a reader that does not keep up does not take is lost.
+"""
 
 import asyncio
+import contextlib
 import logging
+import os
+import select
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, Literal
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Literal
 
 import orjson
 import structlog
 
 Level = Literal["debug", "info", "warning", "error"]
 
+_PIPE_TAKES = select.PIPE_BUF
+"""So many bytes a pipe takes without making the writer wait, once it is writable at all (pipe(7))."""
+
+
+class Destination:
+    """A file descriptor that text is written to at once, and that never fails or waits."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._poll = select.poll()
+        self._poll.register(number, select.POLLOUT)
+
+    def write(self, text: str) -> int:
+        """Write what is taken, say that all was."""
+        data = text.encode("utf-8", "backslashreplace")
+        with contextlib.suppress(OSError):
+            while data and self._poll.poll(0):
+                data = data[os.write(self._number, data[:_PIPE_TAKES]) :]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
 
 def configure(level: Level, style: Literal["json", "console"]) -> None:
     """Set up the event log on standard error. Called once, by the command line."""
     number = logging.getLevelNamesMapping()[level.upper()]
+    stream: Any = Destination(sys.stderr.fileno())
+    # Plain tracebacks: prettier ones show the values of variables, and some of those are credentials.
     rendering: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     structlog.configure(
         processors=[
@@ -29,12 +63,12 @@ def configure(level: Level, style: Literal["json", "console"]) -> None:
             *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     # Libraries speak through logging: their warnings matter, their chatter does not, and aiohttp's own
     # tracebacks may quote a raw Authorization line.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True, stream=stream)
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
 
 
@@ -45,63 +79,88 @@ class AccessLog:
     """
 
     def __init__(self, destination: Path | None, *, interval_s: float = 0.2, queue: int = 100_000) -> None:
-        """Write to a file (appended to) or, with ``None``, to standard output."""
+        """Write to a file (appended to) or, with ``None``, to standard output. Raises ``OSError``."""
         self._path = destination
         self._interval_s = interval_s
         self._queue = queue
         self._lines: list[bytes] = []
-        self._waiting = 0
+        self._taken = self._dropped = 0  # counted by the event loop
+        self._done = self._failed = 0  # counted by the thread
         self._timer: asyncio.TimerHandle | None = None
-        self._file: IO[bytes] = self._open()
-        self._thread = ThreadPoolExecutor(1, "access-log")
-        self.lost = 0
+        self._number = self._open()
+        self._torn = False
+        self._jobs: SimpleQueue[list[bytes] | Literal["reopen", "end"]] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="access-log", daemon=True)
+        self._thread.start()
 
-    def _open(self) -> IO[bytes]:
-        return sys.stdout.buffer if self._path is None else self._path.open("ab")
+    @property
+    def lost(self) -> int:
+        """Lines that were never written."""
+        return self._dropped + self._failed
+
+    def _open(self) -> int:
+        if self._path is None:
+            return os.dup(sys.stdout.fileno())
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
 
     def write(self, line: Mapping[str, object]) -> None:
         """Add one request's line. Never blocks."""
-        if self._waiting >= self._queue:
-            self.lost += 1
+        if self._taken - self._done >= self._queue:
+            self._dropped += 1
             return
-        self._waiting += 1
-        self._lines.append(orjson.dumps(line))
+        self._taken += 1
+        self._lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._hand_over)
-
-    def _hand_over(self) -> None:
-        self._timer = None
-        lines, self._lines = self._lines, []
-        if lines:
-            self._thread.submit(self._append, lines)
-
-    def _append(self, lines: list[bytes]) -> None:
-        try:
-            self._file.write(b"\n".join(lines) + b"\n")
-            self._file.flush()
-        except (OSError, ValueError):
-            self.lost += len(lines)
-        finally:
-            self._waiting -= len(lines)
 
     def reopen(self) -> None:
         """Open the file anew, for log rotation (SIGHUP)."""
         self._hand_over()
-        if self._path is not None:
-            self._thread.submit(self._reopen)
+        self._jobs.put("reopen")
 
-    def _reopen(self) -> None:
-        self._file.close()
-        self._file = self._open()
+    def close(self, patience_s: float = 5.0) -> None:
+        """Write what waits, unless that takes longer than ``patience_s``, and let go of the file."""
+        self._hand_over()
+        self._jobs.put("end")
+        self._thread.join(patience_s)
 
-    def close(self) -> None:
-        """Write what waits and let go of the file."""
+    def _hand_over(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._hand_over()
-        self._thread.shutdown(wait=True)
-        if self._path is not None:
-            self._file.close()
+            self._timer = None
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._jobs.put(lines)
+
+    def _work(self) -> None:
+        """The thread."""
+        while (job := self._jobs.get()) != "end":
+            if job == "reopen":
+                self._reopen()
+            else:
+                self._append(job)
+        os.close(self._number)
+
+    def _append(self, lines: list[bytes]) -> None:
+        data = b"".join([b"\n" if self._torn else b"", *lines])
+        try:
+            while data:
+                data = data[os.write(self._number, data) :]
+                self._torn = True  # until all is written
+            self._torn = False
+        except OSError:
+            self._failed += min(len(lines), data.count(b"\n"))
+        self._done += len(lines)
+
+    def _reopen(self) -> None:
+        try:
+            number = self._open()
+        except OSError as error:
+            reason = f"{self._path}: {error.strerror}"
+            get_logger(__name__).error("access log cannot be opened anew, the old file goes on", reason=reason)
+            return
+        os.close(self._number)
+        self._number, self._torn = number, False
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:

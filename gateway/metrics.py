@@ -43,7 +43,7 @@ INSTRUMENTS = (
     Instrument("journal_pending_records", "gauge", "Records not on disk yet."),
     Instrument("journal_lost_records", "counter", "Records given up because the disk stayed full too long."),
     Instrument("journal_failing", "gauge", "1 while the journal cannot be written."),
-    Instrument("journal_unfolded_batches", "gauge", "Batches not in snapshots and roll-ups yet."),
+    Instrument("journal_unfolded_seconds", "gauge", "How far snapshots and roll-ups are behind the journal."),
     Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),
     Instrument("config_reloads", "counter", "Configuration reloads.", ("result",)),
     Instrument("config_loaded_seconds", "gauge", "When the running configuration was loaded (Unix time)."),

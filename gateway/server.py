@@ -11,11 +11,12 @@ from gateway import log
 from gateway.app import Gateway
 from gateway.core.rules import RuleErrors
 from gateway.journal.errors import JournalError
+from gateway.proxy.doors import CannotListen
 from gateway.settings.load import load
 from gateway.settings.models import Settings
 from gateway.settings.problems import SettingsErrors
 from gateway.settings.reload import restart_only
-from gateway.settings.watch import watch
+from gateway.settings.watch import content, watch
 from gateway.tasks import Tasks
 
 _log = log.get_logger(__name__)
@@ -34,30 +35,24 @@ async def start(settings: Settings) -> Gateway:
     gateway = Gateway(settings)
     try:
         await gateway.start()
-    except (JournalError, RuleErrors, ValueError, OSError) as error:
+    except (JournalError, CannotListen, RuleErrors, ValueError, OSError) as error:
         await gateway.stop()
-        raise StartError(_sentence(error, settings)) from error
+        raise StartError(str(error)) from error
     return gateway
-
-
-def _sentence(error: Exception, settings: Settings) -> str:
-    if isinstance(error, OSError) and not isinstance(error, JournalError):
-        return f"cannot listen on {settings.listen}: {error.strerror or error}; free the port or change `listen`"
-    return str(error)
 
 
 async def serve(config: Path, settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. SIGHUP, or a change of a configuration file, reloads. Raises ``StartError``."""
-    gateway = await start(settings)
-    _spare_the_collector()
-    reloader = Reloader(gateway, config)
     stop, hang_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, hang_up.set)  # also while a long journal is read: it must not kill
+    gateway = await start(settings)
+    _spare_the_collector()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, hang_up.set)
     _log.info("listening", urls=gateway.urls, upstream=settings.upstream.url)
-    tasks = Tasks()
+    _warn(settings)
+    reloader, tasks = Reloader(gateway, config), Tasks()
     tasks.start(watch(reloader.digests, reloader.files_changed), "watch the configuration")
     tasks.start(reloader.on_signal(hang_up), "reload on SIGHUP")
     await stop.wait()
@@ -77,6 +72,11 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*_COLLECT)
 
 
+def _warn(settings: Settings) -> None:
+    for warning in settings.warnings:
+        _log.warning("doubtful configuration", warning=warning)
+
+
 class Reloader:
     """Loads the configuration anew and swaps it in, or says why the running one stays."""
 
@@ -84,15 +84,20 @@ class Reloader:
         self._gateway = gateway
         self._config = config
         self._refused: Mapping[str, str] = {}
+        self._turn = asyncio.Lock()
 
     def digests(self) -> Mapping[str, str]:
         """The files to watch: those of the running configuration, and those of one that was refused."""
-        return {**self._refused, **self._gateway.settings.source.digests}
+        return {**self._gateway.settings.source.digests, **self._refused}
 
     async def files_changed(self, changed: tuple[str, ...]) -> None:
-        """Some of the files have new contents."""
-        _log.info("configuration changed", files=list(changed))
-        self.reload()
+        """Some of the files have new contents: reload, unless these contents were just loaded or refused."""
+        async with self._turn:
+            tried = self.digests()
+            if all(content(path) == tried.get(path) for path in changed):
+                return
+            _log.info("configuration changed", files=list(changed))
+            await self._reload()
 
     async def on_signal(self, hang_up: asyncio.Event) -> None:
         """Reload, and open the logs anew, at each SIGHUP."""
@@ -100,28 +105,34 @@ class Reloader:
             await hang_up.wait()
             hang_up.clear()
             self._gateway.reopen_logs()
-            self.reload()
+            await self.reload()
 
-    def reload(self) -> bool:
+    async def reload(self) -> bool:
         """Whether the new configuration runs now."""
+        async with self._turn:
+            return await self._reload()
+
+    async def _reload(self) -> bool:
         gateway = self._gateway
         try:
-            settings = load(self._config, os.environ)
-            self._refused = settings.source.digests  # until it runs: the repair may be made in a file it brought along
-            if kept := restart_only(gateway.settings, settings):
-                return self._refuse(f"{', '.join(kept)} can only change with a restart")
-            gateway.reload(settings)
+            settings = await asyncio.to_thread(load, self._config, dict(os.environ))
         except SettingsErrors as errors:
-            self._refused = errors.digests
-            return self._refuse(str(errors))
+            return self._refuse(str(errors), errors.digests)
+        digests = settings.source.digests
+        if kept := restart_only(gateway.settings, settings):
+            return self._refuse(f"{', '.join(kept)} can only change with a restart", digests)
+        try:
+            gateway.reload(settings)
         except (RuleErrors, ValueError, OSError) as error:
-            return self._refuse(str(error))
+            return self._refuse(str(error), digests)
         self._refused = {}
         gateway.metrics.config_reloads["applied",] += 1
         _log.info("reloaded", plans=len(settings.plans), rules=len(settings.rules))
+        _warn(settings)
         return True
 
-    def _refuse(self, reason: str) -> bool:
+    def _refuse(self, reason: str, digests: Mapping[str, str]) -> bool:
+        self._refused = digests  # until one runs: the repair may be made in a file that this one brought along
         self._gateway.metrics.config_reloads["refused",] += 1
         _log.error("reload refused, the old configuration goes on", reason=reason)
         return False

@@ -22,9 +22,9 @@ async def test_a_file_that_a_refused_configuration_brought_along_is_watched(
         extra.write_text("log: {level: debug}\n")
         assert str(extra) not in reloader.digests()
         rewritten(here, "include: [extra.yaml]\nlog: {format: console}")
-        assert not reloader.reload()
+        assert not await reloader.reload()
         assert str(extra) in reloader.digests()
         # The repair is made in both; from then on only what runs is watched.
         rewritten(here, f"include: []\nlog: {{access: {tmp_path}/access.log}}")
-        assert reloader.reload()
+        assert await reloader.reload()
         assert str(extra) not in reloader.digests()

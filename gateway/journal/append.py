@@ -96,6 +96,11 @@ class Journal:
         return self.report.folded_us
 
     @property
+    def unfolded_us(self) -> int:
+        """How far snapshots and roll-ups are behind what is on disk; 0 if they are not."""
+        return max(0, self.report.written_us - self.report.folded_us) if self.report.dirty else 0
+
+    @property
     def lost(self) -> int:
         """Records that will never be written, because memory for them ran out while the disk took none."""
         return self._overrun + self.report.lost

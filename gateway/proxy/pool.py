@@ -47,7 +47,7 @@ class UpstreamPool:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._interval = min(1.0, max(0.01, read_timeout / 8))
         self._sweeper: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._closed = self._retired = False
 
     def counts(self) -> Mapping[tuple[str, ...], float]:
         """Connections by state, for the gauge ``upstream_connections``."""
@@ -125,7 +125,7 @@ class UpstreamPool:
 
     def keep(self, connection: UpstreamConnection) -> None:
         """The connection is free again."""
-        if self._closed or len(self._idle) >= self._limits.idle:
+        if self._retired or len(self._idle) >= self._limits.idle:
             connection.close()
             return
         connection.deadline = self._loop.time() + self._limits.idle_timeout
@@ -147,15 +147,17 @@ class UpstreamPool:
         now = self._loop.time()
         for connection in tuple(self._open):
             connection.expire(now)
-        if self._open and not self._closed:
+        if self._open:
             self._sweeper = self._loop.call_later(self._interval, self._sweep)
+
+    def retire(self) -> None:
+        """Keep no connection from now on: only the requests that already have this pool are still served."""
+        self._retired = True
+        for connection in tuple(self._idle):
+            connection.close()
 
     async def close(self) -> None:
         """Close the kept connections, and those in use as soon as they are free. No new ones are opened."""
         self._closed = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            self._sweeper = None
-        for connection in tuple(self._idle):
-            connection.close()
+        self.retire()
         await asyncio.sleep(0)

@@ -43,7 +43,7 @@ class Watched:
             return False
         self._stamps[path] = stamp
         self._settling.discard(path)
-        now = _content(path)
+        now = content(path)
         before, self._loaded[path] = self._loaded[path], now
         return now != before
 
@@ -56,7 +56,8 @@ def _stamp(path: str) -> _Stamp | None:
     return _Stamp(found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-def _content(path: str) -> str:
+def content(path: str) -> str:
+    """The digest of what is in a file now; ``MISSING`` if it cannot be read."""
     try:
         return digest(Path(path).read_bytes())
     except (OSError, ValueError):
