@@ -28,3 +28,11 @@ def test_a_kind_that_nobody_is_has_no_scope() -> None:
 )
 def test_only_a_checked_credential_verifies(proof: Proof, *, verified: bool) -> None:
     assert Principal(proof).verified is verified
+
+
+@pytest.mark.parametrize("kind", ["user", "workspace"])
+def test_a_stranger_proves_nothing_but_where_it_calls_from(kind: str) -> None:
+    stranger = Principal("anonymous", user="u1", workspace="w1", address="192.0.2.1")
+    assert stranger.proves("address")
+    assert not stranger.proves(kind)
+    assert MEMBER.proves(kind)
