@@ -1,6 +1,7 @@
 """Many records into few, when the disk takes none: sums and last states stay right, the single requests are gone."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gateway.core.bucket import LimitKey
 from gateway.core.cascade import Costs, Posting
@@ -21,6 +22,8 @@ class Condenser:
         """Changes of buckets that were dropped afterwards."""
         self._dropped: dict[Scope, dict[LimitKey, None]] = {}
         self._holds: dict[str, Record] = {}
+        self._ends: list[Record] = []
+        """Of holds that began before: nothing else would close them."""
         self._at_us: dict[Scope, int] = {}
 
     def add(self, record: Record) -> None:
@@ -35,15 +38,24 @@ class Condenser:
             case Kind.HOLD:
                 self._holds[record.id] = record
             case Kind.SETTLE | Kind.RELEASE:
-                hold = self._holds.pop(record.id, None)
-                if hold is not None:
-                    self._sum(hold)
-                    for posting in hold.postings:
-                        key = (posting.scope, posting.limit, posting.generation)
-                        self._postings[key] = _more(self._postings.get(key, posting._replace(amount=0)), posting.amount)
-                self._sum(record)
+                self._end(record)
             case _:
                 self._sum(record)
+
+    def _end(self, record: Record) -> None:
+        hold = self._holds.pop(record.id, None)
+        if hold is None:
+            self._ends.append(replace(record, postings=(), dropped=()))
+            return
+        self._sum(hold)
+        for posting in hold.postings:
+            key = (posting.scope, posting.limit, posting.generation)
+            known = self._postings.get(key)
+            if known is None:
+                self._before.append(posting)
+            else:
+                self._postings[key] = known._replace(amount=known.amount + posting.amount)
+        self._sum(record)
 
     def _drop(self, record: Record, key: LimitKey) -> None:
         if record.scope is None:
@@ -72,8 +84,9 @@ class Condenser:
         total.overrun = _plus(total.overrun, record.overrun)
 
     def records(self) -> Iterable[Record]:
-        """Open holds, sums, and per scope the changes of its buckets, those dropped since before the others."""
+        """Open holds, ends of earlier holds, sums, and per scope the changes of its buckets: first of those dropped."""
         yield from self._holds.values()
+        yield from self._ends
         yield from self._sums.values()
         before, after = _by_scope(self._before), _by_scope(self._postings.values())
         for scope, at_us in self._at_us.items():
@@ -89,10 +102,6 @@ def _by_scope(postings: Iterable[Posting]) -> dict[Scope, list[Posting]]:
     for posting in postings:
         found.setdefault(posting.scope, []).append(posting)
     return found
-
-
-def _more(posting: Posting, amount: int) -> Posting:
-    return posting._replace(amount=posting.amount + amount)
 
 
 def _plus(left: Costs, right: Costs) -> Costs:

@@ -1,17 +1,17 @@
 """The proof that counters, roll-ups and journal agree: everything added up anew from the entries, and compared."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from gateway.core.bucket import Bucket, LimitKey, Refill
-from gateway.core.cascade import Posting
 from gateway.core.scope import Scope
 from gateway.journal.errors import JournalError
 from gateway.journal.keys import KeyTexts
 from gateway.journal.read import batches, facts
-from gateway.journal.record import Record
+from gateway.journal.record import Kind, Record
 from gateway.journal.schema import sentence
 from gateway.journal.snapshots import GRANULARITIES, bucket_from, full_us
 from gateway.journal.tally import MINUTE_US, Tally
@@ -33,28 +33,35 @@ class Proof:
         """Add a batch."""
         records = list(records)
         self._tally.add(seq, records, self._texts)
+        # Of condensed records only the sums are true: the states between are gone.
+        condensed = any(record.kind is Kind.CONDENSED for record in records)
+        for run in [records] if condensed else ([record] for record in records):
+            self._follow(seq, run)
+
+    def _follow(self, seq: int, records: Sequence[Record]) -> None:
+        """Within a generation the state after some records is the one before them plus what they took."""
+        before: dict[Place, Bucket | None] = {}
+        taken: Counter[tuple[Place, int]] = Counter()
+        last: dict[Place, Bucket] = {}
         for record in records:
             if record.scope is not None:
                 for key in record.dropped:
-                    self._spent.pop((record.scope, key), None)
-            for posting in record.postings:
-                self._follow(posting, record, seq)
-
-    def _follow(self, posting: Posting, record: Record, seq: int) -> None:
-        """Within a generation each state is the one before it plus what was taken."""
-        place, after = (posting.scope, posting.limit), posting.after
-        before = self._spent.get(place)
-        self._spent[place] = after
-        if posting.limit.refill is Refill.CONTINUOUS or before is None or not posting.amount:
-            return
-        # A bucket that a replaced plan feeds may hold more than its own postings: it learns of a grant it did not know.
-        if before.generation != after.generation or set(after.grants) - set(before.grants):
-            return
-        if before.spent + posting.amount != after.spent:
-            self.differences.append(
-                f"entry {seq}: request {record.id} took {posting.amount} from {posting.scope}"
-                f" {self._texts(posting.limit)}, which went from {before.spent} to {after.spent}"
-            )
+                    before[record.scope, key] = None
+                    last.pop((record.scope, key), None)
+            for scope, limit, generation, amount, after in record.postings:
+                before.setdefault((scope, limit), self._spent.get((scope, limit)))
+                taken[(scope, limit), generation] += amount
+                last[scope, limit] = after
+        for place in before.keys() - last.keys():
+            self._spent.pop(place, None)
+        self._spent.update(last)
+        for place, after in last.items():
+            known, amount = before[place], taken[place, after.generation]
+            if known is not None and amount and not _follows(place[1], known, amount, after):
+                self.differences.append(
+                    f"entry {seq}: request {records[0].id} took {amount} from {place[0]} {self._texts(place[1])},"
+                    f" which went from {known.spent} to {after.spent}"
+                )
 
     def buckets(self, connection: sqlite3.Connection, now_us: int) -> Iterator[str]:
         """Where snapshots are not the last states. One that is full again by ``now_us`` may be gone."""
@@ -96,6 +103,13 @@ class Proof:
         for id_, (_, _, hold) in self._tally.holds.items():
             if (hold is not None) != (id_ in stored):
                 yield f"hold {id_}: {'missing' if hold is not None else 'stored, but it has ended'}"
+
+
+def _follows(limit: LimitKey, before: Bucket, amount: int, after: Bucket) -> bool:
+    if limit.refill is Refill.CONTINUOUS or before.generation != after.generation:
+        return True
+    # A bucket that a replaced plan feeds may hold more than its own postings: it learns of a grant it did not know.
+    return before.spent + amount == after.spent or bool(set(after.grants) - set(before.grants))
 
 
 def prove(path: Path, now_us: int) -> list[str]:

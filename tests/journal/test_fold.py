@@ -1,7 +1,6 @@
 """Each batch is folded exactly once, whatever dies when."""
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ from hypothesis import strategies as st
 
 from gateway.core.scope import Scope
 from gateway.journal import Bounds, Kind, Record
-from gateway.journal.condense import condense
 from gateway.journal.keys import KeyTexts
 from gateway.journal.prove import prove
 from gateway.journal.store import Store
 from gateway.journal.tally import MINUTE_US, NOBODY, Tally, part_of
+from tests.journal.stories import Story, stories, summed
 from tests.journal.world import HOUR_US, START_US, World, spent, user
 
 
@@ -124,92 +123,6 @@ def test_a_long_tail_reports_how_far_it_is(tmp_path: Path) -> None:
 
 def test_a_scope_belongs_to_the_same_part_in_every_process() -> None:
     assert [part_of(Scope("user", name)) for name in ("", "a", "u1", "ü", "\ud800")] == [0, 3, 54, 21, 51]
-
-
-class Story:
-    """A random history: charges, refunds, holds, settlements, refusals, drops."""
-
-    def __init__(self, choices: list[tuple[int, int, int]]) -> None:
-        self._world = World()
-        self._held: list[Record] = []
-        self.records = [record for choice in choices for record in self._tell(*choice)]
-
-    def _tell(self, what: int, who: int, minute: int) -> Iterator[Record]:
-        for record in self._act(what, user(who)):
-            record.at_us += minute * MINUTE_US
-            yield record
-
-    def _act(self, what: int, scope: Scope) -> Iterator[Record]:
-        world = self._world
-        match what:
-            case 0:
-                yield world.refusal(scope, 3)
-                yield Record(Kind.CHARGE, "free", START_US, "GET /free", scope)
-            case 1:
-                yield world.charge(scope, -1, kind=Kind.REFUND)
-            case 2:
-                hold = world.charge(scope, 7, kind=Kind.HOLD)
-                self._held.append(hold)
-                yield hold
-            case 3 | 4 if self._held:
-                hold = self._held.pop(0)
-                assert hold.scope is not None
-                end = world.charge(hold.scope, -2, kind=Kind.SETTLE if what == 3 else Kind.RELEASE)
-                end.id = hold.id
-                yield end
-            case 5:
-                record = world.charge(scope, 4, kind=Kind.DRAIN)
-                record.overrun = {"throughput": 2, "tokens": 1}
-                yield record
-            case 6:
-                yield self._dropping(scope)
-            case 7:
-                yield Record(Kind.DONE, "r1", START_US, status=200)
-            case 8:
-                yield Record(Kind.REFUSAL, "nobody", START_US, "GET /x", None, {"throughput": 1})
-            case _:
-                yield world.charge(scope, 2, rule=f"GET /{what}")
-
-    def _dropping(self, scope: Scope) -> Record:
-        record = self._world.charge(scope, 1)
-        record.dropped = tuple(posting.limit for posting in record.postings)
-        if self._world.charged % 2:
-            record.postings = ()
-        return record
-
-
-stories = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2), st.integers(0, 3)), max_size=40).map(Story)
-
-
-def summed(batches: list[list[Record]]) -> tuple[object, ...]:
-    tally, texts = Tally(), KeyTexts()
-    for seq, records in enumerate(batches, 1):
-        tally.add(seq, records, texts)
-    buckets = {scope: {key: state for key, state in states.items() if state} for scope, states in tally.buckets.items()}
-    holds = {id_ for id_, (_, _, hold) in tally.holds.items() if hold is not None}
-    return {scope: states for scope, states in buckets.items() if states}, tally.usage, holds
-
-
-@given(stories, st.integers(0, 40), st.integers(0, 40))
-def test_condensed_records_fold_to_the_same(story: Story, first: int, second: int) -> None:
-    start, end = sorted((first, second))
-    records = story.records
-    whole = [records[:start], records[start:end], records[end:]]
-    shorter = [records[:start], condense(records[start:end]), records[end:]]
-    assert summed(shorter) == summed(whole)
-    assert summed([condense(condense(records[:end])), records[end:]]) == summed(whole)
-
-
-@given(stories)
-def test_condensing_keeps_the_sum_of_what_each_generation_gave(story: Story) -> None:
-    def given_by(records: list[Record]) -> dict[object, int]:
-        sums: dict[object, int] = {}
-        for record in records:
-            for posting in record.postings:
-                sums[posting[:3]] = sums.get(posting[:3], 0) + posting.amount
-        return {place: amount for place, amount in sums.items() if amount}
-
-    assert given_by(condense(story.records)) == given_by(story.records)
 
 
 @settings(max_examples=20, deadline=None)
