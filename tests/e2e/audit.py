@@ -146,11 +146,16 @@ async def restored_from(path: Path, scopes: Sequence[Scope]) -> tuple[dict[Scope
 
 def _usage_differs(connection: sqlite3.Connection, spent: Mapping[Scope, int]) -> list[str]:
     """Where the roll-ups of all days do not add up to what the counters say."""
-    rows = connection.execute("SELECT kind, id, sum(amount) FROM usage WHERE granularity = 'day' GROUP BY kind, id")
-    used = {Scope(kind, id_): amount for kind, id_, amount in rows}
+    used = used_by(connection)
     # A scope that was only refused is in the roll-ups with nothing.
     return [
         f"{scope} spent {spent.get(scope, 0)} and used {used.get(scope, 0)}"
         for scope in used.keys() | spent.keys()
         if scope.kind and used.get(scope, 0) != spent.get(scope, 0)
     ]
+
+
+def used_by(connection: sqlite3.Connection) -> dict[Scope, int]:
+    """What each scope used on all days together, by the roll-ups."""
+    rows = connection.execute("SELECT kind, id, sum(amount) FROM usage WHERE granularity = 'day' GROUP BY kind, id")
+    return {Scope(kind, id_): amount for kind, id_, amount in rows}

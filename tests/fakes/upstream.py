@@ -1,6 +1,8 @@
 """An upstream that plays a script over a raw socket: what it receives and sends is bytes, nothing is mended."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -47,7 +49,10 @@ class Conversation:
             await self.writer.drain()
 
     def reset(self) -> None:
-        """End with a reset."""
+        """End with a reset: without the option an end looks orderly, and the other side may go on for a while."""
+        connected = self.writer.get_extra_info("socket")
+        if connected is not None and connected.fileno() >= 0:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     async def until_lost(self) -> None:
