@@ -19,8 +19,9 @@ class Kind(IntEnum):
 
     LITERAL = 0
     PARAM = 1
+    """One segment that is not empty: a router finds no parameter in ``/a/`` and ``/a//b`` (decisions/0007)."""
     STAR = 2
-    """Exactly one segment; as the last of a pattern, one or more."""
+    """One segment that is not empty; as the last of a pattern, one or more of any kind."""
     END = 3
     """Nothing more: ``/a`` before ``/a/**``, and ``/a/*/b`` before ``/a/*``, whose star may be several segments."""
     REST = 4
@@ -84,7 +85,7 @@ class Pattern:
 
     def _fits(self, path: tuple[str, ...]) -> list[int]:
         """For each index, the positions (as bits) from which the pattern's rest matches all of the path's rest."""
-        fits = [0] * len(self.segments) + [1 << len(path)]
+        fits, some = [0] * len(self.segments) + [1 << len(path)], filled(path)
         for index in range(len(self.segments) - 1, -1, -1):
             kind, text = self.segments[index]
             after = fits[index + 1]
@@ -95,8 +96,13 @@ class Pattern:
             elif self.is_tail(index):
                 fits[index] = after - 1
             else:
-                fits[index] = after >> 1
+                fits[index] = after >> 1 & some
         return fits
+
+
+def filled(path: tuple[str, ...]) -> int:
+    """The positions (as bits) that a parameter can take; -1 for all of them."""
+    return sum(1 << at for at, name in enumerate(path) if name) if "" in path else -1
 
 
 def _lowest(mask: int) -> int:

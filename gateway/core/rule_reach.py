@@ -4,6 +4,8 @@ If a rule wins for some path, it also wins when every segment under its wildcard
 knows: fewer rules match then, and none that did not before. So paths made of the rule's literals and such a word are
 enough. A run of words longer than every pattern can only be crossed with a ``**`` or a last ``*``, which would cross a
 longer one just as well: so runs up to one more than the longest pattern are enough.
+
+A rule that would win for nothing but empty segments (``/a/*`` behind ``/a/{x}/**``: only ``/a//b``) counts as useless.
 """
 
 from collections.abc import Sequence

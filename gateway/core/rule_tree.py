@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.core.pattern import Kind, Pattern
+from gateway.core.pattern import Kind, Pattern, filled
 from gateway.core.rule import ANY, METHODS, Rule
 
 ORIGINS = {"admin": 0, "file": 1, "default": 2}
@@ -64,8 +64,11 @@ _Group = list[tuple[_Node, int]]
 
 
 class _Request(NamedTuple):
+    """``filled``: the positions (as bits) of segments that are not empty."""
+
     path: tuple[str, ...]
     methods: tuple[str, ...]
+    filled: int
 
 
 class RuleTree:
@@ -80,7 +83,7 @@ class RuleTree:
 
     def find(self, method: str, path: tuple[str, ...]) -> Entry | None:
         """The entry of the best rank that matches, or ``None``."""
-        return _walk(self._root, 0, len(path), _Request(path, candidates(method)))
+        return _walk(self._root, 0, len(path), _Request(path, candidates(method), filled(path)))
 
     def _add(self, entry: Entry) -> None:
         node = self._root
@@ -104,7 +107,7 @@ def _walk(node: _Node, at: int, end: int, request: _Request) -> Entry | None:
         child = node.literals.get(request.path[at])
         if child is not None:
             found = _walk(child, at + 1, end, request)
-        if found is None and node.param is not None:
+        if found is None and node.param is not None and request.path[at]:
             found = _walk(node.param, at + 1, end, request)
         if found is None and node.star is not None:
             found = _search(_step(Kind.STAR, [(node, 1 << at)], request), request)
@@ -158,7 +161,7 @@ def _step(kind: Kind, group: _Group, request: _Request) -> _Group:
     after: _Group = []
     for node, mask in group:
         lowest = mask & -mask
-        one_on = (mask << 1) & ((2 << end) - 1)
+        one_on = ((mask & request.filled) << 1) & ((2 << end) - 1)
         all_on = (2 << end) - lowest
         if kind is Kind.REST:
             _reach(after, node.rest, all_on)

@@ -153,13 +153,22 @@ def test_a_pattern_with_a_lone_surrogate_does_no_harm() -> None:
     assert table("GET /\ud800/x").match("GET", ("%ED%A0%80", "x")).rule.method == "GET"
 
 
-def test_an_empty_segment_counts_like_any_other() -> None:
+def test_an_empty_segment_is_no_parameter_and_for_the_rest_counts_like_any_other() -> None:
     compiled = table("GET /a/{x}", "GET /b/*", "GET /c/", "GET /**/d/")
-    assert met(compiled, "GET /a/") == "GET /a/{x}"
+    assert met(compiled, "GET /a/") == "ANY /**"
     assert met(compiled, "GET /b/") == "GET /b/*"
     assert met(compiled, "GET /c/") == "GET /c/"
     assert met(compiled, "GET /c") == "ANY /**"
     assert met(compiled, "GET /d/") == "GET /**/d/"
+
+
+def test_a_handler_for_the_rest_is_not_reached_at_the_price_of_one_with_a_parameter() -> None:
+    # To fiber /files//meta has no parameter: the handler of /files/** answers it.
+    for cheap in ("GET /files/{id}/meta", "GET /files/*/meta"):
+        compiled = table(cheap, "GET /files/**", profile=FIBER)
+        assert met(compiled, "GET /files/7/meta", FIBER) == cheap
+        assert met(compiled, "GET /files//meta", FIBER) == "GET /files/**"
+        assert met(compiled, "GET /files/7//meta", FIBER) == "GET /files/**"
 
 
 def test_methods_are_those_that_the_parser_knows() -> None:

@@ -28,7 +28,8 @@ def placements(pattern: Path, path: Path, at: int = 0) -> list[tuple[int, ...]]:
     elif head == "*" and not rest:
         ends = range(at + 1, len(path) + 1)
     else:
-        ends = range(at + 1, at + 2) if at < len(path) and (head in KINDS or head == path[at]) else range(0)
+        here = at < len(path) and (bool(path[at]) if head in KINDS else head == path[at])
+        ends = range(at + 1, at + 2) if here else range(0)
     return [(at, *more) for end in ends if end <= len(path) for more in placements(rest, path, end)]
 
 
@@ -89,7 +90,7 @@ def normal(rule: Rule) -> Rule:
     return Rule(rule.method, "/" + "/".join(pieces), origin=rule.origin)
 
 
-PATHS = st.lists(st.sampled_from(["a", "b", "b", "c"]), max_size=6).map(tuple)
+PATHS = st.lists(st.sampled_from(["a", "b", "b", "c", ""]), max_size=6).map(tuple)
 RULES = rule_lists(5, ["GET", "HEAD", "POST", ANY], "ab")
 
 
