@@ -2,6 +2,9 @@
 
 from gateway.core.problems import BadGateway, GatewayTimeout
 
+_NOT_DONE = "Nothing of your request reached it: send it again in a moment."
+_MAYBE_DONE = "Your request may have been carried out: look before you send it again."
+
 
 class UpstreamFailed(BadGateway):
     """The upstream refused the connection, broke it, or did not speak HTTP (502).
@@ -10,7 +13,7 @@ class UpstreamFailed(BadGateway):
     """
 
     def __init__(self, message: str, *, request_sent: bool) -> None:
-        super().__init__(message)
+        super().__init__(f"{message} {_MAYBE_DONE if request_sent else _NOT_DONE}")
         self.request_sent = request_sent
 
 
@@ -21,7 +24,7 @@ class UpstreamTimedOut(GatewayTimeout):
     """
 
     def __init__(self, message: str, *, request_sent: bool) -> None:
-        super().__init__(message)
+        super().__init__(f"{message} {_MAYBE_DONE if request_sent else _NOT_DONE}")
         self.request_sent = request_sent
 
 

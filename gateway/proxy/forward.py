@@ -61,7 +61,7 @@ async def forward(request: Request, wire: bytes, route: Route, on_head: OnHead) 
                 relay.again(connection)
                 await relay.done
     except (UpstreamFailed, UpstreamTimedOut) as problem:
-        relay.failure = problem
+        relay.failure = relay.failure or problem  # the first of two says what may have been carried out
     except asyncio.CancelledError:
         relay.abort()
         raise
