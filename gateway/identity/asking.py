@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
+from gateway.core.hop_by_hop import key_of
+
 _MOST_BODY = 256 * 1024
 _NOT_OURS = frozenset({"User-Agent", "Accept", "Accept-Encoding"})
 
 
 class UpstreamAsker:
-    """GETs paths of one upstream. Made and closed inside the event loop."""
+    """GETs paths of one upstream. Made and closed inside the event loop.
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    ``own``: fields of the gateway's own that go with every question, where the caller's do not say it already.
+    """
+
+    def __init__(self, url: str, timeout_s: float, own: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._url = url.rstrip("/")
+        self._own = tuple(own)
         self._session = ClientSession(
             connector=TCPConnector(limit=64),
             cookie_jar=DummyCookieJar(),
@@ -27,7 +33,9 @@ class UpstreamAsker:
         self, path: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> tuple[int, Sequence[tuple[bytes, bytes]], bytes]:
         """Status, raw header fields and body of the answer. Raises ``OSError`` or ``TimeoutError``."""
-        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+        said = {key_of(name) for name, _ in headers}
+        sent = [*headers, *(field for field in self._own if key_of(field[0]) not in said)]
+        fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in sent]
         url = URL(self._url + path.decode("ascii"), encoded=True)
         try:
             async with self._session.get(url, headers=fields, allow_redirects=False) as answer:

@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from socket import socket
 
 import pytest
 from aiohttp import web
@@ -90,10 +91,20 @@ async def test_a_redirect_is_not_followed_and_no_cookie_kept(ask: UpstreamAsker)
 async def test_an_upstream_that_resets_or_is_away_is_an_oserror(ask: UpstreamAsker) -> None:
     with pytest.raises(OSError, match="did not answer"):
         await ask(b"/reset", ())
-    away = UpstreamAsker("http://127.0.0.1:1", 5.0)
-    with pytest.raises(OSError, match=r".+"):
-        await away(b"/", ())
-    await away.close()
+    with socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and nobody listens
+        away = UpstreamAsker(f"http://127.0.0.1:{nobody.getsockname()[1]}", 5.0)
+        with pytest.raises(OSError, match=r".+"):
+            await away(b"/", ())
+        await away.close()
+
+
+async def test_the_gateways_own_fields_go_along_where_the_caller_does_not_say_them(server: TestServer) -> None:
+    own = ((b"X-Gate", b"1"), (b"authorization", b"Bearer ours"))
+    asker = UpstreamAsker(str(server.make_url("/")), 5.0, own)
+    _, fields, _ = await asker(b"/pieces", [(b"Authorization", b"Bearer theirs")])
+    assert dict(fields)[b"X-Sent"] == b"Authorization,Host,X-Gate"
+    await asker.close()
 
 
 async def test_an_upstream_that_says_nothing_is_a_timeout(server: TestServer) -> None:
