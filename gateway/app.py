@@ -136,7 +136,8 @@ class Gateway:
         protected = authenticator.carriers | OVERRIDES | (frozenset() if workspace is None else {_name(workspace)})
         self._key_sites.settle(assembly.key_sites(settings))
         self._key_sites.tend(now_us())
-        route = Route(pool, assembly.forwarding(settings), frozenset(protected), OVERRIDES - snapshot.honours)
+        removed, head_bytes = OVERRIDES - snapshot.honours, settings.upstream.head_bytes
+        route = Route(pool, assembly.forwarding(settings), frozenset(protected), removed, head_bytes)
         return Running(snapshot, authenticator, membership, route)
 
     def _membership(self, settings: Settings) -> Membership:

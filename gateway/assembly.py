@@ -43,6 +43,7 @@ def build_snapshot(settings: Settings, now_us: int) -> Snapshot:
         dialect=settings.errors,
         allow_origin=settings.cors.allow_origin,
         buy_url=settings.buy_url,
+        strip_bytes=settings.limits.strip_bytes,
     )
 
 

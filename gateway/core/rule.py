@@ -33,7 +33,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What requests of ``method`` to ``pattern`` cost. ``pays`` ``None``: the configured cascade."""
+    """What requests of ``method`` to ``pattern`` cost. ``pays`` ``None``: the configured cascade.
+
+    ``strip_json``: names of members that are taken out of JSON answers.
+    """
 
     method: str
     pattern: str
@@ -45,6 +48,7 @@ class Rule:
     charge: Literal["before", "on_success"] = "before"
     refund_on: frozenset[int] = frozenset()
     on_store_failure: Literal["open", "closed"] | None = None
+    strip_json: frozenset[str] = frozenset()
     origin: Origin = Origin("default", "built in")
     name: str = field(init=False, compare=False, repr=False)
     """How the rule is called in logs, metrics and the journal."""

@@ -71,6 +71,7 @@ class Snapshot:
     dialect: Dialect = "wacraft"
     allow_origin: str | None = "*"
     buy_url: str | None = None
+    strip_bytes: int = 4 * 1024 * 1024
     _read: dict[tuple[str, bytes], Reading] = field(default_factory=dict, compare=False, repr=False)
 
     def read(self, method: str, raw_target: bytes) -> Reading:

@@ -19,8 +19,8 @@ from gateway.proxy import answer
 from gateway.proxy.chronicle import CLIENT_LEFT, Chronicle, Trip
 from gateway.proxy.forward import forward
 from gateway.proxy.headers import answer_head, overridden
+from gateway.proxy.outgoing import outgoing_head
 from gateway.proxy.request import Request
-from gateway.proxy.request_head import request_head
 from gateway.proxy.running import Live
 
 OwnRoute = Callable[[Request, Target], Awaitable[Answer]]
@@ -68,7 +68,7 @@ class Handler:
         if identified.strip_query:
             target = replace(target, raw=without_parameters(target.raw, identified.strip_query))
         # Made before the debit: what cannot be forwarded is refused before it costs.
-        wire = request_head(request, target, running.route, identified.strip, trip.id)
+        wire = outgoing_head(request, target, running.route, match.rule, identified.strip, trip.id)
         principal = await self._admit(trip, match, identified)
         if principal is None:
             return

@@ -7,6 +7,7 @@ from gateway.proxy.chronicle import Trip
 from gateway.proxy.relay import Edit, OnHead
 from gateway.proxy.request import Request
 from gateway.proxy.response_parser import ResponseHead
+from gateway.proxy.stripping import looked_through
 
 OVERRIDES = frozenset({b"x-http-method-override", b"x-method-override", b"x-original-url", b"x-rewrite-url"})
 """Fields that turn a request into another one at some upstreams: removed, unless the upstream honours them."""
@@ -25,6 +26,7 @@ _OURS = frozenset(
     }
 )
 _NOTHING: frozenset[bytes] = frozenset()
+_NO_NAMES: frozenset[str] = frozenset()
 _EXPOSE = (b"Access-Control-Expose-Headers", ", ".join(EXPOSED).encode())
 
 
@@ -46,7 +48,10 @@ def overridden(request: Request, honours: frozenset[bytes]) -> tuple[str, bytes]
 
 
 def answer_head(trip: Trip) -> OnHead:
-    """What is done to the head of the upstream's answer: our rate-limit fields replace its own where we charged."""
+    """What is done to the upstream's answer: our rate-limit fields replace its own where we charged.
+
+    What the rule takes out of JSON is not in its body.
+    """
 
     def edit(head: ResponseHead) -> Edit:
         fields: RawHeaders = []
@@ -57,6 +62,8 @@ def answer_head(trip: Trip) -> OnHead:
             fields.append((b"X-Request-ID", trip.id.encode()))
         if trip.exposes and b"access-control-allow-origin" in head.keys:
             fields.append(_EXPOSE)
-        return Edit(_NOTHING if charge is None else _OURS, fields)
+        edit = Edit(_NOTHING if charge is None else _OURS, fields)
+        names = _NO_NAMES if trip.visit is None else trip.visit.rule.strip_json
+        return looked_through(head, edit, names, trip.running.snapshot.strip_bytes) if names else edit
 
     return edit

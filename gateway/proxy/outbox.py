@@ -12,6 +12,8 @@ class Outbox:
     """What one read brought for the other side: a head, parts of a body, its end. Taken as one piece of bytes."""
 
     __slots__ = ("_before", "_parts", "_size", "_tail", "chunked")
+    measures = False
+    """Whether it says itself how long the body is."""
 
     def __init__(self) -> None:
         self._before = b""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, dropped_of_response, passing_trailers, values
 from gateway.core.problems import Problem
 from gateway.proxy.answer_writer import connection_fields, head
-from gateway.proxy.failures import UpstreamProblem
+from gateway.proxy.failures import UpstreamFailed, UpstreamProblem
 from gateway.proxy.outbox import Outbox
 from gateway.proxy.request import Request
 from gateway.proxy.response_parser import ResponseHead
@@ -21,10 +21,14 @@ _NOTHING: frozenset[bytes] = frozenset()
 
 
 class Edit(NamedTuple):
-    """What is changed in the head of an answer: fields taken off, by key, and fields added. Never its framing."""
+    """What is changed in an answer: fields taken off, by key, and fields added. Never its framing.
+
+    ``box``: what its body goes through instead of as it comes; one that measures gets no other framing.
+    """
 
     drop: frozenset[bytes]
     add: RawHeaders
+    box: Outbox | None = None
 
 
 OnHead = Callable[[ResponseHead], Edit]
@@ -161,7 +165,7 @@ class Relay:
         fields = self._edited(response)
         if fields is None:
             return
-        if not (response.bodiless or response.length is not None):
+        if not (response.bodiless or response.length is not None or self._out.measures):
             if request.minor == 1:
                 self._out.chunked = True
                 fields.append((b"Transfer-Encoding", b"chunked"))
@@ -174,12 +178,16 @@ class Relay:
         self.status, self.head_time = response.status, self._loop.time()
         try:
             edit = self._on_head(response)
+        except UpstreamFailed:
+            raise  # it counts as the upstream's failure
         except Exception as error:  # noqa: BLE001  (raised again where somebody awaits it)
             self.error = error
             self._stop()
             return None
         fields = _passing(response, edit.drop)
         fields += edit.add
+        if edit.box is not None:
+            self._out = edit.box
         return fields
 
     def response_body(self, data: bytes) -> None:
@@ -233,6 +241,8 @@ class Relay:
         self.failure, self.stale = problem, stale
         if self._request.head_sent:
             self._request.protocol.abort()
+        else:
+            self.status = None  # the client has not heard of it
         self._finish()
 
     def abort(self) -> None:

@@ -17,13 +17,14 @@ class Route:
     """Where requests go and what goes with them.
 
     ``protected``: keys of fields that tell who is asking or what it costs; see ``dropped_of_request``. ``removed``:
-    keys of fields that never go on.
+    keys of fields that never go on. ``head_bytes``: how long a head the upstream reads; ``None``: not known.
     """
 
     pool: UpstreamPool
     forwarding: Forwarding = field(default_factory=Forwarding)
     protected: frozenset[bytes] = frozenset()
     removed: frozenset[bytes] = frozenset()
+    head_bytes: int | None = None
     _dropped: dict[frozenset[bytes], frozenset[bytes]] = field(default_factory=dict, compare=False, repr=False)
 
     def dropped(self, strip: frozenset[bytes]) -> frozenset[bytes]:

@@ -100,6 +100,7 @@ def rules_of(written: Sequence[RuleSettings], source: Source) -> list[Rule]:
                 charge=rule.charge,
                 refund_on=frozenset(rule.refund_on),
                 on_store_failure=rule.on_store_failure,
+                strip_json=frozenset(rule.strip_json),
                 origin=Origin("file", f"{place.file}:{place.line}"),
             )
         )

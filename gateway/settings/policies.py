@@ -189,6 +189,10 @@ class LimitsSettings(Section):
         description="How long an idle client connection is kept. Longer than a load balancer in front keeps it.",
         json_schema_extra=RESTART,
     )
+    strip_bytes: AnySize = Field(
+        default=Size.parse("4MiB"),
+        description="How long an answer may be that is held because a rule has `strip_json`; a longer one is 502.",
+    )
     stop_timeout: PositiveDuration = Field(
         default=Duration.parse("30s"),
         description="How long requests in flight may take to finish when the gateway stops.",

@@ -44,6 +44,11 @@ class RuleSettings(Section):
     on_store_failure: StorePolicy | None = Field(
         default=None, description="`open` or `closed` for this rule. `null`: as `on_store_failure` of the gateway."
     )
+    strip_json: Annotated[tuple[Text, ...], *Listed] = Field(
+        default=(),
+        description="Names of members that are taken out of JSON answers, at any depth: `[password]`. The answer is "
+        "asked for uncompressed and whole, and held until it is complete.",
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

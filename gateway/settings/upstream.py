@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.settings.base import Section, wrong
 from gateway.settings.names import Listed
-from gateway.settings.units import Duration, Flag, PositiveDuration, Whole
+from gateway.settings.units import AnySize, Duration, Flag, PositiveDuration, Whole
 
 Override = Literal["X-HTTP-Method-Override", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"]
 
@@ -77,6 +77,11 @@ class UpstreamSettings(Section):
     max_connections: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
         default=1024,
         description="Connections to the upstream at once; more requests wait for one, up to `connect_timeout`.",
+    )
+    head_bytes: AnySize | None = Field(
+        default=None,
+        description="How long a head (request line and headers) the upstream reads. For a longer one X-Request-ID and "
+        "Via are left out, and what is too long without them is 431 and costs nothing. `null`: not known.",
     )
     preserve_host: Flag = Field(
         default=True,
