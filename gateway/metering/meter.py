@@ -78,9 +78,10 @@ class Meter:
         if not free:
             return
         if visit.late:
-            visit.late = False
+            visit.late, visit.refunded = False, True
         elif outcome.postings:
             postings = await self._ledger.refund(outcome, outcome.costs, now_us)
+            visit.refunded = bool(postings)
             self._recorder.refunded(visit, outcome, postings, now_us)
 
     def close(self, visit: Visit, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:

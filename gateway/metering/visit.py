@@ -16,7 +16,7 @@ class Visit:
 
     ``bill`` ``None``: nobody can be asked to pay. ``outcome`` ``None``: nothing was debited (yet). ``at_us``: when it
     came. ``shadow``: let through by a rule that does not enforce. ``late``: let through while the ledger could not be
-    asked; ``outcome`` is then only presumed.
+    asked; ``outcome`` is then only presumed. ``refunded``: what it cost was given back.
     """
 
     id: str
@@ -29,6 +29,7 @@ class Visit:
     record: Record | None = None
     shadow: bool = False
     late: bool = False
+    refunded: bool = False
 
     def is_free(self, status: int, *, request_sent: bool = True) -> bool:
         """Whether an answer of ``status`` costs nothing: the rule says so, or no byte went upstream (product.md 2.9).

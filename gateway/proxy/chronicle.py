@@ -117,6 +117,8 @@ def outcome_of(trip: Trip) -> str:
         return "free"
     if isinstance(visit.outcome, Refusal):
         return "refused"
+    if visit.refunded:
+        return "refunded"
     return "shadow" if visit.shadow else "charged"
 
 

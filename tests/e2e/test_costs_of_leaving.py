@@ -52,6 +52,7 @@ async def test_a_client_that_leaves_after_its_request_was_sent_has_paid(tmp_path
     assert here.spent == ({WORKSPACE: cost} if cost else {})
     line = json.loads((tmp_path / "access.log").read_text())
     assert (line["status"], line["client_left"], line["cost"]) == (499, True, {"throughput": 3})
+    assert line["outcome"] == ("charged" if cost else "refunded")
 
 
 @pytest.mark.parametrize("rule", ["", "refund_on: [499]", "charge: on_success"])
