@@ -9,6 +9,7 @@ from gateway.api.operations import Operations
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
 from gateway.core.bucket import Bucket, LimitKey
+from gateway.core.override import OVERRIDES
 from gateway.core.problems import NotFound, Problem, StoreUnavailable
 from gateway.core.scope import Scope
 from gateway.core.target import Target, canonical_target
@@ -31,7 +32,6 @@ from gateway.proxy import answer
 from gateway.proxy.chronicle import Chronicle
 from gateway.proxy.doors import Doors
 from gateway.proxy.handler import Handler
-from gateway.proxy.headers import OVERRIDES
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.request import Request
 from gateway.proxy.request_head import Route

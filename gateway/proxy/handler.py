@@ -6,6 +6,7 @@ from dataclasses import replace
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
 from gateway.core.cascade import Refusal
+from gateway.core.override import overridden
 from gateway.core.principal import Principal
 from gateway.core.problems import NotFound, Problem
 from gateway.core.query import without_parameters
@@ -18,7 +19,7 @@ from gateway.metering.visit import Visit
 from gateway.proxy import answer
 from gateway.proxy.chronicle import CLIENT_LEFT, Chronicle, Trip
 from gateway.proxy.forward import forward
-from gateway.proxy.headers import answer_head, overridden
+from gateway.proxy.headers import answer_head
 from gateway.proxy.outgoing import outgoing_head
 from gateway.proxy.request import Request
 from gateway.proxy.running import Live
@@ -82,8 +83,9 @@ class Handler:
 
     def _overridden(self, trip: Trip) -> Match:
         """The rule of the request that an upstream will understand which honours override fields."""
-        snapshot = trip.running.snapshot
-        match = snapshot.read(*overridden(trip.request, snapshot.honours)).match
+        request, snapshot = trip.request, trip.running.snapshot
+        line = overridden(request.method, request.raw_target, request.headers, snapshot.honours)
+        match = snapshot.read(*line).match
         if match is None:
             raise NotFound("An override header names one of the gateway's own routes. Ask for it directly.")
         return match
