@@ -9,7 +9,6 @@ from gateway.api.operations import Operations
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
 from gateway.core.bucket import Bucket, LimitKey
-from gateway.core.override import OVERRIDES
 from gateway.core.problems import NotFound, Problem, StoreUnavailable
 from gateway.core.scope import Scope
 from gateway.core.target import Target, canonical_target
@@ -34,7 +33,6 @@ from gateway.proxy.doors import Doors
 from gateway.proxy.handler import Handler
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.request import Request
-from gateway.proxy.request_head import Route
 from gateway.proxy.running import Live, Running
 from gateway.settings.models import Settings
 from gateway.tasks import Tasks
@@ -132,12 +130,9 @@ class Gateway:
             before.membership if before is not None and same_identity and same_upstream else self._membership(settings)
         )
         pool = before.route.pool if before is not None and same_upstream else _pool(settings)
-        workspace = settings.workspace.header
-        protected = authenticator.carriers | OVERRIDES | (frozenset() if workspace is None else {_name(workspace)})
         self._key_sites.settle(assembly.key_sites(settings))
         self._key_sites.tend(now_us())
-        removed, head_bytes = OVERRIDES - snapshot.honours, settings.upstream.head_bytes
-        route = Route(pool, assembly.forwarding(settings), frozenset(protected), removed, head_bytes)
+        route = assembly.route(settings, pool, authenticator.carriers)
         return Running(snapshot, authenticator, membership, route)
 
     def _membership(self, settings: Settings) -> Membership:
@@ -147,7 +142,8 @@ class Gateway:
             case "claim":
                 return ByClaim()
             case "upstream":
-                asker = UpstreamAsker(settings.upstream.url, settings.workspace.probe.timeout.seconds)
+                timeout_s = settings.workspace.probe.timeout.seconds
+                asker = UpstreamAsker(settings.upstream.url, timeout_s, assembly.own_fields(settings))
                 self._askers.append(asker)
                 return ByProbe(assembly.question(settings), asker, self._tasks)
 
@@ -244,7 +240,3 @@ def _access_log(settings: Settings) -> AccessLog | None:
 
 def _segments(prefix: str) -> tuple[str, ...]:
     return tuple(prefix.strip("/").lower().split("/"))
-
-
-def _name(header: str) -> bytes:
-    return header.lower().replace("_", "-").encode()

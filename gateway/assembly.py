@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from gateway.core.forwarding import Forwarding
+from gateway.core.hop_by_hop import key_of
+from gateway.core.override import OVERRIDES
 from gateway.core.rate_limit_fields import FieldFamilies
 from gateway.core.rules import RuleTable
 from gateway.identity.api_keys import ApiKey
@@ -17,7 +19,8 @@ from gateway.identity.probe import Question
 from gateway.identity.workspace import WorkspaceSource
 from gateway.metering.snapshot import Catalog, Snapshot
 from gateway.proxy.client_connection import ClientLimits
-from gateway.proxy.pool import PoolLimits
+from gateway.proxy.pool import PoolLimits, UpstreamPool
+from gateway.proxy.request_head import Route
 from gateway.proxy.request_parser import HeadLimits
 from gateway.settings import convert
 from gateway.settings.models import Settings
@@ -157,6 +160,26 @@ def question(settings: Settings) -> Question:
         timeout_us=probe.timeout,
         fresh_us=probe.cache,
     )
+
+
+def route(settings: Settings, pool: UpstreamPool, carriers: frozenset[bytes]) -> Route:
+    """Where requests go and what goes with them. ``carriers``: keys of the fields that say who is asking."""
+    workspace, own = settings.workspace.header, own_fields(settings)
+    names = frozenset(key_of(name) for name, _ in own)
+    honoured = frozenset(key_of(name.encode()) for name in settings.upstream.honours)
+    return Route(
+        pool,
+        forwarding(settings),
+        protected=carriers | OVERRIDES | names | (frozenset() if workspace is None else {key_of(workspace.encode())}),
+        removed=(OVERRIDES - honoured) | names,
+        head_bytes=settings.upstream.head_bytes,
+        own=b"".join([b"%b: %b\r\n" % field for field in own]),
+    )
+
+
+def own_fields(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """What the operator has the gateway say to the upstream."""
+    return [(name.encode(), value.get_secret_value().encode()) for name, value in settings.upstream.headers.items()]
 
 
 def forwarding(settings: Settings) -> Forwarding:

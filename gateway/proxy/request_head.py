@@ -18,6 +18,7 @@ class Route:
 
     ``protected``: keys of fields that tell who is asking or what it costs; see ``dropped_of_request``. ``removed``:
     keys of fields that never go on. ``head_bytes``: how long a head the upstream reads; ``None``: not known.
+    ``own``: what the operator has the gateway say, as lines of a head.
     """
 
     pool: UpstreamPool
@@ -25,6 +26,7 @@ class Route:
     protected: frozenset[bytes] = frozenset()
     removed: frozenset[bytes] = frozenset()
     head_bytes: int | None = None
+    own: bytes = b""
     _dropped: dict[frozenset[bytes], frozenset[bytes]] = field(default_factory=dict, compare=False, repr=False)
 
     def dropped(self, strip: frozenset[bytes]) -> frozenset[bytes]:
@@ -61,7 +63,7 @@ def request_head(
     lines += [b"%b: %b\r\n" % pair for pair, key in zip(request.headers, keys, strict=True) if key not in drop]
     if request_id and b"x-request-id" not in keys:
         lines.append(b"X-Request-ID: %b\r\n" % request_id.encode())
-    lines.append(_told(request, target.authority or request.host or b"", route.forwarding))
+    lines += [_told(request, target.authority or request.host or b"", route.forwarding), route.own]
     if request.chunked:
         lines.append(b"Transfer-Encoding: chunked\r\n")
     if request.upgrade:

@@ -79,5 +79,7 @@ def _rules(settings: "Settings") -> Iterator[str]:
 def _store(settings: "Settings") -> Iterator[str]:
     if settings.ledger.path is None:
         yield "ledger: memory: keeps nothing, so every restart fills every budget."
+    if settings.upstream.headers and settings.identity.anonymous == "forward":
+        yield "upstream.headers: go with anonymous requests too, unless identity.anonymous is public_only or reject."
     if settings.upstream.honours:
         yield f"upstream.honours: {', '.join(settings.upstream.honours)} can turn a request into another one."

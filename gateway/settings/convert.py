@@ -30,6 +30,8 @@ def profile(settings: "Settings") -> Profile:
     named = PROFILES[chosen.name]
     return replace(
         named,
+        decode=chosen.decode or named.decode,
+        odd_segments=chosen.odd_segments or named.odd_segments,
         case=chosen.case or named.case,
         trailing_slash=chosen.trailing_slash or named.trailing_slash,
         matrix_params=chosen.matrix_params or named.matrix_params,

@@ -96,9 +96,16 @@ def _carriers(settings: "Settings") -> Iterator[Fault]:
     for at, header in used:
         if header is not None:
             name = ".".join(step for step in at if isinstance(step, str))
-            first = seen.setdefault(header.lower().replace("_", "-"), name)
+            first = seen.setdefault(_key(header), name)
             if first != name:
                 yield Fault(at, f"is the same header as {first}")
+    for name in settings.upstream.headers:
+        if settings.workspace.header is not None and _key(name) == _key(settings.workspace.header):
+            yield Fault(("upstream", "headers", name), "is workspace.header: one would pay and another act")
+
+
+def _key(header: str) -> str:
+    return header.lower().replace("_", "-")
 
 
 def _listeners(settings: "Settings") -> Iterator[Fault]:

@@ -39,6 +39,9 @@ _WORDS: dict[object, str] = {
 }
 
 
+_MANY: dict[object, str] = {tuple: "list of: ", dict: "mapping of names to "}
+
+
 def settings_page() -> str:
     """The whole page."""
     parts = [_HEAD, "## Top level\n", *_table(key for key in every_key() if "." not in key.path)]
@@ -78,8 +81,9 @@ def _words(annotation: object) -> str:
         return "instant"
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
-    if get_origin(annotation) is tuple:
-        return f"list of: {_words(arguments[0])}"
+    if get_origin(annotation) in _MANY:
+        inner = next(part for part in reversed(arguments) if part is not Ellipsis)
+        return f"{_MANY[get_origin(annotation)]}{_words(inner)}"
     return next((words for part in arguments if (words := _words(part))), "")
 
 

@@ -3,11 +3,16 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from gateway.settings.base import Section, wrong
-from gateway.settings.names import Listed
+from gateway.core.hop_by_hop import HOP_BY_HOP, key_of
+from gateway.settings.base import Fault, Section, fail_on, wrong
+from gateway.settings.names import HeaderName, Listed
 from gateway.settings.units import AnySize, Duration, Flag, PositiveDuration, Whole
+
+_NOT_OURS_TO_SET = frozenset(
+    {b"content-length", b"cookie", b"expect", b"forwarded", b"host", b"trailer", b"via", b"x-request-id"}
+)
 
 Override = Literal["X-HTTP-Method-Override", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"]
 
@@ -29,6 +34,27 @@ def _origin(value: str) -> str:
     return value
 
 
+def _value(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text or not text.isascii() or not text.isprintable() or text != text.strip():
+        raise wrong("must be printable ASCII without white space at its ends")
+    return value
+
+
+def _own(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Refuse what speaks of the message or of the client, which is not the configuration's to say."""
+    faults, seen = [], set[bytes]()
+    for name in value:
+        key = key_of(name.encode())
+        if key in HOP_BY_HOP or key in _NOT_OURS_TO_SET or key.startswith(b"x-forwarded"):
+            faults.append(Fault((name,), "speaks of the message or of the client and cannot be set"))
+        if key in seen:
+            faults.append(Fault((name,), "is there already, in another spelling"))
+        seen.add(key)
+    fail_on(faults)
+    return value
+
+
 def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
@@ -40,6 +66,16 @@ class ProfileSettings(Section):
         default="strict",
         description="The behaviour to start from. `strict` refuses what routers read in different ways; `fiber` is "
         "wacraft's router; `decoded` treats odd segments as data after percent-decoding.",
+    )
+    decode: Literal["segments", "path", "none"] | None = Field(
+        default=None,
+        description="Percent-decoding: inside segments (%2F stays in its segment), of the whole path (%2F separates), "
+        "or none. `null`: as the named profile says.",
+    )
+    odd_segments: Literal["refuse", "data"] | None = Field(
+        default=None,
+        description="`.`, `..`, `//` and backslashes: refused with 400, because the router makes something of them, or "
+        "data like anything else. `null`: as the named profile says.",
     )
     case: Literal["sensitive", "insensitive"] | None = Field(
         default=None, description="Whether the router tells /A from /a. `null`: as the named profile says."
@@ -90,6 +126,11 @@ class UpstreamSettings(Section):
     forwarded: Literal["x-forwarded", "forwarded", "none"] = Field(
         default="x-forwarded",
         description="Which family tells the upstream who called: `X-Forwarded-*`, `Forwarded` (RFC 7239), or neither.",
+    )
+    headers: Annotated[dict[HeaderName, Annotated[SecretStr, AfterValidator(_value)]], AfterValidator(_own)] = Field(
+        default={},
+        description="Fields that the gateway itself sends with every request, such as its own credential: "
+        '`Authorization: "Bearer ${UPSTREAM_KEY}"`. What a client sends under these names is removed.',
     )
     honours: Annotated[tuple[Override, ...], *Listed] = Field(
         default=(),

@@ -171,3 +171,27 @@ async def test_a_key_of_ours_is_taken_off_and_its_workspace_pays(tmp_path: Path)
             assert not {"authorization", "x-api-key"} & set(answer.told)
         assert (await ask(key.key, X_Workspace_ID="blue")).status == 403
         assert (await ask(key.key[:-1] + ("a" if key.key[-1] != "a" else "b"))).status == 401
+
+
+async def test_the_upstream_sees_the_operators_credential_and_never_the_callers(tmp_path: Path) -> None:
+    key = generate_key()
+    upstream = Upstream()
+    async with served(upstream):
+        yaml = f"""\
+upstream: {{url: "{upstream.url}", headers: {{Authorization: "Bearer sk-ours", X-Gate: "7"}}}}
+identity:
+  api_keys: [{{id: {key.id}, hash: "{key.hash}", user: robot}}]
+  anonymous: reject
+"""
+        async with gateway(tmp_path, yaml, upstream) as ask:
+            for answer in (
+                await ask(key.key),
+                await ask(X_API_Key=key.key, x_gate="6"),
+                await ask(X_API_Key=key.key, Connection="X-Other"),
+            ):
+                assert (answer.told["authorization"], answer.told["x-gate"]) == ("Bearer sk-ours", "7")
+            sent = [field for request in upstream.arrived for field in request.raw_headers]
+            assert key.key.encode() not in b"".join(value for _, value in sent)
+            assert [value for name, value in sent if name.lower().replace(b"_", b"-") == b"x-gate"] == [b"7"] * 3
+            refused = await ask(X_API_Key=key.key, Connection="X-Gate")
+            assert refused.status == 400
