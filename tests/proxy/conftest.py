@@ -11,7 +11,7 @@ from aiohttp import web
 from gateway.core.answers import Answer
 from gateway.core.forwarding import Forwarding
 from gateway.core.problems import Problem
-from gateway.core.target import Target
+from gateway.core.target import Profile, Target, canonical_target
 from gateway.proxy.client_connection import ClientLimits
 from gateway.proxy.downstream import GatewayServer
 from gateway.proxy.forward import Forwarded, forward
@@ -82,15 +82,22 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
         read_timeout: float = 5.0,
         forwarding: Forwarding | None = None,
         protected: frozenset[bytes] = frozenset(),
+        profile: Profile | None = None,
         on_head: OnHead = unchanged,
         handler: Handler | None = None,
     ) -> PassThrough:
         pool = UpstreamPool(url, connect_timeout, read_timeout, pool_limits)
         route = Route(pool, forwarding or Forwarding(style="none"), protected)
 
+        def read(request: Request) -> Target:
+            """Any target passes, unless there is a profile to judge it."""
+            if profile is None:
+                return Target(request.raw_target, (), b"")
+            return canonical_target(request.method, request.raw_target, profile)
+
         async def handle(request: Request) -> None:
             gateway.requests.append(request)
-            wire = request_head(request, Target(request.raw_target, (), b""), route)
+            wire = request_head(request, read(request), route)
             outcome = await forward(request, wire, route, on_head)
             gateway.outcomes.append(outcome)
             if outcome.failure is not None and not request.head_sent:
