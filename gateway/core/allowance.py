@@ -63,6 +63,13 @@ class Allowance:
     until_us: int | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     source: Source | None = field(default=None, repr=False, compare=False)
+    sole: Limit | None = field(init=False, repr=False, compare=False)
+    """The one limit of the one purse, where there is no more to it: what most allowances are."""
+
+    def __post_init__(self) -> None:
+        """Look once for what every charge asks."""
+        simple = len(self.purses) == 1 and len(self.purses[0].limits) == 1 and not self.unlimited
+        object.__setattr__(self, "sole", self.purses[0].limits[0] if simple else None)
 
     def is_unlimited(self, meter: str) -> bool:
         """Whether nothing is counted for ``meter``."""

@@ -132,11 +132,9 @@ def _paid_at_once(bill: Bill, allowance: Allowance, state: Mapping[LimitKey, Buc
 
     ``None``: anything else. The outcome is what the machinery's would be.
     """
-    purses, costs = allowance.purses, bill.costs
-    if len(purses) != 1 or len(purses[0].limits) != 1 or len(costs) != 1 or allowance.unlimited:
+    limit, costs = allowance.sole, bill.costs
+    if limit is None or len(costs) != 1:
         return None
-    purse = purses[0]
-    limit = purse.limits[0]
     key = limit.key
     stored = state.get(key)
     if len(state) != (stored is not None):
@@ -146,7 +144,7 @@ def _paid_at_once(bill: Bill, allowance: Allowance, state: Mapping[LimitKey, Buc
     rest = left(bucket, limit) - cost
     if rest < 0 or cost <= 0 or meter != key.meter:
         return None
-    after = take(bucket, limit, cost, now_us, purse.grants)
+    after = take(bucket, limit, cost, now_us, allowance.purses[0].grants)
     posting = Posting(allowance.scope, key, after.generation, cost, after)
     standing = Standing(limit, rest, full_at(after, limit), 0)
     return Charge(bill.id, allowance, costs, (posting,), (standing,), standing, now_us, _NOTHING)

@@ -47,6 +47,11 @@ def key_of(name: bytes) -> bytes:
     return key
 
 
+def lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Fields as lines of a head, each with its CRLF."""
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
 def values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     """Every value of the field ``name`` (in lower case), in order."""
     return [value for field, value in headers if field.lower() == name]

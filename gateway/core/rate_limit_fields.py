@@ -6,10 +6,13 @@ from functools import lru_cache
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Refill
 from gateway.core.cascade import NOBODY, Charge, Costs, Refusal, Shortfall, Standing
+from gateway.core.hop_by_hop import lines
+from gateway.core.scope import Scope
 
 Fields = list[tuple[bytes, bytes]]
 
 SECOND_US = 1_000_000
+_TEMPLATES = 65_536
 COST = b"X-Weighbridge-Cost"
 EXPOSED = (
     "Retry-After",
@@ -122,9 +125,10 @@ def cost_field(costs: Costs) -> tuple[bytes, bytes]:
 class FieldFamilies:
     """Which families of rate-limit fields a deployment sends."""
 
-    __slots__ = ("cost", "ietf", "wacraft")
+    __slots__ = ("_templates", "cost", "ietf", "wacraft")
 
     def __init__(self, *, wacraft: bool = True, ietf: bool = True, cost: bool = True) -> None:
+        self._templates: dict[Scope, tuple[Allowance, bytes]] = {}
         self.wacraft = wacraft
         self.ietf = ietf
         self.cost = cost
@@ -137,6 +141,41 @@ class FieldFamilies:
         if self.cost:
             fields.append(cost_field(charge.costs))
         return fields
+
+    def lines_of_charge(self, charge: Charge, now_us: int) -> bytes:
+        """``of_charge`` as lines of a head, each with its CRLF; for most charges only the numbers are new."""
+        shown = charge.shown
+        if charge.allowance.sole is None or shown is None or shown.reset_us is None or len(charge.costs) != 1:
+            return lines(self.of_charge(charge, now_us))
+        (cost,) = charge.costs.values()
+        return self._template(charge.allowance, shown) % {
+            b"left": shown.left,
+            b"reset": -(-shown.reset_us // SECOND_US),
+            b"bounded": min(_LARGEST, shown.left),
+            b"wait": max(0, -((now_us - shown.reset_us) // SECOND_US)),
+            b"cost": cost,
+        }
+
+    def _template(self, allowance: Allowance, shown: Standing) -> bytes:
+        """The lines for charges to this allowance; the names of the numbers stand for them."""
+        known = self._templates.get(allowance.scope)
+        if known is not None and known[0] is allowance:
+            return known[1]
+        limit, fields = shown.limit, list[tuple[bytes, bytes]]()
+        if self.wacraft:
+            fields += [(name, _literal(value)) for name, value in wacraft_fields(allowance, shown, {})]
+            fields[1:3] = [(b"X-RateLimit-Remaining", b"%(left)d"), (b"X-RateLimit-Reset", b"%(reset)d")]
+        if self.ietf:
+            ((name, _),) = policy_names(allowance, (shown,))
+            quoted, policy = map(_literal, _policy(name, limit.amount, limit.key.window_us))
+            fields += [(b"RateLimit-Policy", policy), (b"RateLimit", quoted + b";r=%(bounded)d;t=%(wait)d")]
+        if self.cost:
+            fields.append((COST, b"%(cost)d"))
+        template = lines(fields)
+        if len(self._templates) >= _TEMPLATES:
+            self._templates.clear()
+        self._templates[allowance.scope] = (allowance, template)
+        return template
 
     def of_refusal(self, refusal: Refusal, now_us: int) -> Fields:
         """The fields of a 429: the scope that can pay first, and when to come back, if that helps."""
@@ -151,6 +190,11 @@ class FieldFamilies:
         if self.cost:
             fields.append(cost_field(refusal.costs))
         return fields
+
+
+def _literal(value: bytes) -> bytes:
+    """What stays as it is when a template is filled in: ids may hold a percent sign."""
+    return value.replace(b"%", b"%%")
 
 
 _NOBODY = Shortfall(NOBODY, (), None, None)

@@ -8,16 +8,13 @@ The ledger decides, the journal remembers; nothing awaits between the two, so th
 from collections import deque
 from collections.abc import Callable
 
-from gateway.core.allowance import THROUGHPUT, Allowance
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.cascade import charge as presume
 from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import Rule
-from gateway.core.scope import Scope
 from gateway.ledger.port import Ledger
 from gateway.metering.recorder import Recorder
-from gateway.metering.snapshot import Snapshot
 from gateway.metering.visit import Visit
 
 LATE_VISITS = 100_000
@@ -153,13 +150,13 @@ def bill_for(visit: Visit) -> Bill | None:
     The client's own address is always known. Who is not is asked only by rules that charge on success.
     """
     rule, principal, snapshot = visit.rule, visit.principal, visit.snapshot
-    scopes = [scope for kind in _kinds(visit) if (scope := _payer(rule, principal, kind)) is not None]
-    if not scopes and not principal.verified:
+    if principal.verified:
+        asked = snapshot.catalog.asked(principal, _kinds(visit), visit.at_us, fallback=rule.fallback)
+        return Bill(visit.id, rule.costs, asked)
+    kinds = tuple(kind for kind in _kinds(visit) if _may_be_asked(rule, principal, kind))
+    if not kinds:
         return None
-    allowances = [found for scope in scopes if (found := snapshot.catalog.allowance(scope, visit.at_us)) is not None]
-    if rule.fallback and (last := _fallback(principal, snapshot, visit.at_us)) is not None:
-        allowances.append(last)
-    return Bill(visit.id, {THROUGHPUT: rule.weight}, tuple(allowances))
+    return Bill(visit.id, rule.costs, snapshot.catalog.asked(principal, kinds, visit.at_us, fallback=rule.fallback))
 
 
 def _kinds(visit: Visit) -> tuple[str, ...]:
@@ -167,12 +164,5 @@ def _kinds(visit: Visit) -> tuple[str, ...]:
     return visit.snapshot.cascade if pays is None else pays
 
 
-def _payer(rule: Rule, principal: Principal, kind: str) -> Scope | None:
-    if principal.proves(kind) or rule.charge == "on_success":
-        return principal.scope(kind)
-    return None
-
-
-def _fallback(principal: Principal, snapshot: Snapshot, now_us: int) -> Allowance | None:
-    user = principal.scope("user")
-    return None if user is None else snapshot.catalog.fallback_of(user, now_us)
+def _may_be_asked(rule: Rule, principal: Principal, kind: str) -> bool:
+    return (principal.proves(kind) or rule.charge == "on_success") and principal.scope(kind) is not None

@@ -114,7 +114,9 @@ class ClientRequests(ClientConnection):
         """A head is complete."""
         self._latest = request
         self._in_head = False
-        self._enqueue(request)
+        self._waiting.append(request)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _enqueue(self, message: Request | Problem) -> None:
         self._waiting.append(message)

@@ -64,7 +64,7 @@ class Handler:
             return
         if snapshot.honours:
             match = self._overridden(trip)
-        preflight = is_preflight(request)
+        preflight = request.method == "OPTIONS" and is_preflight(request)
         identified = await self._identify(trip, target, match, preflight=preflight)
         if identified.strip_query:
             target = replace(target, raw=without_parameters(target.raw, identified.strip_query))
@@ -139,9 +139,9 @@ class Handler:
                 raise gone.failure
 
     async def _settle(self, trip: Trip) -> None:
-        if trip.visit is not None:
-            sent = trip.request.request_sent
-            await self._meter.settle(trip.visit, status=told(trip), request_sent=sent, now_us=now_us())
+        visit, sent, status = trip.visit, trip.request.request_sent, told(trip)
+        if visit is not None and (visit.outcome is None or visit.is_free(status, request_sent=sent)):
+            await self._meter.settle(visit, status=status, request_sent=sent, now_us=now_us())
 
     def _refuse(self, trip: Trip, problem: Problem) -> None:
         """Answer it ourselves, and say what it cost all the same."""

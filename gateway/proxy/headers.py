@@ -1,6 +1,5 @@
 """Fields that mean something to the meter: those that tell of budgets."""
 
-from gateway.core.hop_by_hop import RawHeaders
 from gateway.core.rate_limit_fields import EXPOSED
 from gateway.proxy.chronicle import Trip
 from gateway.proxy.relay import Edit, OnHead
@@ -22,7 +21,7 @@ _OURS = frozenset(
 )
 _NOTHING: frozenset[bytes] = frozenset()
 _NO_NAMES: frozenset[str] = frozenset()
-_EXPOSE = (b"Access-Control-Expose-Headers", ", ".join(EXPOSED).encode())
+_EXPOSE = b"Access-Control-Expose-Headers: %b\r\n" % ", ".join(EXPOSED).encode()
 
 
 def answer_head(trip: Trip) -> OnHead:
@@ -32,16 +31,16 @@ def answer_head(trip: Trip) -> OnHead:
     """
 
     def edit(head: ResponseHead) -> Edit:
-        fields: RawHeaders = []
+        drop, add = _NOTHING, b""
         charge = None if trip.visit is None else trip.visit.told(head.status)
         if charge is not None:
-            fields = trip.running.snapshot.families.of_charge(charge, trip.at_us)
+            drop, add = _OURS, trip.running.snapshot.families.lines_of_charge(charge, trip.at_us)
         if b"x-request-id" not in head.keys:
-            fields.append((b"X-Request-ID", trip.id.encode()))
-        if trip.exposes and b"access-control-allow-origin" in head.keys:
-            fields.append(_EXPOSE)
-        edit = Edit(_NOTHING if charge is None else _OURS, fields)
+            add += b"X-Request-ID: %b\r\n" % trip.id.encode()
+        if b"access-control-allow-origin" in head.keys and trip.exposes:
+            add += _EXPOSE
         names = _NO_NAMES if trip.visit is None else trip.visit.rule.strip_json
+        edit = Edit(drop, add)
         return looked_through(head, edit, names, trip.running.snapshot.strip_bytes) if names else edit
 
     return edit

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, dropped_of_response, passing_trailers, values
 from gateway.core.problems import Problem
-from gateway.proxy.answer_writer import connection_fields, head
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem
 from gateway.proxy.outbox import Outbox
 from gateway.proxy.request import Request
@@ -21,13 +20,13 @@ _NOTHING: frozenset[bytes] = frozenset()
 
 
 class Edit(NamedTuple):
-    """What is changed in an answer: fields taken off, by key, and fields added. Never its framing.
+    """What is changed in an answer: fields taken off, by key, and lines of the head added. Never its framing.
 
     ``box``: what its body goes through instead of as it comes; one that measures gets no other framing.
     """
 
     drop: frozenset[bytes]
-    add: RawHeaders
+    add: bytes
     box: Outbox | None = None
 
 
@@ -157,24 +156,28 @@ class Relay:
     def response_interim(self, response: ResponseHead) -> None:
         """1xx goes to whoever can understand it (RFC 9110, 15.2)."""
         if self._request.minor == 1:
-            self._request.protocol.write(head(response.status, response.reason, _passing(response, _NOTHING)))
+            self._request.protocol.write(b"".join([*_start(response, _NOTHING), b"\r\n"]))
 
     def response_head(self, response: ResponseHead) -> None:
         """Make the client's head: its fields byte for byte, its framing as this client's version has it."""
         request = self._request
-        fields = self._edited(response)
-        if fields is None:
+        lines = self._edited(response)
+        if lines is None:
             return
         if not (response.bodiless or response.length is not None or self._out.measures):
             if request.minor == 1:
                 self._out.chunked = True
-                fields.append((b"Transfer-Encoding", b"chunked"))
+                lines.append(b"Transfer-Encoding: chunked\r\n")
             else:
                 request.keep_alive = False
-        fields += connection_fields(close=request.protocol.decide_close(request), minor=request.minor)
-        self._out.head(head(response.status, response.reason, fields))
+        if request.protocol.decide_close(request):
+            lines.append(b"Connection: close\r\n")
+        elif request.minor == 0:
+            lines.append(b"Connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        self._out.head(b"".join(lines))
 
-    def _edited(self, response: ResponseHead) -> RawHeaders | None:
+    def _edited(self, response: ResponseHead) -> list[bytes] | None:
         self.status, self.head_time = response.status, self._loop.time()
         try:
             edit = self._on_head(response)
@@ -184,11 +187,11 @@ class Relay:
             self.error = error
             self._stop()
             return None
-        fields = _passing(response, edit.drop)
-        fields += edit.add
+        lines = _start(response, edit.drop)
+        lines.append(edit.add)
         if edit.box is not None:
             self._out = edit.box
-        return fields
+        return lines
 
     def response_body(self, data: bytes) -> None:
         """The upstream sends."""
@@ -218,15 +221,13 @@ class Relay:
     def response_upgraded(self, response: ResponseHead, rest: bytes) -> None:
         """101: write the head, then join the two connections."""
         request, connection = self._request, self._connection
-        fields = self._edited(response)
-        if fields is None or connection is None:
+        lines = self._edited(response)
+        if lines is None or connection is None:
             return
-        fields += [
-            (b"Connection", b"Upgrade"),
-            *((b"Upgrade", token) for token in values(response.headers, b"upgrade")),
-        ]
+        lines.append(b"Connection: Upgrade\r\n")
+        lines += [b"Upgrade: %b\r\n" % token for token in values(response.headers, b"upgrade")]
         request.head_sent, request.keep_alive = True, False
-        request.protocol.write(head(101, response.reason, fields))
+        request.protocol.write(b"".join([*lines, b"\r\n"]))
         self._tunnel = Tunnel(request.protocol, connection, self._tunnel_ended)
         self._tunnel.start(request.protocol.take_ahead(), rest)
 
@@ -265,12 +266,17 @@ class Relay:
             self.done.set_result(None)
 
 
-def _passing(response: ResponseHead, drop: frozenset[bytes]) -> RawHeaders:
-    """The end-to-end fields of an answer, but for ``drop``."""
+def _start(response: ResponseHead, drop: frozenset[bytes]) -> list[bytes]:
+    """The lines of an answer's head: the status, and its end-to-end fields but for ``drop``.
+
+    The version is ours whatever the client speaks (RFC 9112, 2.3).
+    """
     if response.connection and (named := dropped_of_response(response.connection)):
         drop = drop | named
-    return [
-        field
+    lines = [b"HTTP/1.1 %d %b\r\n" % (response.status, response.reason)]
+    lines += [
+        b"%b: %b\r\n" % field
         for field, key in zip(response.headers, response.keys, strict=True)
         if key not in HOP_BY_HOP and key not in drop
     ]
+    return lines

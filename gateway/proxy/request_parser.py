@@ -192,28 +192,21 @@ class RequestParser:
 
 def _frame(request: Request, framing: dict[bytes, bytes]) -> None:
     """Set what the framing fields say."""
-    get = framing.get
-    _frame_host(request, get(b"host"))
-    _frame_body(request, get(b"content-length"), get(b"transfer-encoding"))
-    request.connection = get(b"connection", b"")
-    if request.minor == 1:
-        # RFC 9110, 10.1.1 and 7.8: these mean nothing in HTTP/1.0.
-        request.takes_trailers = b"te" in framing and b"trailers" in framing[b"te"].lower()
-        request.expects_continue = b"expect" in framing and framing[b"expect"].lower() == b"100-continue"
-        request.upgrade = b"upgrade" in framing and request.method == "GET" and _is_websocket(framing[b"upgrade"])
-
-
-def _is_websocket(upgrade: bytes) -> bool:
-    return upgrade.lower() == b"websocket"
-
-
-def _frame_host(request: Request, host: bytes | None) -> None:
+    host = request.host = framing.get(b"host")
     if host is None:
         if request.minor == 1:
             raise BadRequest("An HTTP/1.1 request needs a Host.")
     elif not _HOST.fullmatch(host):
         raise BadRequest("This is not a Host.")
-    request.host = host
+    if len(framing) == 1 and host is not None:
+        return  # most requests say no more
+    _frame_body(request, framing.get(b"content-length"), framing.get(b"transfer-encoding"))
+    request.connection = framing.get(b"connection", b"")
+    if request.minor == 1:
+        # RFC 9110, 10.1.1 and 7.8: these mean nothing in HTTP/1.0.
+        request.takes_trailers = b"te" in framing and b"trailers" in framing[b"te"].lower()
+        request.expects_continue = b"expect" in framing and framing[b"expect"].lower() == b"100-continue"
+        request.upgrade = request.method == "GET" and framing.get(b"upgrade", b"").lower() == b"websocket"
 
 
 def _frame_body(request: Request, length: bytes | None, coding: bytes | None) -> None:

@@ -7,7 +7,7 @@ be, a part of a whole, longer than may be held) is 502: what is to be taken out 
 from collections.abc import Callable
 from functools import lru_cache
 
-from gateway.core.hop_by_hop import RawHeaders, values
+from gateway.core.hop_by_hop import RawHeaders, lines, values
 from gateway.core.strip_json import JsonStripper
 from gateway.proxy.failures import UpstreamFailed
 from gateway.proxy.outbox import Outbox
@@ -70,7 +70,7 @@ def looked_through(head: ResponseHead, edit: Edit, names: frozenset[str], most: 
     Raises ``UpstreamFailed`` for one that cannot be looked through.
     """
     if head.status == _NOT_MODIFIED:
-        return edit._replace(drop=edit.drop | _OF_THE_BYTES, add=[*edit.add, *_weakened(head)])
+        return edit._replace(drop=edit.drop | _OF_THE_BYTES, add=edit.add + lines(_weakened(head)))
     if not any(map(_is_json, values(head.headers, b"content-type"))):
         return edit
     coding = b",".join(values(head.headers, b"content-encoding")).strip().lower()
@@ -80,7 +80,7 @@ def looked_through(head: ResponseHead, edit: Edit, names: frozenset[str], most: 
             "Let nothing between the two compress what is asked for with 'Accept-Encoding: identity'.",
             request_sent=True,
         )
-    changed = Edit(edit.drop | _OF_THE_BYTES, [*edit.add, *_weakened(head)])
+    changed = Edit(edit.drop | _OF_THE_BYTES, edit.add + lines(_weakened(head)))
     return changed if head.bodiless else changed._replace(box=Held(_stripper(names), most))
 
 

@@ -30,7 +30,7 @@ def problem_answer(problem: Problem) -> Answer:
 
 
 def unchanged(_head: ResponseHead) -> Edit:
-    return Edit(frozenset(), [])
+    return Edit(frozenset(), b"")
 
 
 @dataclass

@@ -258,7 +258,7 @@ async def test_connection_cannot_take_away_who_is_asking(start_gateway: StartGat
 
 async def test_the_hook_edits_the_head_of_the_answer(start_gateway: StartGateway) -> None:
     def on_head(head: ResponseHead) -> Edit:
-        return Edit(frozenset({b"x-ours"}), [(b"X-Ours", b"%d" % head.status)])
+        return Edit(frozenset({b"x-ours"}), b"X-Ours: %d\r\n" % head.status)
 
     async with upstream(answers(b"HTTP/1.1 200 OK\r\nX-Ours: theirs\r\nContent-Length: 2\r\n\r\nok")) as up:
         gateway = await start_gateway(up.url, on_head=on_head)

@@ -17,7 +17,7 @@ JSON = (b"Content-Type", b"application/json")
 
 
 def looking(most: int = 1_000, names: frozenset[str] = frozenset({"password"})) -> OnHead:
-    return lambda head: looked_through(head, Edit(frozenset(), [(b"X-Ours", b"1")]), names, most)
+    return lambda head: looked_through(head, Edit(frozenset(), b"X-Ours: 1\r\n"), names, most)
 
 
 def answer(body: bytes, *fields: tuple[bytes, bytes], status: bytes = b"200 OK") -> bytes:
@@ -158,4 +158,4 @@ async def test_an_answer_of_exactly_the_most_that_is_held_passes(start_gateway: 
 
 def test_an_answer_without_a_body_has_nothing_to_look_through() -> None:
     head = ResponseHead(204, b"No Content", [JSON], [b"content-type"], bodiless=True)
-    assert looked_through(head, Edit(frozenset(), []), frozenset({"password"}), 10).box is None
+    assert looked_through(head, Edit(frozenset(), b""), frozenset({"password"}), 10).box is None

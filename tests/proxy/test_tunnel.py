@@ -75,7 +75,7 @@ async def test_bytes_that_came_with_the_handshakes_are_not_lost(start_gateway: S
 
 async def test_the_hook_sees_101_and_may_add_fields(start_gateway: StartGateway) -> None:
     def on_head(head: ResponseHead) -> Edit:
-        return Edit(frozenset(), [(b"X-Status", b"%d" % head.status)])
+        return Edit(frozenset(), b"X-Status: %d\r\n" % head.status)
 
     async def script(talk: Conversation) -> None:
         await talk.head()
