@@ -42,6 +42,7 @@ def build_snapshot(settings: Settings, now_us: int) -> Snapshot:
         own_prefixes=own,
         honours=frozenset(name.lower().encode() for name in settings.upstream.honours),
         workspace_param=settings.workspace.param,
+        workspace_map=convert.workspace_map(settings),
         families=FieldFamilies(wacraft=headers.wacraft, ietf=headers.ietf, cost=headers.cost),
         dialect=settings.errors,
         allow_origin=settings.cors.allow_origin,

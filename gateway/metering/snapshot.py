@@ -103,12 +103,22 @@ class Snapshot:
     own_prefixes: tuple[str, ...] = ()
     honours: frozenset[bytes] = frozenset()
     workspace_param: str | None = None
+    workspace_map: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     families: FieldFamilies = field(default_factory=FieldFamilies)
     dialect: Dialect = "wacraft"
     allow_origin: str | None = "*"
     buy_url: str | None = None
     strip_bytes: int = 4 * 1024 * 1024
     _read: dict[tuple[str, bytes], Reading] = field(default_factory=dict, compare=False, repr=False)
+
+    def workspace_in(self, params: Mapping[str, str]) -> str | None:
+        """The workspace that a path names, as it says it, or through ``workspace_map``; not more than claimed."""
+        if self.workspace_param is not None and (named := params.get(self.workspace_param)) is not None:
+            return named
+        for param, values in self.workspace_map.items():
+            if (value := params.get(param)) is not None:
+                return values.get(value)
+        return None
 
     def read(self, method: str, raw_target: bytes) -> Reading:
         """The meaning of a request line. Raises ``BadRequest``.

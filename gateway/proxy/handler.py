@@ -11,6 +11,7 @@ from gateway.core.principal import Principal
 from gateway.core.problems import NotFound, Problem
 from gateway.core.query import without_parameters
 from gateway.core.rules import Match
+from gateway.core.scope import normalise_id
 from gateway.core.target import Target
 from gateway.identity.config import Identified
 from gateway.identity.membership import Relayed
@@ -96,8 +97,7 @@ class Handler:
         authenticator, rule = running.authenticator, match.rule
         if preflight:
             return authenticator.nobody(request.headers, request.peer)
-        param = running.snapshot.workspace_param
-        path_workspace = match.params.get(param) if param is not None else None
+        path_workspace = running.snapshot.workspace_in(match.params) if match.params else None
         who = (request.headers, target.query, request.peer, trip.at_us)
         identified = authenticator.identify_now(*who, public=rule.public, path_workspace=path_workspace)
         if identified is None:
@@ -109,6 +109,8 @@ class Handler:
         """The principal inside its workspace, where a workspace may have to pay. ``None``: the refusal was relayed."""
         rule, running, workspace = match.rule, trip.running, identified.asked
         kinds = rule.pays if rule.pays is not None else running.snapshot.cascade
+        if rule.public and rule.charge == "on_success" and "workspace" in kinds:
+            return replace(identified.principal, workspace=self._claimed(trip, match))
         if workspace is None or "workspace" not in kinds or rule.public or not identified.principal.verified:
             return identified.principal
         membership = running.membership
@@ -119,6 +121,11 @@ class Handler:
                 self._respond(trip, self._relayed(trip, refusal))
                 return None
         return identified.within()
+
+    def _claimed(self, trip: Trip, match: Match) -> str | None:
+        """The workspace that a stranger's path names: it pays if the upstream accepts the request."""
+        named = trip.running.snapshot.workspace_in(match.params)
+        return None if named is None else normalise_id(named)
 
     def _relayed(self, trip: Trip, refusal: Relayed) -> Answer:
         """The upstream's own refusal, as it came."""

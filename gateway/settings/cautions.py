@@ -72,8 +72,22 @@ def _rules(settings: "Settings") -> Iterator[str]:
         if provoked := [status for status in rule.refund_on if 300 <= status < 500]:  # noqa: PLR2004
             listed = ", ".join(map(str, provoked))
             yield f"{where}: refund_on {listed}: a caller can provoke it and work for free."
-        if not rule.enforce:
+        if rule.public and rule.pays == ("workspace",):
+            yield from _claimed(settings, where, rule.path)
+        elif not rule.enforce:
             yield f"{where}: enforce: false counts and never refuses."
+        if rule.weight and rule.pays == ("address",) and not _has_plan(settings, "address"):
+            yield f"{where}: pays address, and addresses have no plan (defaults.address), so it is always refused."
+
+
+def _claimed(settings: "Settings", where: str, path: str) -> Iterator[str]:
+    for param, values in settings.workspace.map.items():
+        if f"{{{param}}}" in path and not values:
+            yield f"{where}: nobody pays for it, because workspace.map.{param} is empty."
+
+
+def _has_plan(settings: "Settings", kind: str) -> bool:
+    return getattr(settings.defaults, kind) is not None or any(held.scope == kind for held in settings.subscriptions)
 
 
 def _store(settings: "Settings") -> Iterator[str]:

@@ -114,6 +114,7 @@ _SENTENCES = {
     "int_from_float": "must be a whole number",
     "bool_type": "must be true or false",
     "model_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
 }
@@ -133,7 +134,7 @@ def _hint(kind: str, sentence: str, value: object) -> str:
         return "; put it in quotes"
     if kind == "bool_type" and isinstance(value, str) and value.lower() in _BOOLEAN_LOOKALIKES:
         return "; on, off, yes and no are text"
-    if value is None and kind == "model_type":
+    if value is None and kind in ("model_type", "dict_type"):
         return "; an empty one is {}"
     return "; an empty one is []" if value is None and sentence == _NO_LIST else ""
 

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from gateway.core.allowance import THROUGHPUT, Plan, PlanLimit, Subscription
 from gateway.core.bucket import Calendar, Refill
+from gateway.core.problems import BadRequest
 from gateway.core.rules import Origin, Rule
 from gateway.core.scope import Scope
-from gateway.core.target import PROFILES, Profile
+from gateway.core.target import PROFILES, Profile, canonical_target
 from gateway.settings.places import Source
 from gateway.settings.plans import AnchorName, LimitSettings, PlanSettings
 from gateway.settings.rules import RuleSettings
@@ -107,6 +108,23 @@ def rules_of(written: Sequence[RuleSettings], source: Source) -> list[Rule]:
             )
         )
     return found
+
+
+def workspace_map(settings: "Settings") -> dict[str, dict[str, str]]:
+    """Path parameter → value as the profile reads it → workspace. Raises ``BadRequest`` for what no path can hold."""
+    read_by = profile(settings)
+    found: dict[str, dict[str, str]] = {}
+    for param, values in settings.workspace.map.items():
+        found[param] = {segment(value, read_by): workspace for value, workspace in values.items()}
+    return found
+
+
+def segment(text: str, read_by: Profile) -> str:
+    """One path segment as requests have it. Raises ``BadRequest`` if no path has it."""
+    segments = canonical_target("GET", b"/" + text.encode(), read_by).segments
+    if len(segments) != 1 or "?" in text:
+        raise BadRequest("It is not one segment of a path.")
+    return segments[0]
 
 
 def own_prefixes(settings: "Settings") -> tuple[str, ...]:

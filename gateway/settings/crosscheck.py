@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.core.problems import BadRequest
 from gateway.core.rules import RuleErrors, RuleTable
 from gateway.settings import convert
 from gateway.settings.base import Fault
@@ -25,7 +26,7 @@ class Known:
 def faults(settings: "Settings", known: Known) -> list[Fault]:
     """Everything that is wrong between sections."""
     found = [*_slugs(settings), *_cascade(settings), *_prefixes(settings), *_carriers(settings), *_listeners(settings)]
-    found += _rules(settings, known.source)
+    found += [*_mapped(settings), *_rules(settings, known.source)]
     return found if known.partial else [*found, *_useless(settings)]
 
 
@@ -132,7 +133,39 @@ def _useless_sources(settings: "Settings") -> Iterator[Fault]:
     workspace = settings.workspace
     if workspace.claim is not None and not settings.identity.jwt:
         yield Fault(("workspace", "claim"), "does nothing without identity.jwt, whose tokens have claims")
-    if workspace.param is not None:
-        marks = {f"{{{workspace.param}}}", f":{workspace.param}"}
-        if not any(marks.intersection(rule.path.split("/")) for rule in settings.rules):
-            yield Fault(("workspace", "param"), f"does nothing: no rule's path has {{{workspace.param}}}")
+    named = [frozenset(_params(rule.path)) for rule in settings.rules]
+    if workspace.param is not None and not any(workspace.param in params for params in named):
+        yield Fault(("workspace", "param"), f"does nothing: no rule's path has {{{workspace.param}}}")
+    for param in workspace.map:
+        if not any(param in params for params in named):
+            yield Fault(("workspace", "map", param), f"does nothing: no rule's path has {{{param}}}")
+    for index, (rule, params) in enumerate(zip(settings.rules, named, strict=True)):
+        naming = params & {*workspace.map, workspace.param}
+        if len(naming) > 1:
+            yield Fault(("rules", index, "path"), f"names the workspace in several ways: {', '.join(sorted(naming))}")
+        if rule.public and rule.pays == ("workspace",) and not naming:
+            what = "pays workspace, and no part of the path names one: see workspace.param and workspace.map"
+            yield Fault(("rules", index, "pays"), what)
+
+
+def _params(path: str) -> Iterator[str]:
+    """The names of a pattern's parameters, ``{name}`` or ``:name``."""
+    for piece in path.split("/"):
+        if piece.startswith(":") or (piece.startswith("{") and piece.endswith("}")):
+            yield piece.strip(":{}")
+
+
+def _mapped(settings: "Settings") -> Iterator[Fault]:
+    """Values that no path can hold, or that are one value to the upstream's router."""
+    read_by = convert.profile(settings)
+    for param, values in settings.workspace.map.items():
+        seen: dict[str, str] = {}
+        for value in values:
+            at = ("workspace", "map", param, value)
+            try:
+                first = seen.setdefault(convert.segment(value, read_by), value)
+            except BadRequest as refused:
+                yield Fault(at, f"no request can have this in its path. {refused}".rstrip("."))
+                continue
+            if first != value:
+                yield Fault(at, f"is '{first}' to the upstream's router")

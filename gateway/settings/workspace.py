@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from gateway.settings.base import Fault, Section, fail_on
-from gateway.settings.names import HeaderName, Text
+from gateway.settings.names import HeaderName, ScopeId, Text
 from gateway.settings.units import Duration, PositiveDuration
 
 
@@ -46,6 +46,11 @@ class WorkspaceSettings(Section):
     param: Text | None = Field(
         default=None,
         description="The path parameter of a rule (`/workspace/{id}/…`) that names the workspace. `null`: none.",
+    )
+    map: dict[Text, dict[Text, ScopeId]] = Field(
+        default={},
+        description="Path parameters whose values stand for workspaces: "
+        '`{waba_id: {"100200300400500": aa0e8400-…}}`. What is not listed names none.',
     )
     membership: Literal["upstream", "claim", "trust_clients"] = Field(
         default="upstream",

@@ -31,6 +31,25 @@ def test_a_sound_configuration_has_no_warnings(loaded: Load) -> None:
             "GET /a: refund_on 404, 302: a caller can provoke",
         ),
         ("rules: [{method: GET, path: /a, enforce: false}]", "GET /a: enforce: false counts and never refuses"),
+        (
+            """
+rules: [{method: POST, path: /in, public: true, pays: [address], enforce: false}]
+subscriptions: [{plan: free, scope: address, id: 192.0.2.1}]
+""",
+            "POST /in: enforce: false counts and never refuses",
+        ),
+        (
+            "rules: [{method: POST, path: /in, public: true, pays: [address]}]",
+            "POST /in: pays address, and addresses have no plan (defaults.address), so it is always refused",
+        ),
+        (
+            """
+workspace: {map: {id: {}}}
+rules:
+  - {method: POST, path: "/in/{id}", public: true, pays: [workspace], charge: on_success, enforce: false}
+""",
+            "POST /in/{id}: nobody pays for it, because workspace.map.id is empty",
+        ),
     ],
 )
 def test_a_doubtful_setting_is_named(loaded: Load, added: str, said: str) -> None:

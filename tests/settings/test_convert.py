@@ -126,3 +126,12 @@ def test_a_profile_is_a_name_or_a_name_with_changes(loaded: Load, written: str, 
 
 def test_own_prefixes_have_no_slash_at_their_end(loaded: Load) -> None:
     assert convert.own_prefixes(loaded("")) == ("/billing", "/billing-admin", "/-")
+
+
+def test_what_stands_for_a_workspace_is_read_as_requests_are(loaded: Load) -> None:
+    settings = loaded("""
+upstream: {url: "http://127.0.0.1:1", profile: fiber}
+workspace: {map: {id: {AbC: AA0E8400E29B41D4A716446655440005, 1002003: w%41}}}
+rules: [{method: GET, path: "/in/{id}"}]
+""")
+    assert convert.workspace_map(settings) == {"id": {"abc": "aa0e8400-e29b-41d4-a716-446655440005", "1002003": "w%41"}}
