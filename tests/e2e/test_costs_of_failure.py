@@ -32,15 +32,13 @@ async def closed_at_once(talk: Conversation) -> None:
     await talk.head()
 
 
-SOON = "read_timeout: 150ms, connect_timeout: 150ms"
-
-NOTHING_SENT = {"down": (down, 502, ""), "takes no connection": (deaf, 504, SOON)}
+NOTHING_SENT = {"down": (down, 502, ""), "takes no connection": (deaf, 504, "connect_timeout: 150ms")}
 SENT = {
     "reset before an answer": (plays(reset_at_once), 502, ""),
     "closed before an answer": (plays(closed_at_once), 502, ""),
     "half a head": (says(b"HTTP/1.1 200 OK\r\nContent-Le"), 502, ""),
     "not HTTP": (says(b"hello\r\n\r\n"), 502, ""),
-    "silence": (plays(Conversation.until_lost), 504, SOON),
+    "silence": (plays(Conversation.until_lost), 504, "read_timeout: 150ms"),
 }
 
 
