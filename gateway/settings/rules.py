@@ -35,11 +35,13 @@ class RuleSettings(Section):
     enforce: Flag = Field(default=True, description="`false`: counted and never refused, for trying a weight out.")
     charge: Literal["before", "on_success"] = Field(
         default="before",
-        description="`on_success`: only a 2xx is charged. What was debited before is given back; a payer whom only the "
-        "path of a public rule names is debited after, and may then overrun a budget.",
+        description="`on_success`: only a 2xx (or the 101 of a WebSocket) is charged. What was debited before is given "
+        "back; a payer whom only the path of a public rule names is debited after, and may then overrun a budget.",
     )
     refund_on: Annotated[tuple[Status, ...], *Listed] = Field(
-        default=(), description="Statuses that cost nothing. 3xx and 4xx can be provoked by a caller: `check` warns."
+        default=(),
+        description="Statuses that cost nothing, the upstream's or the gateway's own: 502, 504, and 499 for a client "
+        "that left. 3xx and 4xx can be provoked by a caller: `check` warns.",
     )
     on_store_failure: StorePolicy | None = Field(
         default=None, description="`open` or `closed` for this rule. `null`: as `on_store_failure` of the gateway."
