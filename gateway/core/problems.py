@@ -61,6 +61,24 @@ class MethodNotAllowed(Problem):
     status, code, title = 405, "method_not_allowed", "Method not allowed"
 
 
+class Conflict(Problem):
+    """What is there already does not allow it: a name that is taken, a row that others hang on."""
+
+    status, code, title = 409, "conflict", "Conflict"
+
+
+class PreconditionFailed(Problem):
+    """Somebody else changed it since the caller read it (RFC 9110, 13.1.1)."""
+
+    status, code, title = 412, "precondition_failed", "Precondition failed"
+
+
+class Unprocessable(Problem):
+    """Understood, and what it says cannot be."""
+
+    status, code, title = 422, "unprocessable", "Unprocessable content"
+
+
 class TooLarge(Problem):
     """The head, or the trailers, are over a configured limit (RFC 6585, 5)."""
 

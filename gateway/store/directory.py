@@ -1,0 +1,70 @@
+"""The users and workspaces that were seen, so that an admin finds them by name and need not type their ids."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.core.scope import Scope
+from gateway.store.listing import contains
+from gateway.store.mandate import Actor, Mandate
+from gateway.store.rows import SeenRow
+from gateway.store.store import Store
+from gateway.store.tables import directory
+
+_GATEWAY = Actor("gateway")
+_GROUP = 1000
+
+
+async def note(store: Store, seen: Mapping[Scope, int], now_us: int) -> None:
+    """Keep when users and workspaces were last seen (us). Scopes of other kinds are nobody's."""
+    rows = [
+        {"kind": scope.kind, "id": scope.id, "first_seen_us": at_us, "last_seen_us": at_us}
+        for scope, at_us in seen.items()
+        if scope.kind in ("user", "workspace")
+    ]
+    if not rows:
+        return
+    async with store.write(Mandate(_GATEWAY, now_us)) as act:
+        for start in range(0, len(rows), _GROUP):
+            await act.connection.execute(_upsert(act.connection), rows[start : start + _GROUP])
+
+
+async def name(store: Store, names: Mapping[Scope, str], now_us: int) -> None:
+    """Keep what the upstream calls them. Who was not seen is not added."""
+    async with store.write(Mandate(_GATEWAY, now_us)) as act:
+        for scope, called in names.items():
+            of_scope = sa.update(directory).where(directory.c.kind == scope.kind, directory.c.id == scope.id)
+            await act.connection.execute(of_scope.values(name=called))
+
+
+async def search(
+    store: Store, *, text: str | None = None, kind: str | None = None, limit: int = 50, offset: int = 0
+) -> tuple[SeenRow, ...]:
+    """Who was seen, the last first. ``text``: in id or name."""
+    query = sa.select(directory)
+    if kind is not None:
+        query = query.where(directory.c.kind == kind)
+    if text:
+        query = query.where(contains(text, directory.c.id, directory.c.name))
+    ordered = query.order_by(directory.c.last_seen_us.desc(), directory.c.kind, directory.c.id)
+    async with store.read() as connection:
+        found: Sequence[Any] = (await connection.execute(ordered.limit(limit).offset(offset))).all()
+        return tuple(SeenRow(**row._asdict()) for row in found)
+
+
+def _upsert(connection: AsyncConnection) -> sa.Insert:
+    """Insert, or move the last sight on; never back."""
+    keys, last = ["kind", "id"], directory.c.last_seen_us
+    if connection.dialect.name == "sqlite":
+        light = sqlite.insert(directory)
+        return light.on_conflict_do_update(keys, set_={"last_seen_us": _larger(last, light.excluded.last_seen_us)})
+    full = postgresql.insert(directory)
+    larger = _larger(last, full.excluded.last_seen_us)
+    return full.on_conflict_do_update(index_elements=keys, set_={"last_seen_us": larger})
+
+
+def _larger(old: sa.ColumnElement[int], new: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return sa.case((new > old, new), else_=old)

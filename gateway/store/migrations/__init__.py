@@ -1,0 +1,1 @@
+"""The steps that change a database from one version to the next."""

@@ -1,0 +1,1 @@
+"""One module per step, in their order; a step that was released is never edited."""

@@ -1,0 +1,159 @@
+"""Subscriptions: which scope gets which plan, from when to when. For reading see ``subscribed``."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.core.problems import Conflict, Unprocessable
+from gateway.core.subscription import PlanVersion, Status
+from gateway.store.edits import born, check_revision, draft_of, moved
+from gateway.store.mandate import Mandate
+from gateway.store.rows import SubscriptionDraft, SubscriptionRow
+from gateway.store.store import Act, Store
+from gateway.store.subscribed import by_provider, one, row_of, rows
+from gateway.store.tables import plan_versions, subscriptions
+
+Edit = Callable[[SubscriptionDraft], SubscriptionDraft]
+"""Makes of a subscription what it shall be; may raise to refuse."""
+
+
+async def create(
+    store: Store, draft: SubscriptionDraft, by: Mandate, *, idempotency_key: str | None = None
+) -> SubscriptionRow:
+    """Add a subscription. With an ``idempotency_key`` that was used for the same: the one that is there already.
+
+    Raises ``Conflict`` if the plan's version, or the provider's order or subscription, is not free to take, or the
+    key was used for something else.
+    """
+    async with store.write(by) as act:
+        if idempotency_key is not None and (known := await _same(act.connection, draft, idempotency_key)) is not None:
+            return known
+        await _check_plan(act.connection, draft)
+        await _check_provider(act.connection, draft)
+        id_ = str(uuid4())
+        row = {"id": id_, **_columns(draft), "idempotency_key": idempotency_key, **born(act)}
+        await act.connection.execute(sa.insert(subscriptions), row)
+        made = await one(act.connection, id_)
+        act.note("subscription.create", id_, None, made, scope=made.scope)
+    return made
+
+
+async def update(
+    store: Store,
+    id_: str,
+    edit: Edit,
+    by: Mandate,
+    *,
+    action: str = "update",
+) -> SubscriptionRow:
+    """Change a subscription to what ``edit`` makes of it as it is now; ``edit`` may raise to refuse.
+
+    ``action``: what the audit log calls it. Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` as ``create``,
+    ``Unprocessable`` for another scope.
+    """
+    async with store.write(by) as act:
+        before = await one(act.connection, id_)
+        check_revision(before.revision, by.if_revision, "subscription")
+        return await change(act, before, edit, action)
+
+
+async def change(act: Act, before: SubscriptionRow, edit: Edit, action: str) -> SubscriptionRow:
+    """``update`` within a transaction that has read the row."""
+    old = draft_of(SubscriptionDraft, before)
+    draft = edit(old)
+    if draft == old:
+        return before
+    if draft.scope != old.scope:
+        raise Unprocessable("A subscription stays with its scope. Cancel it and make another.")
+    if draft.plan != old.plan:
+        await _check_plan(act.connection, draft)
+    await _check_provider(act.connection, draft, before.id)
+    values = {**_columns(draft), **moved(act, before.revision)}
+    await act.connection.execute(sa.update(subscriptions).where(subscriptions.c.id == before.id).values(values))
+    after = await one(act.connection, before.id)
+    act.note(f"subscription.{action}", before.id, before, after, scope=after.scope)
+    return after
+
+
+async def cancel(store: Store, id_: str, by: Mandate) -> SubscriptionRow:
+    """End a subscription now, for good. Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` if it is over."""
+
+    def edit(old: SubscriptionDraft) -> SubscriptionDraft:
+        if old.status is Status.CANCELLED:
+            raise Conflict("This subscription is cancelled already.")
+        return replace(old, status=Status.CANCELLED, cancelled_us=by.now_us, cancel_at_period_end=False)
+
+    return await update(store, id_, edit, by, action="cancel")
+
+
+async def extend(store: Store, id_: str, ends_us: int | None, by: Mandate) -> SubscriptionRow:
+    """Let a subscription end at another time, or never. Raises as ``update``, ``Conflict`` if it is cancelled."""
+
+    def edit(old: SubscriptionDraft) -> SubscriptionDraft:
+        if old.status is Status.CANCELLED:
+            raise Conflict("This subscription is cancelled. Make another.")
+        if ends_us is not None and ends_us <= old.starts_us:
+            raise Unprocessable("A subscription ends after it starts.")
+        return replace(old, ends_us=ends_us)
+
+    return await update(store, id_, edit, by, action="extend")
+
+
+async def override(store: Store, id_: str, amount: int | None, by: Mandate) -> SubscriptionRow:
+    """Replace the plan's throughput for this subscription; ``None``: the plan's again. Raises as ``update``."""
+
+    def edit(old: SubscriptionDraft) -> SubscriptionDraft:
+        return replace(old, throughput_override=amount)
+
+    return await update(store, id_, edit, by, action="override")
+
+
+def _columns(draft: SubscriptionDraft) -> dict[str, object]:
+    values = {field.name: getattr(draft, field.name) for field in fields(SubscriptionDraft)}
+    plan, scope = values.pop("plan"), values.pop("scope")
+    of_store = plan if isinstance(plan, PlanVersion) else None
+    return {
+        **values,
+        "plan_id": None if of_store is None else of_store.plan_id,
+        "plan_version": None if of_store is None else of_store.version,
+        "file_plan": plan if of_store is None else None,
+        "scope_kind": scope.kind,
+        "scope_id": scope.id,
+        "status": draft.status.value,
+    }
+
+
+async def _same(connection: AsyncConnection, draft: SubscriptionDraft, key: str) -> SubscriptionRow | None:
+    """What was made with this key. A repeated call is the same but for its instants."""
+    found = (await connection.execute(rows().where(subscriptions.c.idempotency_key == key))).first()
+    if found is None:
+        return None
+    row = row_of(found)
+    if (row.plan, row.scope, row.user_id) != (draft.plan, draft.scope, draft.user_id):
+        raise Conflict("This idempotency key was used for another subscription.", content={"subscription": row.id})
+    return row
+
+
+async def _check_plan(connection: AsyncConnection, draft: SubscriptionDraft) -> None:
+    if isinstance(draft.plan, PlanVersion):
+        known = sa.select(plan_versions.c.version).where(
+            plan_versions.c.plan_id == draft.plan.plan_id, plan_versions.c.version == draft.plan.version
+        )
+        if (await connection.execute(known)).first() is None:
+            raise Conflict("There is no such plan any more.")
+
+
+async def _check_provider(connection: AsyncConnection, draft: SubscriptionDraft, own_id: str | None = None) -> None:
+    for name in ("checkout_id", "external_id"):
+        value = getattr(draft, name)
+        if value is None:
+            continue
+        found = await by_provider(connection, draft.provider, **{name: value})
+        if found is not None and found.id != own_id:
+            raise Conflict(
+                f"{draft.provider} has sold this already: it is another subscription.",
+                content={"subscription": found.id},
+            )

@@ -1,0 +1,3 @@
+"""The store's tests run on SQLite and on PostgreSQL."""
+
+from tests.databases.fixtures import *  # noqa: F403
