@@ -1,4 +1,4 @@
-"""The command line: ``weighbridge serve | check | explain | demo | health | key``."""
+"""The command line: ``weighbridge serve | check | explain | demo | probe | health | key``."""
 
 import asyncio
 import json
@@ -20,6 +20,7 @@ from gateway.core.problems import Problem
 from gateway.core.rules import RuleErrors
 from gateway.core.target import canonical_target
 from gateway.demo.run import run_demo
+from gateway.habits.command import probe
 from gateway.identity.api_keys import generate_key
 from gateway.identity.authenticate import Authenticator
 from gateway.metering.snapshot import Snapshot
@@ -51,6 +52,9 @@ def main() -> None:
     Check:       weighbridge check --config gateway.yaml
     Run:         weighbridge serve --config gateway.yaml
     """  # noqa: D301  (click reads the \b)
+
+
+main.add_command(probe)
 
 
 @main.command("serve")

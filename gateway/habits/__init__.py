@@ -1,0 +1,1 @@
+"""How an upstream's router reads paths, found out by asking it."""
