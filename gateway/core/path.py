@@ -9,7 +9,7 @@ from gateway.core.profile import Profile
 
 _MALFORMED = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _MATRIX = re.compile(rb";[^/]*")
-_MATRIX_SLASH = re.compile(rb";[^/]*%2[Ff]")
+_MATRIX_END = re.compile(rb";[^/]*%(?:2[Ff]|5[Cc]|00)")
 
 
 def read_path(path: bytes, profile: Profile) -> tuple[str, ...]:
@@ -33,9 +33,13 @@ def read_path(path: bytes, profile: Profile) -> tuple[str, ...]:
 
 
 def _without_parameters(inner: bytes, profile: Profile) -> bytes:
-    """Cut ``;x=y`` off each segment. Servers cut before or after they decode: where that differs, refuse."""
-    if profile.decode == "path" and _MATRIX_SLASH.search(inner):
-        raise BadRequest("A path parameter holds an encoded slash, which servers read differently. Leave it out.")
+    """Cut ``;x=y`` off each segment. Servers cut before or after they decode and split: where that differs, refuse."""
+    if profile.odd_segments == "refuse" and b"\\" in inner:
+        _refuse_backslash()
+    if profile.decode == "path" and _MATRIX_END.search(inner):
+        raise BadRequest(
+            "A path parameter holds an encoded slash, backslash or NUL, which servers read differently. Leave it out."
+        )
     cut = _MATRIX.sub(b"", inner)
     if profile.decode != "none" and b"%3b" in cut.lower():
         raise BadRequest("The path contains an encoded `;`, which some servers read as a parameter. Leave %3B out.")
@@ -57,13 +61,17 @@ def _decoded(piece: bytes, profile: Profile) -> bytes:
 
 def _refuse_odd(inner: bytes, pieces: list[bytes], profile: Profile) -> None:
     if b"\\" in inner:
-        raise BadRequest("The path contains a backslash, which some servers read as a slash. Write `/` or %5C.")
+        _refuse_backslash()
     if profile.decode == "path" and b"\0" in inner:
         raise BadRequest("The path contains an encoded NUL, where some servers stop reading. Leave %00 out.")
     if b"" in pieces[:-1]:
         raise BadRequest("The path contains an empty segment, which some servers merge. Write one slash, not `//`.")
     if b"." in pieces or b".." in pieces:
         _refuse_dots()
+
+
+def _refuse_backslash() -> NoReturn:
+    raise BadRequest("The path contains a backslash, which some servers read as a slash. Write `/` or %5C.")
 
 
 def _refuse_dots() -> NoReturn:

@@ -171,7 +171,11 @@ def test_where_servers_cut_parameters_at_different_times_the_spelling_is_refused
         assert "encoded `;`" in refusal(b"/a%3Bx", dropped)
         assert "`..` segment" in refusal(b"/a/..;x/b", dropped)
         assert "empty segment" in refusal(b"/a/;x/b", dropped)
-    assert "encoded slash" in refusal(b"/a;x=%2fb/c", replace(DECODED, matrix_params="dropped"))
+        assert "backslash" in refusal(b"/a;\\", dropped)
+    for end in (b"%2f", b"%5C", b"%00"):
+        assert "encoded slash, backslash or NUL" in refusal(
+            b"/a;x=" + end + b"b/c", replace(DECODED, matrix_params="dropped")
+        )
     assert segments(b"/a;x=%2fb/c", replace(STRICT, matrix_params="dropped")) == ("a", "c")
 
 

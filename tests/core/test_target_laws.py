@@ -113,6 +113,12 @@ CASES = [
     for profile in (ending, replace(ending, matrix_params="dropped"))
     for habits in product((False, True), repeat=4)
 ]
+# A router to which odd segments are data has none of the habits about them.
+CASES += [
+    (replace(profile, odd_segments="data"), habits)
+    for profile, habits in CASES
+    if not (habits.dots or habits.merges or habits.backslashes)
+]
 
 
 def segments(raw: bytes, profile: Profile) -> tuple[str, ...] | None:
