@@ -135,7 +135,8 @@ class UpstreamSettings(Section):
     honours: Annotated[tuple[Override, ...], *Listed] = Field(
         default=(),
         description="Override headers that the upstream obeys. They are matched and forwarded; all others are "
-        "removed, because they turn one request into another after it was weighed.",
+        "removed, because they turn one request into another after it was weighed. What some upstreams would not obey "
+        "is refused: a method that overrides anything but POST, or two fields for one thing.",
     )
 
     @property
