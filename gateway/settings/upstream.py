@@ -65,7 +65,8 @@ class ProfileSettings(Section):
     name: Literal["strict", "fiber", "decoded"] = Field(
         default="strict",
         description="The behaviour to start from. `strict` refuses what routers read in different ways; `fiber` is "
-        "wacraft's router; `decoded` treats odd segments as data after percent-decoding.",
+        "wacraft's router; `decoded` decodes the whole path before it looks for slashes, as most Python servers do. "
+        "`weighbridge probe` finds out which.",
     )
     decode: Literal["segments", "path", "none"] | None = Field(
         default=None,

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 from aiohttp import ClientSession, web
@@ -21,6 +21,16 @@ cascade: [workspace, user, address]
 defaults: {user: some, workspace: some, address: some}
 plans: [{slug: some, name: Some, throughput_limit: 100, window_seconds: 3600}]
 """
+
+
+class Site(Protocol):
+    """What can be served. ``url``: where, once it is."""
+
+    url: str
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        ...
 
 
 class KeySite:
@@ -58,7 +68,7 @@ class Upstream:
 
 
 @asynccontextmanager
-async def served(site: KeySite | Upstream) -> AsyncIterator[None]:
+async def served(site: Site) -> AsyncIterator[None]:
     """Serve it on a free port of this machine."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", site.serve)
