@@ -17,7 +17,8 @@ from gateway.identity.keys import public_keys, secret_keys
 from gateway.identity.peers import PeerIdentity
 from gateway.identity.probe import Question
 from gateway.identity.workspace import WorkspaceSource
-from gateway.metering.snapshot import Catalog, Snapshot
+from gateway.metering.catalog import Catalog
+from gateway.metering.snapshot import Snapshot
 from gateway.proxy.client_connection import ClientLimits
 from gateway.proxy.pool import PoolLimits, UpstreamPool
 from gateway.proxy.request_head import Route

@@ -71,6 +71,12 @@ class ApiKeys:
                 raise ValueError(f"two API keys have the id {key.id}")
             self._keys[key.id] = (key, _credential(key))
 
+    def put(self, key: ApiKey) -> bool:
+        """Add a key, or replace the one with its id; whether there was one. Raises ``ValueError`` as the class does."""
+        known = key.id in self._keys
+        self._keys[key.id] = (key, _credential(key))
+        return known
+
     def verify(self, sent: bytes, now_us: int) -> Credential:
         """What the key in ``sent`` says. Raises ``Unauthorized``, in one sentence for unknown, wrong and revoked."""
         if (parts := _FORM.fullmatch(sent)) is None:

@@ -11,6 +11,7 @@ from functools import lru_cache, partial, reduce
 from gateway.core.principal import Principal
 from gateway.core.problems import Forbidden
 from gateway.identity.address import Networks, client_network
+from gateway.identity.api_keys import ApiKey
 from gateway.identity.carriers import (
     AUTHORIZATION,
     COOKIE,
@@ -108,6 +109,21 @@ class Authenticator:
     def carriers(self) -> frozenset[bytes]:
         """Canonical names of the headers that say who is asking."""
         return self._proofs.headers | self._peer_names
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether the gateway's own API keys are a way here."""
+        return self._proofs.keys is not None
+
+    def put_key(self, key: ApiKey) -> None:
+        """Add a key, or replace the one with its id: outcomes that rested on that one are dropped, tokens are not.
+
+        Raises ``ValueError`` for a key that cannot be one, or where keys are not a way.
+        """
+        if self._proofs.keys is None:
+            raise ValueError("API keys are not a way to identify oneself here")
+        if self._proofs.keys.put(key):
+            self._outcomes.clear()
 
     def forget(self) -> None:
         """Drop every verified token and outcome, because issuers or keys have changed."""

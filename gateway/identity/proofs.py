@@ -51,6 +51,11 @@ class ProofReader:
             raise ValueError(f"one header cannot carry both tokens and API keys of its own: {sorted(overlap)}")
 
     @property
+    def keys(self) -> ApiKeys | None:
+        """The gateway's own keys; ``None``: they are not a way here."""
+        return self._keys
+
+    @property
     def headers(self) -> frozenset[bytes]:
         """The canonical names of all carriers that are headers of their own."""
         return self.key_headers | self._token_headers

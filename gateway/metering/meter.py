@@ -14,6 +14,7 @@ from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import Rule
 from gateway.ledger.port import Ledger
+from gateway.metering.catalog import Unresolved
 from gateway.metering.recorder import Recorder
 from gateway.metering.visit import Visit
 
@@ -35,10 +36,14 @@ class Meter:
 
         Raises ``StoreUnavailable`` where the store is down and the rule says ``closed``.
         """
-        bill = bill_for(visit)
+        try:
+            bill = visit.bill = await self._bill(visit)
+        except StoreUnavailable:
+            self._apply_policy(visit)
+            visit.late = True  # what there is to spend is found out when the store is back
+            return None
         if bill is None:
             return None
-        visit.bill = bill
         if claims(visit):
             return None
         if self._store_failing():
@@ -67,6 +72,7 @@ class Meter:
         """
         bill, outcome, free = visit.bill, visit.outcome, visit.is_free(status, request_sent=request_sent)
         if bill is None or isinstance(outcome, Refusal):
+            visit.late = visit.late and not free
             return
         if outcome is None:
             if not free:
@@ -91,20 +97,33 @@ class Meter:
             )
 
     async def debit_late(self) -> None:
-        """Debit what was let through while the ledger could not be asked, each in its own window.
+        """Debit what was let through while the ledger or the store could not be asked, each in its own window.
 
-        Raises ``StoreUnavailable`` while it still cannot; nothing is debited twice or forgotten.
+        Raises ``StoreUnavailable`` while one still cannot; nothing is debited twice or forgotten.
         """
         while self._late:
             visit = self._late[0]
-            if visit.bill is not None:
-                self._recorder.late(visit, await self._ledger.drain(visit.bill, visit.at_us))
+            try:
+                bill = visit.bill = visit.bill or await self._bill(visit)
+                if bill is not None:
+                    self._recorder.late(visit, await self._ledger.drain(bill, visit.at_us))
+            except StoreUnavailable:
+                self._late.rotate(-1)  # one that stays unknown does not keep the others waiting
+                raise
             self._late.popleft()
 
     @property
     def late(self) -> int:
         """How many ended visits wait to be debited."""
         return len(self._late)
+
+    async def _bill(self, visit: Visit) -> Bill | None:
+        """``bill_for``, with what has to be fetched first. Raises ``StoreUnavailable``."""
+        while True:
+            try:
+                return bill_for(visit)
+            except Unresolved as need:
+                await visit.snapshot.catalog.load(need.scope)
 
     async def _take_after(self, visit: Visit, bill: Bill, now_us: int) -> None:
         """Debit what the upstream has accepted; if the ledger cannot be asked now, later."""
@@ -148,6 +167,7 @@ def bill_for(visit: Visit) -> Bill | None:
     """What a visit costs and who is asked, in order. ``None``: nobody can be asked (anonymous, or a public rule).
 
     The client's own address is always known. Who is not is asked only by rules that charge on success.
+    Raises ``Unresolved`` if what one of them has bought is not in memory.
     """
     rule, principal, snapshot = visit.rule, visit.principal, visit.snapshot
     if principal.verified:
