@@ -11,9 +11,9 @@ from gateway.demo.tokens import TokenError
 
 
 class Login:
-    """``POST /user/oauth/token``: both grants, behind the limiter."""
+    """``POST /user/oauth/token``: both grants, behind the limiter if there is one."""
 
-    def __init__(self, world: World, identity: Identity, limiter: Limiter) -> None:
+    def __init__(self, world: World, identity: Identity, limiter: Limiter | None) -> None:
         self._world, self._identity, self._limiter = world, identity, limiter
 
     async def serve(self, call: Call) -> web.Response:
@@ -24,6 +24,8 @@ class Login:
             form, response = {}, refused.response
         else:
             response = self._grant(form)
+        if self._limiter is None:
+            return response
         headers = self._limiter.hit(f"{call.request.remote}:{form.get('email') or form.get('username')}")
         if headers is None:
             return self._limiter.refusal("Too many login attempts")
@@ -63,7 +65,7 @@ class Login:
         return answer({"access_token": access, "refresh_token": refresh_token} | kind)
 
 
-def add_users(router: Router[Served], world: World, identity: Identity, limiter: Limiter) -> None:
+def add_users(router: Router[Served], world: World, identity: Identity, limiter: Limiter | None) -> None:
     """Routes under ``/user``."""
 
     async def me(call: Call) -> web.Response:
@@ -88,7 +90,7 @@ def add_workspaces(router: Router[Served], world: World, identity: Identity) -> 
         return answer(world.workspaces[call.workspace].row())
 
     async def members(call: Call) -> web.Response:
-        return answer([_member_row(world, m) for m in world.members.values() if m.workspace_id == call.workspace])
+        return answer([member_row(world, m) for m in world.members.values() if m.workspace_id == call.workspace])
 
     async def phones(call: Call) -> web.Response:
         return page([phone.row() for phone in world.phones if phone.workspace_id == call.workspace], call.query)
@@ -107,7 +109,8 @@ def add_workspaces(router: Router[Served], world: World, identity: Identity) -> 
     router.add("GET", "/workspace/:workspace_id/phone-config/:id", Served(phone, identity.member("phone_config.read")))
 
 
-def _member_row(world: World, member: Member) -> dict[str, object]:
+def member_row(world: World, member: Member) -> dict[str, object]:
+    """The JSON form, with the whole user in it, hash and all."""
     row: dict[str, object] = {"workspace_id": member.workspace_id, "user_id": member.user_id}
     user = world.users[member.user_id].row()
     return row | {"user": user, "policies": list(member.policies)} | audit(member.id)

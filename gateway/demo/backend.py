@@ -21,7 +21,9 @@ from gateway.demo.limiter import Limiter
 from gateway.demo.media import add_media
 from gateway.demo.messages import Sending, add_contacts, add_messages
 from gateway.demo.protocol import DemoServer
+from gateway.demo.rest import add_rest
 from gateway.demo.router import METHODS, Missing, Router, detection_path, split_target
+from gateway.demo.sign_up import add_sign_up
 from gateway.demo.sockets import Campaigns, Feeds, add_sockets
 from gateway.demo.webhook_in import add_webhooks
 from gateway.tasks import Tasks
@@ -42,7 +44,8 @@ class Backend:
     """One stand-in backend. ``requests`` is what arrived, in order of arrival (the newest ``SEEN_KEPT``).
 
     ``send_delay_s``: how long ``POST /message/whatsapp`` takes, and a fifth of it each message of a campaign.
-    ``login_limit``: logins per address and e-mail in 15 minutes.
+    ``login_limit``: logins per address and e-mail in 15 minutes; ``None``: no route limits anybody, as with
+    ``RATE_LIMIT_ENABLED=false``.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Backend:
         *,
         jwt_secret: str,
         send_delay_s: float = 0.3,
-        login_limit: int = _LOGIN_LIMIT,
+        login_limit: int | None = _LOGIN_LIMIT,
         clock: Callable[[], int] = now_us,
     ) -> None:
         self.requests: deque[Seen] = deque(maxlen=SEEN_KEPT)
@@ -62,12 +65,15 @@ class Backend:
         self._router: Router[Served] = Router()
         self._runner: web.ServerRunner | None = None
         add_webhooks(self._router, self.world)
-        add_users(self._router, self.world, self.identity, Limiter(login_limit, _LOGIN_WINDOW_S, clock))
+        limiter = None if login_limit is None else Limiter(login_limit, _LOGIN_WINDOW_S, clock)
+        add_sign_up(self._router, self.world, clock, limited=limiter is not None)
+        add_users(self._router, self.world, self.identity, limiter)
         add_workspaces(self._router, self.world, self.identity)
         add_contacts(self._router, self.world, self.identity)
         add_messages(self._router, self.world, self.identity, Sending(self.world, self._feeds, send_delay_s))
         add_media(self._router, self.world, self.identity)
         add_sockets(self._router, self.identity, self._feeds, Campaigns(self._feeds, self._tasks, send_delay_s / 5))
+        add_rest(self._router, self.world, self.identity)
         add_aids(self._router)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:

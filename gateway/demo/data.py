@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 POLICIES = (
     *("workspace.admin", "workspace.settings", "workspace.members", "phone_config.read", "phone_config.manage"),
@@ -183,6 +183,21 @@ class World:
         """The user of that id, e-mail address or name (any case)."""
         wanted = name.lower()
         return next((u for u in self.users.values() if wanted in (u.id, u.email.lower(), u.name.lower())), None)
+
+    def join(self, user: User, workspace: Workspace, member: Member) -> None:
+        """Add a user with a workspace of their own."""
+        self.users[user.id], self.workspaces[workspace.id] = user, workspace
+        self.members[workspace.id, user.id] = member
+        self.contacts[workspace.id] = deque(maxlen=ROWS_KEPT)
+        self.messages[workspace.id] = deque(maxlen=ROWS_KEPT)
+
+    def verify(self, user_id: str) -> bool:
+        """Note that a user's e-mail address is theirs; ``False``: nobody has that id."""
+        found = self.users.get(user_id)
+        if found is None:
+            return False
+        self.users[user_id] = replace(found, email_verified=True)
+        return True
 
     def store(self, media: Media) -> None:
         """Keep an uploaded file; only the newest hundred are kept."""

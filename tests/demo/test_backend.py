@@ -61,9 +61,9 @@ async def test_a_path_is_escaped_in_the_404(url: str) -> None:
 
 
 async def test_a_wrong_method_is_plain_text_405_and_an_unknown_one_400(url: str) -> None:
-    answered = await send(url, head("DELETE", "/Contact/"))
+    answered = await send(url, head("PATCH", "/Contact/"))
     assert (answered.status, answered.body) == (405, b"Method Not Allowed")
-    assert answered.headers["Allow"] == "GET, HEAD, POST"
+    assert answered.headers["Allow"] == "DELETE, GET, HEAD, POST, PUT"
     assert (await send(url, head("PROPFIND", "/contact"))).body == b"Invalid http method"
     assert (await send(url, head("OPTIONS", "*"))).status == 404
 

@@ -13,9 +13,10 @@ from gateway.core.rules import Rule, RuleTable
 from gateway.core.scope import Scope
 from gateway.journal.record import Kind, Record
 from gateway.ledger.memory import MemoryLedger
+from gateway.metering.catalog import Catalog
 from gateway.metering.meter import Meter
 from gateway.metering.recorder import Recorder
-from gateway.metering.snapshot import Catalog, Snapshot
+from gateway.metering.snapshot import Snapshot
 from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
 from tests.core.budgets import NOW, SECOND, per, plan

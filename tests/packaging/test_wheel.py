@@ -130,6 +130,15 @@ def test_every_command_has_help(run: Run, command: str) -> None:
     assert done.stdout.startswith("Usage: weighbridge")
 
 
+def test_the_wacraft_preset_needs_an_upstream_and_a_secret_only(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text("upstream: {url: 'http://127.0.0.1:9'}\ninclude: ['preset:wacraft']\n")
+    done = run("weighbridge", "explain", "POST", "/Message/WhatsApp/", "--json")
+    assert done.returncode == 0, done
+    told = json.loads(done.stdout)
+    assert (told["rule"], told["weight"], told["pays"]) == ("POST /message/whatsapp", 5, ["workspace", "user"])
+    assert "gateway/presets/config/wacraft.yaml" in told["origin"]
+
+
 def test_check_finds_the_presets_in_the_wheel(run: Run, tmp_path: Path) -> None:
     config(tmp_path)
     done = run("weighbridge", "check", "--json")
