@@ -16,6 +16,7 @@ from gateway.identity.key_sites import KeySite, KeySites
 from gateway.identity.keys import public_keys, secret_keys
 from gateway.identity.peers import PeerIdentity
 from gateway.identity.probe import Question
+from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
 from gateway.metering.catalog import Catalog
 from gateway.metering.snapshot import Snapshot
@@ -91,14 +92,17 @@ def identity_config(settings: Settings, fetched: Callable[[KeySite], KeySource] 
         else PeerIdentity(
             networks=tuple(map(str, identity.peers.networks)),
             user_header=identity.peers.user_header.encode(),
-            workspace_header=None
-            if identity.peers.workspace_header is None
-            else identity.peers.workspace_header.encode(),
-            role_header=None if identity.peers.role_header is None else identity.peers.role_header.encode(),
+            workspace_header=_bytes(identity.peers.workspace_header),
+            role_header=_bytes(identity.peers.role_header),
+        ),
+        telling=Telling(
+            user_header=_bytes(identity.tell.user_header),
+            workspace_header=_bytes(identity.tell.workspace_header),
+            role_header=_bytes(identity.tell.role_header),
         ),
         workspace=WorkspaceSource(
-            header=None if workspace.header is None else workspace.header.encode(),
-            query=None if workspace.query is None else workspace.query.encode(),
+            header=_bytes(workspace.header),
+            query=_bytes(workspace.query),
         ),
         anonymous=identity.anonymous,
         trusted_proxies=identity.trusted_proxies,
@@ -146,6 +150,10 @@ def _carriers(issuers: Sequence[JwtSettings]) -> JwtCarriers:
         cookies=_named(jwt.cookie for jwt in issuers),
         queries=_named(jwt.query for jwt in issuers),
     )
+
+
+def _bytes(name: str | None) -> bytes | None:
+    return None if name is None else name.encode()
 
 
 def _named(names: Iterable[str | None]) -> tuple[bytes, ...]:

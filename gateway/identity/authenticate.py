@@ -20,6 +20,7 @@ from gateway.identity.carriers import (
     Fields,
     Headers,
     QueryGlance,
+    canonical_name,
 )
 from gateway.identity.config import Identified, IdentityConfig
 from gateway.identity.credential import Credential, together, unauthorized
@@ -44,8 +45,11 @@ class Authenticator:
         self._networks = Networks(() if config.peers is None else config.peers.networks)
         self._peer_names = _NONE if config.peers is None else config.peers.names
         carriers = self._proofs.headers
-        if overlap := self._peer_names & (carriers | {AUTHORIZATION}):
-            raise ValueError(f"a header cannot carry both a credential and a peer's word: {sorted(overlap)}")
+        self._told = config.telling.names
+        if overlap := (self._peer_names | self._told) & (carriers | {AUTHORIZATION}):
+            raise ValueError(f"a header cannot carry both a credential and a peer's word, or ours: {sorted(overlap)}")
+        if overlap := self._told & {canonical_name(name) for name in _of(config.workspace.header)}:
+            raise ValueError(f"a header cannot be the clients' word and ours: {sorted(overlap)}")
         self._reader = FieldReader(self._wanted())
         self._query_matters = QueryGlance(self._proofs.queries | _of(config.workspace.query))
         self._ways = self._name_ways()
@@ -94,7 +98,7 @@ class Authenticator:
     def nobody(self, headers: Headers, peer_ip: str) -> Identified:
         """An anonymous request whose carriers, if it has any, are not judged and do not go on."""
         address = self._address(self._reader.read(self._reader.pick(headers), judge=False), peer_ip)
-        strip = self._proofs.headers | self._peer_names
+        strip = self._proofs.headers | self._peer_names | self._told
         strip = strip | {COOKIE} if self._proofs.cookies else strip
         return Identified(self._nobody_at(address), strip, self._proofs.queries)
 
@@ -108,7 +112,7 @@ class Authenticator:
     @property
     def carriers(self) -> frozenset[bytes]:
         """Canonical names of the headers that say who is asking."""
-        return self._proofs.headers | self._peer_names
+        return self._proofs.headers | self._peer_names | self._told
 
     @property
     def takes_keys(self) -> bool:
@@ -179,7 +183,8 @@ class Authenticator:
         asked = self._ask(fields, query, path, found)
         who = Principal(found.proof, found.user, None, address, found.role, found.expires_us)
         strip = strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip
-        return Identified(who, strip, _NONE, asked, found, None if asked is None else replace(who, workspace=asked))
+        inside = None if asked is None else replace(who, workspace=asked)
+        return Identified(who, strip, _NONE, asked, found, inside, self._config.telling.lines(found))
 
     def _address(self, fields: Fields, peer_ip: str) -> str | None:
         return client_network(peer_ip, fields.forwarded_for, self._config.trusted_proxies)
@@ -188,8 +193,9 @@ class Authenticator:
         return bool(self._peer_names) and peer_ip in self._networks
 
     def _ours(self, believed: bool) -> frozenset[bytes]:  # noqa: FBT001  (of the peer)
-        """What never goes upstream: our keys' own header, and identity headers of peers that are not believed."""
-        return self._proofs.key_headers if believed else self._proofs.key_headers | self._peer_names
+        """What never goes upstream: our keys' own header, ours to tell, and identity headers of strangers."""
+        ours = self._proofs.key_headers | self._told
+        return ours if believed else ours | self._peer_names
 
     def _ask(self, fields: Fields, query: bytes, path: str | None, credential: Credential | None) -> str | None:
         """The workspace that is named. ``BadRequest`` if unclear, ``Forbidden`` if the credential is for another."""

@@ -9,6 +9,7 @@ from gateway.identity.carriers import AUTHORIZATION
 from gateway.identity.credential import Credential
 from gateway.identity.issuers import Issuer
 from gateway.identity.peers import PeerIdentity
+from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
 
 Anonymous = Literal["forward", "public_only", "reject"]
@@ -45,6 +46,7 @@ class IdentityConfig:
     api_keys: tuple[ApiKey, ...] | None = None
     key: KeyCarriers = field(default_factory=KeyCarriers)
     peers: PeerIdentity | None = None
+    telling: Telling = field(default_factory=Telling)
     workspace: WorkspaceSource = field(default_factory=WorkspaceSource)
     anonymous: Anonymous = "forward"
     trusted_proxies: int = 0
@@ -56,7 +58,8 @@ class Identified:
     """The outcome. ``principal.workspace`` is not set: ``asked`` is what the request names, ``within`` sets it.
 
     ``strip``: canonical names (lower case, ``_`` as ``-``) of headers that must not go upstream. ``strip_query``:
-    decoded names. It is remembered and shared between requests that say the same, so it holds no credential in clear.
+    decoded names. ``said``: what the upstream is told, as lines of a head. An outcome is remembered and shared between
+    requests that say the same, so it holds no credential in clear.
     """
 
     principal: Principal
@@ -65,6 +68,7 @@ class Identified:
     asked: str | None = None
     credential: Credential | None = None
     inside: Principal | None = None
+    said: bytes = b""
 
     def within(self) -> Principal:
         """The principal inside the workspace that it names: for when its membership is established."""

@@ -85,7 +85,7 @@ class Issuer:
             user=user,
             workspace=workspace,
             workspaces=workspaces,
-            role=role if isinstance(role, str) else None,
+            role=normalise_id(role) if isinstance(role, str) else None,
             not_before_us=None if not_before_us is None else not_before_us - self.leeway_us,
             expires_us=None if expires_us is None else expires_us + self.leeway_us,
         )

@@ -70,7 +70,7 @@ class Handler:
         if identified.strip_query:
             target = replace(target, raw=without_parameters(target.raw, identified.strip_query))
         # Made before the debit: what cannot be forwarded is refused before it costs.
-        wire = outgoing_head(request, target, running.route, match.rule, identified.strip, trip.id)
+        wire = outgoing_head(request, target, running.route, match.rule, identified, trip.id)
         principal = await self._admit(trip, match, identified)
         if principal is None:
             return

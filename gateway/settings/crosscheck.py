@@ -91,6 +91,7 @@ def _carriers(settings: "Settings") -> Iterator[Fault]:
         (("identity", "peers", "user_header"), None if peers is None else peers.user_header),
         (("identity", "peers", "workspace_header"), None if peers is None else peers.workspace_header),
         (("identity", "peers", "role_header"), None if peers is None else peers.role_header),
+        *((at, header) for at, header in _told(settings) if not _heard(settings, at[-1], header)),
         (("workspace", "header"), settings.workspace.header),
     ]
     seen: dict[str, str] = {}
@@ -100,9 +101,28 @@ def _carriers(settings: "Settings") -> Iterator[Fault]:
             first = seen.setdefault(_key(header), name)
             if first != name:
                 yield Fault(at, f"is the same header as {first}")
+    tell = settings.identity.tell
+    told = {
+        _key(header) for header in (tell.user_header, tell.workspace_header, tell.role_header) if header is not None
+    }
     for name in settings.upstream.headers:
+        if _key(name) in told:
+            yield Fault(("upstream", "headers", name), "is a header of identity.tell")
         if settings.workspace.header is not None and _key(name) == _key(settings.workspace.header):
             yield Fault(("upstream", "headers", name), "is workspace.header: one would pay and another act")
+
+
+def _told(settings: "Settings") -> Iterator[tuple[tuple[str, ...], str]]:
+    """The headers in which the upstream is told who asks."""
+    for name in ("user_header", "workspace_header", "role_header"):
+        if (header := getattr(settings.identity.tell, name)) is not None:
+            yield ("identity", "tell", name), header
+
+
+def _heard(settings: "Settings", name: str, header: str) -> bool:
+    """Whether a believed peer uses ``header`` for the same: then it is only said anew."""
+    heard = getattr(settings.identity.peers, name, None)
+    return heard is not None and _key(heard) == _key(header)
 
 
 def _key(header: str) -> str:

@@ -72,6 +72,21 @@ class PeerSettings(Section):
         return self
 
 
+class TellSettings(Section):
+    """What the upstream is told about who asks, in headers of its own: for APIs that do not read the credential."""
+
+    user_header: HeaderName | None = Field(
+        default=None, description="The header in which it is told the user. `null`: it is not."
+    )
+    workspace_header: HeaderName | None = Field(
+        default=None,
+        description="The header in which it is told the workspace that the credential speaks for. `null`: it is not.",
+    )
+    role_header: HeaderName | None = Field(
+        default=None, description="The header in which it is told the role. `null`: it is not."
+    )
+
+
 class IdentitySettings(Section):
     """How a request proves who it acts for."""
 
@@ -93,6 +108,10 @@ class IdentitySettings(Section):
     )
     peers: PeerSettings | None = Field(
         default=None, description="Networks whose identity headers are believed. `null`: none."
+    )
+    tell: TellSettings = Field(
+        default=TellSettings(),
+        description="What the upstream is told about who asks. What clients send under these names is removed.",
     )
     trusted_proxies: Annotated[Whole, Field(ge=0, le=32)] = Field(
         default=0,

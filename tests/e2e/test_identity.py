@@ -195,3 +195,20 @@ identity:
             assert [value for name, value in sent if name.lower().replace(b"_", b"-") == b"x-gate"] == [b"7"] * 3
             refused = await ask(X_API_Key=key.key, Connection="X-Gate")
             assert refused.status == 400
+
+
+async def test_the_upstream_is_told_who_asks_in_headers_that_clients_cannot_send(tmp_path: Path) -> None:
+    key = generate_key()
+    yaml = f"""\
+identity:
+  api_keys: [{{id: {key.id}, hash: "{key.hash}", user: robot, workspace: red}}]
+  tell: {{user_header: X-User-ID, workspace_header: X-Team}}
+"""
+    upstream = Upstream()
+    async with served(upstream), gateway(tmp_path, yaml, upstream) as ask:
+        told = (await ask(key.key, X_User_ID="root", x_team="root")).told
+        assert (told["x-user-id"], told["x-team"]) == ("robot", "red")
+        anonymous = (await ask(X_User_ID="root", X_Team="root")).told
+        assert not {"x-user-id", "x-team"} & set(anonymous)
+        names = [name.lower() for request in upstream.arrived for name, _ in request.raw_headers]
+        assert (names.count(b"x-user-id"), names.count(b"x-team")) == (1, 1)

@@ -10,6 +10,7 @@ from gateway.identity.api_keys import ApiKey, generate_key
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.config import IdentityConfig, JwtCarriers, KeyCarriers
 from gateway.identity.peers import PeerIdentity
+from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
 from tests.identity.tokens import (
     NOW,
@@ -346,6 +347,8 @@ def test_the_address_is_that_of_the_nth_proxy_from_the_right() -> None:
     "broken",
     [
         {"trusted_proxies": -1},
+        {"telling": Telling(user_header=b"authorization")},
+        {"telling": Telling(workspace_header=b"x_workspace_id")},
         {"cached_tokens": 0},
         {"api_keys": (), "key": KeyCarriers(header=b"Authorization")},
         {"peers": PeerIdentity(networks=(), user_header=b"Authorization")},
