@@ -153,14 +153,11 @@ class Authenticator:
             self.forget()
         if query and self._query_matters(query):
             return self._judged(reader.read(picked), query, peer_ip, now_us, path)
-        key = self._outcomes.key(picked, peer_ip, path)
-        if key is not None and (known := self._outcomes.get(key, now_us)) is not None:
+        if (known := self._outcomes.find(picked, peer_ip, path, now_us)) is not None:
             return known
         outcome = self._judged(reader.read(picked), b"", peer_ip, now_us, path)
         # What was read has names by now: other fields that came with it for the first time are not picked again.
-        key = self._outcomes.key(reader.pick(picked), peer_ip, path)
-        if key is not None:
-            self._outcomes.put(key, outcome)
+        self._outcomes.put(reader.pick(picked), peer_ip, path, outcome)
         return outcome
 
     def _unjudged(self, fields: Fields, peer_ip: str) -> Identified:

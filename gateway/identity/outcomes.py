@@ -19,17 +19,11 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def key(self, picked: Headers, peer_ip: str, path_workspace: str | None) -> Key | None:
-        """What such a request is remembered by; ``None`` if two different ones could look the same."""
-        joined = b"\0".join([part for field in picked for part in field])
-        if picked and joined.count(b"\0") != 2 * len(picked) - 1:
-            return None
-        return (self._digest(joined), peer_ip, path_workspace)
-
-    def get(self, key: Key, now_us: int) -> Identified | None:
-        """The outcome; ``None`` if it is not known or its time is not now."""
-        found = self._kept.get(key)
-        if found is None:
+    def find(self, picked: Headers, peer_ip: str, path_workspace: str | None, now_us: int) -> Identified | None:
+        """The outcome of such a request; ``None`` if it is not known or its time is not now."""
+        key = self._key(picked, peer_ip, path_workspace)
+        found = None if key is None else self._kept.get(key)
+        if found is None or key is None:
             return None
         outcome, start_us, end_us = found
         if start_us <= now_us < end_us:
@@ -37,13 +31,23 @@ class Outcomes:
         self._kept.drop(key)
         return None
 
-    def put(self, key: Key, outcome: Identified) -> None:
+    def put(self, picked: Headers, peer_ip: str, path_workspace: str | None, outcome: Identified) -> None:
         """Remember an outcome for as long as its credential is good."""
+        key = self._key(picked, peer_ip, path_workspace)
+        if key is None:
+            return
         start_us, end_us = _ALWAYS
         if (credential := outcome.credential) is not None:
             start_us = start_us if credential.not_before_us is None else credential.not_before_us
             end_us = end_us if credential.expires_us is None else credential.expires_us
         self._kept.put(key, (outcome, start_us, end_us))
+
+    def _key(self, picked: Headers, peer_ip: str, path_workspace: str | None) -> Key | None:
+        """What such a request is remembered by; ``None`` if two different ones could look the same."""
+        joined = b"\0".join([part for field in picked for part in field])
+        if picked and joined.count(b"\0") != 2 * len(picked) - 1:
+            return None
+        return (self._digest(joined), peer_ip, path_workspace)
 
     def clear(self) -> None:
         """Forget all."""

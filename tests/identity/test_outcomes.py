@@ -92,11 +92,11 @@ def test_other_fields_make_no_other_outcome() -> None:
 
 def test_fields_that_could_pass_for_others_are_not_remembered() -> None:
     outcomes = Outcomes(4)
-    assert outcomes.key([(b"a", b"1\x00b\x002")], PEER, None) is None
-    assert outcomes.key([(b"a", b"1"), (b"b", b"2")], PEER, None) is not None
-    assert outcomes.key([], PEER, None) == outcomes.key([], PEER, None)
-    assert outcomes.key([], PEER, None) != outcomes.key([], PEER, "w")
-    assert outcomes.key([], PEER, None) != Outcomes(4).key([], PEER, None)
+    assert outcomes._key([(b"a", b"1\x00b\x002")], PEER, None) is None
+    assert outcomes._key([(b"a", b"1"), (b"b", b"2")], PEER, None) is not None
+    assert outcomes._key([], PEER, None) == outcomes._key([], PEER, None)
+    assert outcomes._key([], PEER, None) != outcomes._key([], PEER, "w")
+    assert outcomes._key([], PEER, None) != Outcomes(4)._key([], PEER, None)
 
 
 def test_only_so_many_outcomes_are_kept() -> None:
