@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway import __version__, assembly, log
+from gateway import __version__, assembly, log, transport
 from gateway.api.operations import Operations
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
@@ -12,7 +12,6 @@ from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.problems import NotFound, Problem, StoreUnavailable
 from gateway.core.scope import Scope
 from gateway.core.target import Target, canonical_target
-from gateway.identity.asking import UpstreamAsker
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.key_sites import KeySites
 from gateway.identity.membership import ByClaim, Membership, TrustClients
@@ -28,12 +27,15 @@ from gateway.metering.recorder import NoJournal, Recorder
 from gateway.metering.snapshot import Snapshot
 from gateway.metrics import Metrics
 from gateway.proxy import answer
+from gateway.proxy.asker import UpstreamAsker
 from gateway.proxy.chronicle import Chronicle
 from gateway.proxy.doors import Doors
+from gateway.proxy.fleet import Tally
 from gateway.proxy.handler import Handler
-from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.request import Request
 from gateway.proxy.running import Live, Running
+from gateway.proxy.tls import ListenerTls
+from gateway.settings.certificates import expiries, refuse_expired
 from gateway.settings.models import Settings
 from gateway.tasks import Tasks
 
@@ -53,11 +55,12 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self._tally = Tally(self.metrics.counters["upstream_ejections"], self.metrics.counters["upstream_retries"])
         self._tasks = Tasks()
         self._key_sites = KeySites(self._tasks)
         self._journal: Journal | None = None
         self._doors: Doors | None = None
-        self._askers: list[UpstreamAsker] = []
+        self._tls: ListenerTls | None = None
         self._access: AccessLog | None = None
         self._stopping = False
 
@@ -70,16 +73,19 @@ class Gateway:
         self._ledger = open_ledger(settings.ledger.url, self._restore)
         self._meter = Meter(self._ledger, Recorder(self._journal or NoJournal(), self.metrics), self._store_failing)
         self._access = _access_log(settings)
+        if (shown := transport.listener_context(settings)) is not None:
+            self._tls = ListenerTls(shown)
+        self._expiries = expiries(settings)
         self.live = Live(self._assemble(settings, snapshot, None))
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
-        self._doors = Doors(self._problem_answer, assembly.client_limits(settings))
+        self._doors = Doors(self._problem_answer, transport.client_limits(settings))
         handler = Handler(self.live, self._meter, self._answer_own, chronicle)
-        await self._doors.open(handler, settings.listen.host, settings.listen.port, "listen")
-        if (own := settings.metrics.listen) is not None:
+        await self._doors.open(handler, transport.main_place(settings, self._tls), "listen")
+        if (own := transport.metrics_place(settings)) is not None:
             self._metrics_only = Operations(self.metrics, self._readiness)
-            await self._doors.open(self._serve_metrics, own.host, own.port, "metrics.listen")
+            await self._doors.open(self._serve_metrics, own, "metrics.listen")
         self._tasks.start(self._tend(), "tend the ledger")
 
     async def stop(self) -> None:
@@ -89,9 +95,7 @@ class Gateway:
             await self._doors.close(self.settings.limits.stop_timeout.seconds)
         await self._tasks.close()
         if hasattr(self, "live"):
-            await self.live.running.route.pool.close()
-        for asker in self._askers:
-            await asker.close()
+            await self._fleet.close()
         await self._key_sites.close()
         if self._access is not None:
             self._access.close()
@@ -100,12 +104,15 @@ class Gateway:
 
     def reload(self, settings: Settings) -> None:
         """Build the new state completely, then swap; if that raises, nothing has changed."""
-        snapshot = assembly.build_snapshot(settings, now_us())
-        before = self.live.running
-        self.live.running = self._assemble(settings, snapshot, before)
-        if self.live.running.route.pool is not before.route.pool:
-            before.route.pool.retire()
-        self.settings = settings
+        snapshot, until = assembly.build_snapshot(settings, now_us()), expiries(settings)
+        refuse_expired(self._expiries, until, now_us())
+        shown, fleet = transport.listener_context(settings), self._fleet
+        self.live.running = self._assemble(settings, snapshot, self.live.running)
+        if self._fleet is not fleet:
+            fleet.retire()
+        if self._tls is not None and shown is not None:
+            self._tls.show(shown)
+        self.settings, self._expiries = settings, until
 
     def reopen_logs(self) -> None:
         """Open the access log anew, for log rotation."""
@@ -125,14 +132,15 @@ class Gateway:
             authenticator = before.authenticator
         else:
             authenticator = Authenticator(assembly.identity_config(settings, self._key_sites.keys))
-        same_upstream = old is not None and old.upstream == settings.upstream
+        same_upstream = old is not None and transport.same_upstream(old, settings)
+        if not same_upstream:
+            self._fleet = transport.fleet(settings, self._tally)
         membership = (
             before.membership if before is not None and same_identity and same_upstream else self._membership(settings)
         )
-        pool = before.route.pool if before is not None and same_upstream else _pool(settings)
         self._key_sites.settle(assembly.key_sites(settings))
         self._key_sites.tend(now_us())
-        route = assembly.route(settings, pool, authenticator.carriers)
+        route = assembly.route(settings, self._fleet, authenticator.carriers)
         return Running(snapshot, authenticator, membership, route)
 
     def _membership(self, settings: Settings) -> Membership:
@@ -143,8 +151,7 @@ class Gateway:
                 return ByClaim()
             case "upstream":
                 timeout_s = settings.workspace.probe.timeout.seconds
-                asker = UpstreamAsker(settings.upstream.url, timeout_s, assembly.own_fields(settings))
-                self._askers.append(asker)
+                asker = UpstreamAsker(self._fleet, timeout_s, assembly.own_fields(settings))
                 return ByProbe(assembly.question(settings), asker, self._tasks)
 
     def _problem_answer(self, problem: Problem) -> Answer:
@@ -202,7 +209,9 @@ class Gateway:
         sample("build_info", lambda: {(__version__,): 1})
         sample("config_loaded_seconds", lambda: {(): self.live.running.snapshot.loaded_us / 1_000_000})
         sample("ledger_scopes", lambda: {(): len(self._ledger)})
-        sample("upstream_connections", lambda: dict(self.live.running.route.pool.counts()))
+        sample("upstream_connections", lambda: dict(self._fleet.counts()))
+        sample("upstream_up", lambda: dict(self._fleet.up()))
+        sample("certificate_expires_seconds", lambda: {(key,): us / 1_000_000 for key, us in self._expiries.items()})
         sample("jwks_fetches", self._key_sites.counts)
         sample("jwks_age_seconds", lambda: self._key_sites.ages(now_us()))
         if journal is not None:
@@ -212,13 +221,6 @@ class Gateway:
             sample("journal_failing", lambda: {(): int(journal.failing_since_us is not None)})
         if (access := self._access) is not None:
             sample("access_log_lost_lines", lambda: {(): access.lost})
-
-
-def _pool(settings: Settings) -> UpstreamPool:
-    upstream = settings.upstream
-    return UpstreamPool(
-        upstream.url, upstream.connect_timeout.seconds, upstream.read_timeout.seconds, assembly.pool_limits(settings)
-    )
 
 
 def _journal_options(settings: Settings) -> Options:

@@ -20,10 +20,8 @@ from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
 from gateway.metering.catalog import Catalog
 from gateway.metering.snapshot import Snapshot
-from gateway.proxy.client_connection import ClientLimits
-from gateway.proxy.pool import PoolLimits, UpstreamPool
+from gateway.proxy.pool import Connections
 from gateway.proxy.request_head import Route
-from gateway.proxy.request_parser import HeadLimits
 from gateway.settings import convert
 from gateway.settings.models import Settings
 from gateway.settings.tokens import JwtSettings
@@ -172,7 +170,7 @@ def question(settings: Settings) -> Question:
     )
 
 
-def route(settings: Settings, pool: UpstreamPool, carriers: frozenset[bytes]) -> Route:
+def route(settings: Settings, pool: Connections, carriers: frozenset[bytes]) -> Route:
     """Where requests go and what goes with them. ``carriers``: keys of the fields that say who is asking."""
     workspace, own = settings.workspace.header, own_fields(settings)
     names = frozenset(key_of(name) for name, _ in own)
@@ -198,28 +196,5 @@ def forwarding(settings: Settings) -> Forwarding:
     return Forwarding(
         style=upstream.forwarded,
         trusted_proxies=settings.identity.trusted_proxies,
-        host=None if upstream.preserve_host else _authority(settings),
-    )
-
-
-def _authority(settings: Settings) -> bytes:
-    host, port = settings.upstream.host, settings.upstream.port
-    shown = f"[{host}]" if ":" in host else host
-    return (shown if port == 80 else f"{shown}:{port}").encode()  # noqa: PLR2004  (http's own port)
-
-
-def pool_limits(settings: Settings) -> PoolLimits:
-    """How many connections to the upstream."""
-    upstream = settings.upstream
-    return PoolLimits(connections=upstream.max_connections, idle_timeout=upstream.idle_timeout.seconds)
-
-
-def client_limits(settings: Settings) -> ClientLimits:
-    """What a client may ask of the gateway itself."""
-    limits = settings.limits
-    return ClientLimits(
-        head=HeadLimits(limits.header_bytes, limits.header_count),
-        head_timeout=limits.head_timeout.seconds,
-        keepalive_timeout=limits.keepalive_timeout.seconds,
-        body_timeout=limits.body_idle_timeout.seconds,
+        host=None if upstream.preserve_host else upstream.authority.encode(),
     )

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gateway import __version__, log
 from gateway.assembly import build_snapshot, identity_config
+from gateway.clock import now_us
 from gateway.core.problems import Problem
 from gateway.core.rules import RuleErrors
 from gateway.core.target import canonical_target
@@ -25,6 +26,7 @@ from gateway.identity.api_keys import generate_key
 from gateway.identity.authenticate import Authenticator
 from gateway.metering.snapshot import Snapshot
 from gateway.server import StartError, serve
+from gateway.settings import certificates
 from gateway.settings.load import load
 from gateway.settings.models import Settings
 from gateway.settings.problems import SettingsErrors
@@ -85,7 +87,7 @@ def check(config: Path, *, as_json: bool) -> None:
     settings = _load(config, as_json=as_json)
     snapshot = _snapshot(settings, as_json=as_json)
     shadowed = [f"{found.rule.label} never counts: an admin's rule hides it" for found in snapshot.rules.shadowed]
-    warnings = [*settings.warnings, *shadowed]
+    warnings = [*settings.warnings, *certificates.cautions(settings, now_us()), *shadowed]
     if as_json:
         click.echo(json.dumps({"ok": True, "errors": [], "warnings": warnings}))
         return

@@ -50,7 +50,7 @@ async def serve(config: Path, settings: Settings) -> None:
     _spare_the_collector()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    _log.info("listening", urls=gateway.urls, upstream=settings.upstream.url)
+    _log.info("listening", urls=gateway.urls, upstream=list(settings.upstream.addresses))
     _warn(settings)
     reloader, tasks = Reloader(gateway, config), Tasks()
     tasks.start(watch(reloader.digests, reloader.files_changed), "watch the configuration")

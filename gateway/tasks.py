@@ -31,6 +31,12 @@ class Tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("task failed", task=task.get_name(), error=type(error).__name__, exc_info=error)
 
+    async def finish(self, patience_s: float) -> None:
+        """Wait until every task has ended; cancel those that take longer than ``patience_s`` seconds."""
+        if self._running:
+            await asyncio.wait(tuple(self._running), timeout=patience_s)
+        await self.close()
+
     async def close(self) -> None:
         """Cancel every task and wait until each has ended."""
         for task in tuple(self._running):

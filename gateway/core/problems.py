@@ -73,6 +73,12 @@ class PreconditionFailed(Problem):
     status, code, title = 412, "precondition_failed", "Precondition failed"
 
 
+class ContentTooLarge(Problem):
+    """The body is over a configured limit (RFC 9110, 15.5.14)."""
+
+    status, code, title = 413, "body_too_large", "Content too large"
+
+
 class Unprocessable(Problem):
     """Understood, and what it says cannot be."""
 

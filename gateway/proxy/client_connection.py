@@ -7,6 +7,7 @@ not used. What a request is, is added in ``downstream``.
 import asyncio
 import socket
 import struct
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -26,19 +27,25 @@ _RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """How long a client may take, in seconds, and how much it may say at once.
+    """How long a client may take, in seconds, and how much it may say at once; ``body``: the bytes of a body.
 
     ``head_timeout``: for a whole head, from its first byte. ``keepalive_timeout``: between requests. ``body_timeout``:
-    between two parts of a body, and for taking what was written. ``linger``: for the rest of a body that nobody wants.
-    ``half_close``: how long a client that has shut down its sending side is waited on before it counts as gone.
+    between two parts of a body, and for taking what was written. ``body_rate``: bytes of body a second, on average
+    after the first ``body_timeout``, not counting the time in which nobody took them; 0: any. ``linger``: for the rest
+    of a body that nobody wants. ``half_close``: how long a client that has shut down its sending side is waited on
+    before it counts as gone. ``requests``, ``age``: how many requests a connection may bring, and for how long.
     """
 
     head: HeadLimits = field(default_factory=HeadLimits)
+    body: int = sys.maxsize
     head_timeout: float = 30.0
     keepalive_timeout: float = 75.0
     body_timeout: float = 60.0
+    body_rate: int = 0
     linger: float = 5.0
     half_close: float = 1.0
+    requests: int = sys.maxsize
+    age: float = NEVER
 
 
 class TunnelEnd(Protocol):
@@ -67,14 +74,22 @@ class Told(NamedTuple):
 
 
 class ClientConnection(RequestHandler):
-    """One accepted connection. ``told``: see ``request_head``, which keeps it here."""
+    """One accepted connection. ``told``: see ``request_head``, which keeps it here.
+
+    ``announced``: the client's address, where a load balancer in front has said it (see ``acceptor``). ``last_use``:
+    the loop's time from which on no further request is taken.
+    """
 
     __slots__ = (
+        "_body_since",
         "_current",
         "_eof",
         "_lingering",
+        "_paused_at",
         "_tunnel",
         "_written",
+        "announced",
+        "last_use",
         "limits",
         "peer",
         "peer_bytes",
@@ -89,12 +104,13 @@ class ClientConnection(RequestHandler):
         super().__init__(manager, loop=loop, keepalive_timeout=0, access_log=cast("Any", None))
         self._parser = None
         self.limits = limits
+        self.announced: str | None = None
         self.peer = ""
         self.peer_bytes = b"unknown"
         self.scheme = b"http"
         self.told: Told | None = None
-        self.read_deadline = NEVER
-        self.write_deadline = NEVER
+        self.read_deadline = self.write_deadline = self.last_use = NEVER
+        self._body_since = self._paused_at = 0.0
         self._current: Request | None = None
         self._tunnel: TunnelEnd | None = None
         self._eof = False
@@ -103,13 +119,17 @@ class ClientConnection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
+        peer, now = transport.get_extra_info("peername"), self._loop.time()
+        if self.announced is not None:
+            self.peer = self.announced
+        elif isinstance(peer, tuple):
             self.peer = str(peer[0]).partition("%")[0]
+        if self.peer:
             self.peer_bytes = self.peer.encode()
         if transport.get_extra_info("sslcontext") is not None:
             self.scheme = b"https"
-        self.read_deadline = self._loop.time() + self.limits.head_timeout
+        self.read_deadline = now + self.limits.head_timeout
+        self.last_use = now + self.limits.age
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -129,9 +149,11 @@ class ClientConnection(RequestHandler):
         ``half_close`` seconds, and after something was written, which the other kind answers with a reset.
         """
         self._eof = True
+        # TLS knows no half-closed connection: asyncio ends it whatever is said here, and warns if it is "go on".
+        whole = self.transport is not None and self.transport.can_write_eof()
         if self._tunnel is not None:
-            return self._tunnel.client_eof()
-        if self._lingering or not self._owes_an_answer():
+            return self._tunnel.client_eof() and whole
+        if not whole or self._lingering or not self._owes_an_answer():
             return False
         self._loop.call_later(self.limits.half_close, self._still_there, self._written)
         return True
@@ -169,17 +191,20 @@ class ClientConnection(RequestHandler):
     def end_tunnel(self) -> None:
         """Close the connection after what was written has gone out."""
         self._tunnel = None
-        if self.transport is not None:
-            self.transport.close()
+        self._end()
 
     def pause_reading(self) -> None:
         """Do not read from the client until ``resume_reading``."""
+        if not self._reading_paused:
+            self._paused_at = self._loop.time()
         self._reading_paused = True
         self.read_deadline = NEVER
         self._pause_transport_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002  (aiohttp's signature)
         """Read again."""
+        if self._reading_paused:
+            self._body_since += self._loop.time() - self._paused_at
         self._reading_paused = False
         if self._current is not None and not self._current.complete:
             self.read_deadline = self._loop.time() + self.limits.body_timeout
@@ -202,9 +227,22 @@ class ClientConnection(RequestHandler):
 
     def expire(self, now: float) -> None:
         """End the connection if it was waited on for too long. ``now`` is the loop's time."""
+        if now >= self.last_use:
+            self._close = True  # it goes on until an answer has told the client so
         if now < self.read_deadline and now < self.write_deadline:
             return
-        if now >= self.write_deadline or self._current is not None:
+        if now >= self.write_deadline or self._current is not None or self._unsent():
             self.abort()
         else:
             self.force_close()
+
+    def _end(self) -> None:
+        """Close the connection when the client has taken what was written, for which it has its time."""
+        if self.transport is not None:
+            if self._unsent():
+                self.write_deadline = self._loop.time() + self.limits.body_timeout
+            self.transport.close()
+
+    def _unsent(self) -> bool:
+        """Whether the client has not taken all that was written: closing would wait for it for ever."""
+        return self.transport is not None and self.transport.get_write_buffer_size() > 0

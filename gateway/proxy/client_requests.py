@@ -20,13 +20,14 @@ _SLICE = 16 * 1024
 class ClientRequests(ClientConnection):
     """Puts each request whose head is complete, and the problem that ends them, into ``_waiting``."""
 
-    __slots__ = ("_ahead", "_broken", "_http", "_in_head", "_latest", "_reframe", "_waiting")
+    __slots__ = ("_ahead", "_broken", "_http", "_in_head", "_latest", "_reframe", "_timed", "_waiting")
 
     def __init__(self, manager: "web.Server", *, loop: asyncio.AbstractEventLoop, limits: ClientLimits) -> None:
         super().__init__(manager, loop=loop, limits=limits)
-        self._http = RequestParser(self._make_request, self._begin, limits.head)
+        self._http = RequestParser(self._make_request, self._begin, limits.head, limits.body)
         self._waiting: deque[Request | Problem] = deque()
         self._latest: Request | None = None
+        self._timed: Request | None = None
         self._ahead = b""
         self._reframe = False
         self._broken = False
@@ -96,14 +97,24 @@ class ClientRequests(ClientConnection):
 
     def _wait_for_more(self) -> None:
         """Set the time by which the client must have sent more."""
-        if self._http.request is not None:
+        body = self._http.request
+        if body is not None:
             if not self._reading_paused:
-                self.read_deadline = self._loop.time() + self.limits.body_timeout
+                self.read_deadline = self._body_deadline(body)
         elif self._http.idle or self._one_is_whole():
             self.read_deadline = NEVER
         elif not self._in_head:
             self._in_head = True
             self.read_deadline = self._loop.time() + self.limits.head_timeout
+
+    def _body_deadline(self, body: Request) -> float:
+        """The next bytes are due after a while; a body that trickles is due sooner and sooner."""
+        now, limits = self._loop.time(), self.limits
+        if not limits.body_rate:
+            return now + limits.body_timeout
+        if body is not self._timed:
+            self._timed, self._body_since = body, now
+        return min(now, self._body_since + body.bytes_in / limits.body_rate) + limits.body_timeout
 
     def _make_request(
         self, method: str, raw_target: bytes, minor: int, headers: RawHeaders, keys: list[bytes]

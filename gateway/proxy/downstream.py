@@ -71,8 +71,8 @@ class GatewayProtocol(ClientRequests):
                     return
                 break
         self._task_handler = None
-        if self.transport is not None and not self._force_close:
-            self.transport.close()
+        if not self._force_close:
+            self._end()
 
     async def _next(self) -> None:
         """Wait for the next request."""
@@ -87,6 +87,8 @@ class GatewayProtocol(ClientRequests):
     async def _serve(self, request: Request, handler: Handler | None) -> None:
         """Let the handler answer one request, and answer for it if it fails."""
         self._request_count += 1
+        if self._request_count >= self.limits.requests:
+            self._close = True
         self._current = request
         try:
             if handler is not None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gateway.core.problems import Problem
 from gateway.proxy.failures import UpstreamFailed, UpstreamTimedOut
-from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.pool import Connections
 from gateway.proxy.relay import OnHead, Relay
 from gateway.proxy.request import Request
 from gateway.proxy.request_head import Route
@@ -70,12 +70,12 @@ async def forward(request: Request, wire: bytes, route: Route, on_head: OnHead) 
     return _outcome(request, relay, started)
 
 
-async def _connected(request: Request, pool: UpstreamPool, *, fresh: bool) -> UpstreamConnection | None:
+async def _connected(request: Request, pool: Connections, *, fresh: bool) -> UpstreamConnection | None:
     """A connection for ``request``, or ``None`` if nobody wants it any more. Raises ``UpstreamFailed``."""
     connection = await pool.acquire(fresh=True) if fresh else pool.take() or await pool.acquire()
     if request.wanted:
         return connection
-    pool.keep(connection)
+    connection.give_back()
     return None
 
 

@@ -1,51 +1,97 @@
-"""The connections to one upstream: kept, counted, bounded."""
+"""The connections to one address of an upstream: kept, counted, bounded."""
 
 import asyncio
+import ssl
+import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Protocol
 
+from gateway.proxy.endpoint import Endpoint
 from gateway.proxy.failures import UpstreamFailed, UpstreamTimedOut
+from gateway.proxy.response_parser import ResponseSink
 from gateway.proxy.upstream import NEVER, UpstreamConnection
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """``connections``: at most open at once. ``idle``: of them kept unused, each for ``idle_timeout`` seconds.
+    """Times in seconds. ``connections``: at most open at once. ``idle``: of them kept unused, for ``idle_timeout``.
 
-    ``waiting``: requests that may wait for a connection, each for the connect time-out.
+    ``waiting``: requests that may wait for a connection. ``requests``, ``age``: how many requests one connection
+    serves, and for how long. ``connect_timeout``: to get a connection. ``read_timeout``: for the head of an answer once
+    the request is written, and between two parts of its body. ``total_timeout``: for all of it.
     """
 
     connections: int = 1024
     idle: int = 256
     idle_timeout: float = 30.0
     waiting: int = 4096
+    requests: int = sys.maxsize
+    age: float = NEVER
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+    total_timeout: float = NEVER
+
+
+class Connections(Protocol):
+    """Where connections to an upstream come from. ``authority``: what ``Host`` says where a request has none."""
+
+    authority: bytes
+
+    def take(self) -> UpstreamConnection | None:
+        """A kept connection. No awaiting."""
+
+    async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
+        """A connection, a new one if need be. Raises ``UpstreamFailed`` or ``UpstreamTimedOut``, nothing sent."""
+        ...
+
+
+class TimedConnection(UpstreamConnection):
+    """One whose exchanges must end within the keeper's ``total_timeout``, unless they become tunnels."""
+
+    __slots__ = ("_until",)
+
+    def begin(self, sink: ResponseSink, *, head_only: bool = False, upgrade: bool = False) -> None:
+        """Start an exchange, and its time."""
+        self._until = self._loop.time() + self._keeper.total_timeout
+        super().begin(sink, head_only=head_only, upgrade=upgrade)
+
+    def expire(self, now: float) -> None:
+        """End the connection if it, or the exchange as a whole, was waited on for too long."""
+        if self._sink is not None and now >= self._until:
+            self._fail(UpstreamTimedOut("The upstream's answer took too long.", request_sent=True))
+        else:
+            super().expire(now)
 
 
 class UpstreamPool:
-    """Connections to ``http://host:port``. Time-outs in seconds.
+    """Connections to one address. Made inside the event loop."""
 
-    ``connect_timeout``: to get a connection. ``read_timeout``: for the head of an answer once the request is written,
-    and between two parts of its body.
-    """
-
-    def __init__(self, url: str, connect_timeout: float, read_timeout: float, limits: PoolLimits | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.path not in {"", "/"} or parts.query:
-            raise ValueError(f"an upstream is http://host[:port], not {url!r}")
-        self.host, self.port = parts.hostname, parts.port or 80
-        self.authority = parts.netloc.rpartition("@")[2].encode()
-        """What ``Host`` says where a request has none."""
-        self.read_timeout = read_timeout
-        self._connect_timeout = connect_timeout
-        self._limits = limits or PoolLimits()
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        limits: PoolLimits | None = None,
+        failed: Callable[[str], None] = lambda _: None,
+        answered: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``failed`` is told of each failure of this address, and why; ``answered`` of the first answer after one."""
+        self._limits = limits = limits or PoolLimits()
+        self.endpoint = endpoint
+        self.authority = endpoint.authority
+        self.read_timeout = limits.read_timeout
+        self.total_timeout = limits.total_timeout
+        self.failing = False
+        """Whether what happened last on this address was a failure."""
+        self._tell_failed, self._tell_answered = failed, answered
+        self._make = UpstreamConnection if limits.total_timeout == NEVER else TimedConnection
         self._loop = asyncio.get_running_loop()
         self._idle: deque[UpstreamConnection] = deque()
         self._open: set[UpstreamConnection] = set()
         self._opening = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._interval = min(1.0, max(0.01, read_timeout / 8))
+        shortest = min(limits.read_timeout, limits.total_timeout)
+        self._interval = min(1.0, max(0.01, shortest / 8))
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = self._retired = False
 
@@ -53,6 +99,11 @@ class UpstreamPool:
         """Connections by state, for the gauge ``upstream_connections``."""
         idle = len(self._idle)
         return {("idle",): idle, ("busy",): len(self._open) - idle, ("connecting",): self._opening}
+
+    @property
+    def load(self) -> int:
+        """Requests that have one of these connections, or wait for one."""
+        return len(self._open) - len(self._idle) + self._opening + len(self._waiters)
 
     def take(self) -> UpstreamConnection | None:
         """A kept connection, the one used last, or ``None``. No awaiting: the fast lane lives on this."""
@@ -68,34 +119,39 @@ class UpstreamPool:
 
         Raises ``UpstreamFailed`` or ``UpstreamTimedOut``, both with ``request_sent`` false.
         """
+        connecting = False
         try:
-            async with asyncio.timeout(self._connect_timeout):
+            async with asyncio.timeout(self._limits.connect_timeout):
                 while True:
                     connection = None if fresh else self.take()
                     if connection is not None:
                         return connection
                     if len(self._open) + self._opening < self._limits.connections:
+                        connecting = True
                         return await self._connect()
                     await self._turn()
         except TimeoutError:
-            raise UpstreamTimedOut("The upstream did not take the connection in time.", request_sent=False) from None
+            problem = UpstreamTimedOut("The upstream did not take the connection in time.", request_sent=False)
+            if connecting:
+                self.failed(problem.message)
+            raise problem from None
 
     async def _connect(self) -> UpstreamConnection:
         if self._closed:
             raise UpstreamFailed("The gateway is stopping.", request_sent=False)
         self._opening += 1
         try:
-            _, connection = await self._loop.create_connection(
-                lambda: UpstreamConnection(self, self._loop), self.host, self.port
-            )
+            connection = await self.endpoint.connect(self._loop, lambda: self._make(self, self._loop))
         except BaseException as error:
             self._opening -= 1
             self._wake()
             if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-                raise UpstreamFailed("The upstream does not take connections.", request_sent=False) from None
+                self.failed(str(error))
+                raise UpstreamFailed(_no_connection(error), request_sent=False) from None
             raise
         self._opening -= 1
         self._open.add(connection)
+        connection.last_use = self._loop.time() + self._limits.age
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(self._interval, self._sweep)
         return connection
@@ -125,10 +181,16 @@ class UpstreamPool:
 
     def keep(self, connection: UpstreamConnection) -> None:
         """The connection is free again."""
-        if self._retired or len(self._idle) >= self._limits.idle:
+        now, limits = self._loop.time(), self._limits
+        if (
+            self._retired
+            or len(self._idle) >= limits.idle
+            or connection.used >= limits.requests
+            or now >= connection.last_use
+        ):
             connection.close()
             return
-        connection.deadline = self._loop.time() + self._limits.idle_timeout
+        connection.deadline = min(now + limits.idle_timeout, connection.last_use)
         self._idle.append(connection)
         if self._waiters:
             self._wake()
@@ -140,6 +202,16 @@ class UpstreamPool:
             self._idle.remove(connection)
         if self._waiters:
             self._wake()
+
+    def failed(self, why: str) -> None:
+        """A connect or an exchange failed on this address."""
+        self.failing = True
+        self._tell_failed(why)
+
+    def answered(self) -> None:
+        """An answer came whole."""
+        self.failing = False
+        self._tell_answered()
 
     def _sweep(self) -> None:
         """Look at every connection's deadline: one timer for all is cheaper than one each."""
@@ -161,3 +233,10 @@ class UpstreamPool:
         self._closed = True
         self.retire()
         await asyncio.sleep(0)
+
+
+def _no_connection(error: OSError) -> str:
+    """The caller's sentence: TLS is told apart, because it is mended elsewhere."""
+    if isinstance(error, ssl.SSLError):
+        return "The upstream's certificate or TLS is not good."
+    return "The upstream does not take connections."

@@ -6,7 +6,7 @@ from gateway.core.forwarding import Forwarding, Hop, told_of_client
 from gateway.core.hop_by_hop import HOP_BY_HOP, dropped_of_request
 from gateway.core.target import Target
 from gateway.proxy.client_connection import Told
-from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.pool import Connections
 from gateway.proxy.request import Request
 
 _REMEMBERED = 256
@@ -21,7 +21,7 @@ class Route:
     ``own``: what the operator has the gateway say, as lines of a head.
     """
 
-    pool: UpstreamPool
+    pool: Connections
     forwarding: Forwarding = field(default_factory=Forwarding)
     protected: frozenset[bytes] = frozenset()
     removed: frozenset[bytes] = frozenset()

@@ -5,13 +5,14 @@ knows ``Transfer-Encoding: gzip, chunked`` as plain chunked, and quotes raw head
 """
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import httptools
 
 from gateway.core.hop_by_hop import KEYS, RawHeaders, key_of
-from gateway.core.problems import BadRequest, NotImplementedHere, Problem, TooLarge
+from gateway.core.problems import BadRequest, ContentTooLarge, NotImplementedHere, Problem, TooLarge
 from gateway.proxy.request import Request
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ ")
@@ -33,8 +34,8 @@ class HeadLimits:
 class RequestParser:
     """Feeds one connection's bytes to llhttp; ``begin`` is called with each request when its head is complete.
 
-    ``make(method, raw_target, minor, headers, keys)`` makes the request. After a ``Problem`` the connection is
-    of no use.
+    ``make(method, raw_target, minor, headers, keys)`` makes the request. ``max_body``: bytes of its body. After a
+    ``Problem`` the connection is of no use.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class RequestParser:
         "_keys",
         "_llhttp",
         "_make",
+        "_max_body",
         "_max_fields",
         "_max_size",
         "_reframing",
@@ -59,6 +61,7 @@ class RequestParser:
         make: Callable[[str, bytes, int, RawHeaders, list[bytes]], Request],
         begin: Callable[[Request], None],
         limits: HeadLimits,
+        max_body: int = sys.maxsize,
     ) -> None:
         self._make = make
         self._begin = begin
@@ -67,6 +70,7 @@ class RequestParser:
         self._keys: list[bytes] = []
         self._framing: dict[bytes, bytes] = {}
         self._max_size, self._max_fields = limits.size, limits.fields
+        self._max_body = max_body
         self._url = b""
         self._size = 0
         self._silent = 0
@@ -156,6 +160,8 @@ class RequestParser:
         request = self._make(name, self._url, minor, headers, keys)
         request.keep_alive = self._llhttp.should_keep_alive()
         _frame(request, self._framing)
+        if request.length is not None and request.length > self._max_body:
+            raise self._too_large()
         request.upgrade = request.upgrade and self._llhttp.should_upgrade() and not request.has_body
         self.request = request
         self._begin(request)
@@ -163,8 +169,11 @@ class RequestParser:
     def on_body(self, data: bytes) -> None:
         """A part of a body, without its chunking."""
         self._silent = 0
-        if self.request is not None:
-            self.request.feed(data)
+        request = self.request
+        if request is not None:
+            if request.bytes_in + len(data) > self._max_body:
+                raise self._too_large()
+            request.feed(data)
 
     def on_message_complete(self) -> None:
         """A request is complete, trailers included."""
@@ -178,6 +187,9 @@ class RequestParser:
         self.idle = True
         trailers, self._fields = self._fields, []
         request.finish(trailers)
+
+    def _too_large(self) -> Problem:
+        return ContentTooLarge(f"The body of a request may have {self._max_body} bytes.")
 
     def _problem(self, error: httptools.HttpParserError, data: bytes | memoryview) -> Problem:
         """Ours, without a byte of the request in it; llhttp's sentences are fixed texts."""

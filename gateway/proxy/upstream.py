@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem, UpstreamTimedOut
+from gateway.proxy.keeper import Keeper
 from gateway.proxy.response_parser import ResponseParser, ResponseSink
 
 NEVER = float("inf")
@@ -32,20 +33,11 @@ class TunnelEnd(Protocol):
         """The upstream's connection is gone."""
 
 
-class Keeper(Protocol):
-    """Who keeps connections between exchanges."""
-
-    read_timeout: float
-
-    def keep(self, connection: "UpstreamConnection") -> None:
-        """The connection is free again."""
-
-    def drop(self, connection: "UpstreamConnection") -> None:
-        """The connection is gone."""
-
-
 class UpstreamConnection(asyncio.Protocol):
-    """One connection. ``used``: exchanges begun on it. ``deadline``: the loop's time by which something must happen."""
+    """One connection. ``used``: exchanges begun on it. ``deadline``: the loop's time by which something must happen.
+
+    ``last_use``: the loop's time from which on no further exchange begins.
+    """
 
     __slots__ = (
         "_http",
@@ -55,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_sink",
         "_tunnel",
         "deadline",
+        "last_use",
         "reading_paused",
         "transport",
         "used",
@@ -69,7 +62,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._tunnel: TunnelEnd | None = None
         self._request_ended = False
         self.transport: asyncio.Transport | None = None
-        self.deadline = NEVER
+        self.deadline = self.last_use = NEVER
         self.used = 0
         self.write_paused = False
         self.reading_paused = False
@@ -120,6 +113,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._tunnel = tunnel
         self.deadline = NEVER
 
+    def give_back(self) -> None:
+        """No exchange was begun after all."""
+        self._keeper.keep(self)
+
     def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """Call back in ``delay`` seconds."""
         return self._loop.call_later(delay, callback)
@@ -136,16 +133,20 @@ class UpstreamConnection(asyncio.Protocol):
         self._sink = None
         self._tunnel = None
         if self.transport is not None:
+            if self.transport.get_write_buffer_size():
+                self.deadline = self._loop.time() + self._keeper.read_timeout
             self.transport.close()
 
     def expire(self, now: float) -> None:
         """End the connection if it was waited on for too long. ``now`` is the loop's time."""
         if now < self.deadline:
             return
-        if self._sink is None:
+        if self._sink is not None:
+            self._fail(UpstreamTimedOut("The upstream did not answer in time.", request_sent=True))
+        elif self.usable:
             self.close()
         else:
-            self._fail(UpstreamTimedOut("The upstream did not answer in time.", request_sent=True))
+            self.abort()  # it does not take what was written
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
@@ -170,7 +171,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The upstream sends no more."""
-        return self._tunnel is not None and self._tunnel.upstream_eof()
+        # TLS knows no half-closed connection: asyncio ends it whatever is said here, and warns if it is "go on".
+        goes_on = self._tunnel is not None and self._tunnel.upstream_eof()
+        return goes_on and self.transport is not None and self.transport.can_write_eof()
 
     def pause_writing(self) -> None:
         """The upstream does not keep up."""
@@ -217,11 +220,15 @@ class UpstreamConnection(asyncio.Protocol):
         if sink is not None and head is not None:
             self._sink = None
             self.deadline = NEVER
+            if self._keeper.failing:
+                self._keeper.answered()
             sink.response_upgraded(head, rest)
 
     def _fail(self, problem: UpstreamProblem) -> None:
         sink = self._sink
         stale = isinstance(problem, UpstreamFailed) and self.used > 1 and not self._http.answered
+        if not stale:
+            self._keeper.failed(problem.message)
         self.abort()
         if sink is not None:
             sink.response_failed(problem, stale=stale)
@@ -231,6 +238,8 @@ class UpstreamConnection(asyncio.Protocol):
         sink, self._sink = self._sink, None
         trailers = self._http.trailers
         self.deadline = NEVER
+        if self._keeper.failing:
+            self._keeper.answered()
         self._leave()
         if sink is not None:
             sink.response_end(trailers)

@@ -95,5 +95,7 @@ def _store(settings: "Settings") -> Iterator[str]:
         yield "ledger: memory: keeps nothing, so every restart fills every budget."
     if settings.upstream.headers and settings.identity.anonymous == "forward":
         yield "upstream.headers: go with anonymous requests too, unless identity.anonymous is public_only or reject."
+    if not settings.upstream.tls.verify:
+        yield "upstream.tls.verify: false trusts any certificate: anybody on the way can read and change everything."
     if settings.upstream.honours:
         yield f"upstream.honours: {', '.join(settings.upstream.honours)} can turn a request into another one."

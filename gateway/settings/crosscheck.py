@@ -10,6 +10,7 @@ from gateway.settings import convert
 from gateway.settings.base import Fault
 from gateway.settings.places import Source
 from gateway.settings.problems import nearest
+from gateway.settings.units import Address, UnixAddress
 
 if TYPE_CHECKING:
     from gateway.settings.models import Settings
@@ -130,7 +131,8 @@ def _key(header: str) -> str:
 
 
 def _listeners(settings: "Settings") -> Iterator[Fault]:
-    if settings.metrics.listen == settings.listen and settings.listen.port:
+    main, own = settings.listen, settings.metrics.listen
+    if own == main and not (isinstance(main, Address) and main.port == 0):
         yield Fault(("metrics", "listen"), "is the same address as listen; leave it out to share the port")
 
 
@@ -147,6 +149,16 @@ def _useless(settings: "Settings") -> Iterator[Fault]:
         if rule.fallback and settings.fallback.plan is None:
             yield Fault(("rules", index, "fallback"), "does nothing without fallback.plan")
     yield from _useless_sources(settings)
+    yield from _useless_places(settings)
+
+
+def _useless_places(settings: "Settings") -> Iterator[Fault]:
+    main, own, proxied = settings.listen, settings.metrics.listen, settings.proxy_protocol
+    if settings.listen_mode != "0660" and not any(isinstance(place, UnixAddress) for place in (main, own)):
+        yield Fault(("listen_mode",), "does nothing: no listen is a Unix socket")
+    if proxied is not None and isinstance(main, UnixAddress) == bool(proxied.networks):
+        on_socket = "does nothing with a Unix socket, where everybody must begin with the header"
+        yield Fault(("proxy_protocol", "networks"), on_socket if proxied.networks else "must name the load balancers")
 
 
 def _useless_sources(settings: "Settings") -> Iterator[Fault]:

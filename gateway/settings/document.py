@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 from gateway.settings.base import Section
 from gateway.settings.keys import Key, every_key, is_list, section_in
 from gateway.settings.reload import needs_restart
-from gateway.settings.units import Address, Duration, Size, read_instant
+from gateway.settings.units import Address, Duration, Size, UnixAddress, read_instant
 
 _HEAD = """\
 # Settings
@@ -34,7 +34,7 @@ _WORDS: dict[object, str] = {
     SecretStr: "secret text",
     Duration: "time",
     Size: "size",
-    Address: "host:port",
+    Address | UnixAddress: "host:port or unix:/path",
     IPv4Network: "network",
 }
 

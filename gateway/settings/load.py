@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from gateway.settings import certificates
 from gateway.settings.check import validated
 from gateway.settings.files import Files
 from gateway.settings.include import Gathering
@@ -27,8 +28,9 @@ def load(path: str | Path, env: Mapping[str, str]) -> Settings:
     if root is not None:
         outcome = validated(root, whole=not gathering.fatal)
         if isinstance(outcome, Settings):
+            outcome._source = Source(files.digests, root)  # noqa: SLF001  (only the loader knows)
+            problems += certificates.problems(outcome, files)
             if not problems:
-                outcome._source = Source(files.digests, root)  # noqa: SLF001  (only the loader knows)
                 return outcome
         else:
             at_fault = {(problem.place, problem.key) for problem in problems}

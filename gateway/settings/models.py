@@ -13,6 +13,7 @@ from gateway.settings.places import Source
 from gateway.settings.plans import DefaultsSettings, FallbackSettings, PlanSettings, SubscriptionSettings
 from gateway.settings.policies import (
     RESTART,
+    SWITCH,
     BuyUrl,
     CorsSettings,
     HeaderSettings,
@@ -24,6 +25,7 @@ from gateway.settings.policies import (
     StorePolicy,
 )
 from gateway.settings.rules import RuleSettings
+from gateway.settings.transport import FileMode, ProxyProtocolSettings, TlsSettings
 from gateway.settings.units import Address, AnyAddress
 from gateway.settings.upstream import UpstreamSettings
 from gateway.settings.workspace import WorkspaceSettings
@@ -38,7 +40,21 @@ class Settings(Section):
 
     listen: AnyAddress = Field(
         default=Address("127.0.0.1", 8080),
-        description="Where the gateway listens. Only this machine by default; `0.0.0.0:8080` is every network.",
+        description="Where the gateway listens. Only this machine by default; `0.0.0.0:8080` is every network; "
+        "`unix:/path` is a socket in the file system.",
+        json_schema_extra=RESTART,
+    )
+    listen_mode: FileMode = Field(
+        default="0660", description="Who may connect to a Unix socket, as for chmod.", json_schema_extra=RESTART
+    )
+    tls: TlsSettings | None = Field(
+        default=None,
+        description="TLS on `listen`. `null`: plain HTTP. To turn it on or off needs a restart.",
+        json_schema_extra=SWITCH,
+    )
+    proxy_protocol: ProxyProtocolSettings | None = Field(
+        default=None,
+        description="Load balancers in front of `listen` that say whose each connection is. `null`: none.",
         json_schema_extra=RESTART,
     )
     upstream: UpstreamSettings = Field(description="The API behind the gateway.")

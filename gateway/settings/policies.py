@@ -21,6 +21,9 @@ from gateway.settings.units import (
 RESTART: JsonDict = {"restart": True}
 """Marks a key that a reload cannot apply."""
 
+SWITCH: JsonDict = {"restart": "switch"}
+"""Marks a section that a reload cannot turn on or off, though it can change what is in it."""
+
 _FILE_URL = "sqlite:///"
 
 
@@ -174,6 +177,11 @@ class LimitsSettings(Section):
     header_count: Annotated[Whole, Field(ge=8, le=10_000)] = Field(
         default=200, description="How many header lines a request may have; more is 431.", json_schema_extra=RESTART
     )
+    body_bytes: AnySize | None = Field(
+        default=None,
+        description="How long a request's body may be; more is 413. `null`: any.",
+        json_schema_extra=RESTART,
+    )
     head_timeout: PositiveDuration = Field(
         default=Duration.parse("30s"),
         description="How long a request's head may take to arrive. Short, against slow-loris clients.",
@@ -181,12 +189,30 @@ class LimitsSettings(Section):
     )
     body_idle_timeout: PositiveDuration = Field(
         default=Duration.parse("60s"),
-        description="How long a client may send nothing while its body is due. The whole may take longer: uploads do.",
+        description="How long a client may send nothing while its body is due, or not take what it is sent.",
+        json_schema_extra=RESTART,
+    )
+    body_rate: AnySize | None = Field(
+        default=Size.parse("64B"),
+        description="How much of its body a client must send each second, on average after the first "
+        "`body_idle_timeout`. Low: it is for those who trickle on purpose. `null`: any.",
         json_schema_extra=RESTART,
     )
     keepalive_timeout: PositiveDuration = Field(
         default=Duration.parse("75s"),
         description="How long an idle client connection is kept. Longer than a load balancer in front keeps it.",
+        json_schema_extra=RESTART,
+    )
+    connection_requests: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None,
+        description="So many requests a client's connection may bring; the last answer says `Connection: close`. "
+        "`null`: any number.",
+        json_schema_extra=RESTART,
+    )
+    connection_age: PositiveDuration | None = Field(
+        default=None,
+        description="So old a client's connection may get before an answer says `Connection: close`, so that clients "
+        "spread over new gateways. `null`: any age.",
         json_schema_extra=RESTART,
     )
     strip_bytes: AnySize = Field(

@@ -17,6 +17,12 @@ def needs_restart(field: "FieldInfo") -> bool:
     return isinstance(extra, dict) and extra.get("restart") is True
 
 
+def switches_at_restart(field: "FieldInfo") -> bool:
+    """Whether only a restart can turn this on or off, while changes inside it take effect at once."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and extra.get("restart") == "switch"
+
+
 def restart_only(old: "Settings", new: "Settings") -> list[str]:
     """The keys that differ and that a reload cannot apply: ``["listen", "ledger.url"]``."""
     return list(_changed(old, new, ""))
@@ -27,7 +33,7 @@ def _changed(old: Section, new: Section, prefix: str) -> Iterator[str]:
         before, after = getattr(old, name), getattr(new, name)
         if before == after:
             continue
-        if needs_restart(field):
+        if needs_restart(field) or (switches_at_restart(field) and (before is None) != (after is None)):
             yield f"{prefix}{name}"
         elif isinstance(before, Section) and isinstance(after, Section):
             yield from _changed(before, after, f"{prefix}{name}.")

@@ -18,6 +18,8 @@ _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_PORT = 65_535
+_LONGEST_SOCKET = 107
+UNIX = "unix:"
 _LONGEST_US = 100 * 366 * _TIME_UNITS["d"]
 
 
@@ -97,6 +99,25 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class UnixAddress(NamedTuple):
+    """A Unix socket to listen on."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{UNIX}{self.path}"
+
+
+def unix_path(value: str) -> str:
+    """The path in ``unix:/path``. Raises the error of a value for one that is no path of a socket."""
+    path = value.removeprefix(UNIX)
+    if not path.startswith("/") or path.endswith("/") or not path.isprintable():
+        raise wrong("must be the path of a socket, such as unix:/run/weighbridge.sock")
+    if len(path.encode()) > _LONGEST_SOCKET:
+        raise wrong(f"must have at most {_LONGEST_SOCKET} bytes behind unix:, because the system takes no more")
+    return path
+
+
 def _positive(value: object) -> Duration:
     duration = Duration.parse(value)
     if duration == 0:
@@ -104,12 +125,14 @@ def _positive(value: object) -> Duration:
     return duration
 
 
-def _address(value: object) -> Address:
-    if isinstance(value, Address):
+def _address(value: object) -> Address | UnixAddress:
+    if isinstance(value, Address | UnixAddress):
         return value
+    if isinstance(value, str) and value.startswith(UNIX):
+        return UnixAddress(unix_path(value))
     match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
     if match is None or int(match["port"]) > _LAST_PORT:
-        raise wrong("must be host:port, such as 127.0.0.1:8080 or [::1]:8080")
+        raise wrong("must be host:port, such as 127.0.0.1:8080 or [::1]:8080, or unix:/path")
     return Address(match["six"] or match["host"], int(match["port"]))
 
 
@@ -146,7 +169,7 @@ def _flag(value: object) -> object:
 AnyDuration = Annotated[Duration, PlainValidator(Duration.parse)]
 PositiveDuration = Annotated[Duration, PlainValidator(_positive)]
 AnySize = Annotated[Size, PlainValidator(Size.parse)]
-AnyAddress = Annotated[Address, PlainValidator(_address)]
+AnyAddress = Annotated[Address | UnixAddress, PlainValidator(_address)]
 Instant = Annotated[int, PlainValidator(read_instant)]
 """Microseconds since 1970-01-01T00:00:00Z."""
 Whole = Annotated[int, BeforeValidator(_whole)]

@@ -1,31 +1,36 @@
 """``upstream``: the API that requests are forwarded to."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.core.hop_by_hop import HOP_BY_HOP, key_of
 from gateway.settings.base import Fault, Section, fail_on, wrong
 from gateway.settings.names import HeaderName, Listed
-from gateway.settings.units import AnySize, Duration, Flag, PositiveDuration, Whole
+from gateway.settings.transport import HealthSettings, UpstreamTlsSettings
+from gateway.settings.units import UNIX, AnySize, Duration, Flag, PositiveDuration, Whole, unix_path
 
 _NOT_OURS_TO_SET = frozenset(
     {b"content-length", b"cookie", b"expect", b"forwarded", b"host", b"trailer", b"via", b"x-request-id"}
 )
 
+_PORTS = {"http": 80, "https": 443}
+
 Override = Literal["X-HTTP-Method-Override", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"]
 
 
 def _origin(value: str) -> str:
+    if value.startswith(UNIX):
+        return f"{UNIX}{unix_path(value)}"
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise wrong("must be a URL such as http://127.0.0.1:9000") from None
-    if parts.scheme == "https":
-        raise wrong("this build speaks plain http to the upstream; put the gateway on its network")
-    if parts.scheme != "http" or not host or not value.isascii() or not value.isprintable():
+    if parts.scheme not in _PORTS or not host or not value.isascii() or not value.isprintable():
         raise wrong("must be a URL such as http://127.0.0.1:9000")
     if parts.username is not None or parts.password is not None:
         raise wrong("must not contain a user or a password")
@@ -53,6 +58,21 @@ def _own(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         seen.add(key)
     fail_on(faults)
     return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+def _is_name(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return True
+    return False
+
+
+def _asked(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
 
 
 def _named(value: object) -> object:
@@ -92,19 +112,51 @@ class ProfileSettings(Section):
 class UpstreamSettings(Section):
     """The API behind the gateway, and how it is spoken to."""
 
-    url: Annotated[str, AfterValidator(_origin)] = Field(
-        description="Where requests go: scheme, host and port only, because paths pass unchanged."
+    url: Origin | None = Field(
+        default=None,
+        description="Where requests go: http or https, host and port only, because paths pass unchanged; or "
+        "`unix:/path`. A name with several addresses is several upstreams. Required, unless there are `urls`.",
+    )
+    urls: Annotated[tuple[Origin, ...], *Listed] = Field(
+        default=(), description="Several of them instead; each request goes to the one with the fewest."
+    )
+    tls: UpstreamTlsSettings = Field(default=UpstreamTlsSettings(), description="For https.")
+    health: Annotated[HealthSettings, BeforeValidator(_asked)] = Field(
+        default=HealthSettings(), description="Active health checks: a path, or a mapping of the keys below."
+    )
+    max_failures: Annotated[Whole, Field(ge=1, le=1000)] = Field(
+        default=3,
+        description="So many failures in a row (no connection, no answer, no HTTP) leave an address out for a while, "
+        "if there are others.",
+    )
+    eject_time: PositiveDuration = Field(
+        default=Duration.parse("10s"),
+        description="How long it is left out: twice as long each time, up to 30 times this; then one request tries it.",
+    )
+    retries: Annotated[Whole, Field(ge=0, le=100)] = Field(
+        default=2,
+        description="How many other addresses are tried for a request of which not one byte was written. Beside this, "
+        "an idempotent request that met a dying kept connection is sent once more.",
+    )
+    resolve: PositiveDuration = Field(
+        default=Duration.parse("30s"), description="How often the addresses behind a name are looked up."
     )
     profile: Annotated[ProfileSettings, BeforeValidator(_named)] = Field(
         default=ProfileSettings(),
         description="How the upstream's router reads paths: a name, or a mapping of the keys below.",
     )
     connect_timeout: PositiveDuration = Field(
-        default=Duration.parse("5s"), description="How long a connection may take to open; then 504 and no charge."
+        default=Duration.parse("5s"),
+        description="How long a connection may take to open, TLS included; then another address, or 504 and no charge.",
     )
     read_timeout: PositiveDuration = Field(
         default=Duration.parse("60s"),
         description="How long the upstream may send nothing while a response is due; then 504. A WebSocket may idle.",
+    )
+    total_timeout: PositiveDuration | None = Field(
+        default=None,
+        description="How long the upstream may take for a whole answer; then 504, or it is cut. `null`: as long as it "
+        "sends. Not for WebSockets.",
     )
     idle_timeout: PositiveDuration = Field(
         default=Duration.parse("30s"),
@@ -113,7 +165,13 @@ class UpstreamSettings(Section):
     )
     max_connections: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
         default=1024,
-        description="Connections to the upstream at once; more requests wait for one, up to `connect_timeout`.",
+        description="Connections to one address at once; more requests wait for one, up to `connect_timeout`.",
+    )
+    connection_requests: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="So many requests go over one connection. `null`: any number."
+    )
+    connection_age: PositiveDuration | None = Field(
+        default=None, description="So old a connection may get before it is used no more. `null`: any age."
     )
     head_bytes: AnySize | None = Field(
         default=None,
@@ -122,7 +180,8 @@ class UpstreamSettings(Section):
     )
     preserve_host: Flag = Field(
         default=True,
-        description="Send the client's Host. `false` sends the host of `url`, for upstreams that route by name.",
+        description="Send the client's Host. `false` sends the host of `url`, or of the first of `urls`, for upstreams "
+        "that route by name.",
     )
     forwarded: Literal["x-forwarded", "forwarded", "none"] = Field(
         default="x-forwarded",
@@ -141,11 +200,36 @@ class UpstreamSettings(Section):
     )
 
     @property
-    def host(self) -> str:
-        """The host name or address of ``url``."""
-        return urlsplit(self.url).hostname or ""
+    def addresses(self) -> tuple[str, ...]:
+        """All URLs."""
+        return self.urls if self.url is None else (self.url,)
 
     @property
-    def port(self) -> int:
-        """The port of ``url``."""
-        return urlsplit(self.url).port or 80
+    def authority(self) -> str:
+        """Host and port of the first URL, as ``Host`` says them."""
+        parts = urlsplit(self.addresses[0])
+        if parts.hostname is None:
+            return "localhost"  # a Unix socket has no name
+        shown = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return shown if parts.port in (None, _PORTS[parts.scheme]) else f"{shown}:{parts.port}"
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not self.addresses:
+            fail_on([Fault(("url",), "is required")])
+        faults = [Fault(("urls",), "is there beside url: put all of them into urls")] if self.url and self.urls else []
+        faults += [Fault(("urls", at), "is there twice") for at, url in enumerate(self.urls) if url in self.urls[:at]]
+        fail_on([*faults, *self._useless()])
+        return self
+
+    def _useless(self) -> Iterator[Fault]:
+        parts = [urlsplit(url) for url in self.addresses]
+        names = [part.hostname for part in parts if part.hostname is not None and _is_name(part.hostname)]
+        single = len(parts) == 1 and not names
+        keys = [("resolve", "does nothing: no url has a name")] if not names else []
+        if single:
+            keys += [(key, "does nothing with a single address") for key in ("max_failures", "eject_time", "retries")]
+        if not any(part.scheme == "https" for part in parts):
+            keys += [("tls", "does nothing: no url is https")]
+        fields = type(self).model_fields
+        return (Fault((key,), why) for key, why in keys if getattr(self, key) != fields[key].default)

@@ -94,7 +94,9 @@ async def test_a_refused_membership_is_the_upstreams_answer_and_readable(tmp_pat
     stranger = "aa0e8400-e29b-41d4-a716-446655440fff"
     async with world(tmp_path, yaml) as here:
         who = [*here.headers(BOB, stranger).items()]
-        direct = await send(here.gateway.settings.upstream.url, request(f"/workspace/{stranger}".encode(), who))
+        direct = await send(
+            here.gateway.settings.upstream.addresses[0], request(f"/workspace/{stranger}".encode(), who)
+        )
         for fields in ([*who, ORIGIN], [*who, ORIGIN], who):
             answer = await send(here.url, request(b"/contact", fields))
             assert (answer.status, answer.body) == (direct.status, direct.body)

@@ -51,7 +51,7 @@ async def test_what_is_only_ours_to_say_gives_way_to_what_the_client_says(tmp_pa
 async def test_a_head_that_the_upstream_reads_directly_passes_through_the_gateway(tmp_path: Path) -> None:
     upstream_file(tmp_path, ", forwarded: none")
     async with world(tmp_path, FITTED) as here:
-        direct = here.gateway.settings.upstream.url
+        direct = here.gateway.settings.upstream.addresses[0]
         for pad in range(MAX_HEAD - 420, MAX_HEAD - 330, 3):
             wire = request(b"/echo", [*here.headers(BOB).items(), ("X-Pad", "x" * pad)])
             if (await send(direct, wire)).status == 200:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiohttp import web
@@ -14,6 +14,7 @@ from gateway.core.problems import Problem
 from gateway.core.target import Profile, Target, canonical_target
 from gateway.proxy.client_connection import ClientLimits
 from gateway.proxy.downstream import GatewayServer
+from gateway.proxy.endpoint import Endpoint
 from gateway.proxy.forward import Forwarded, forward
 from gateway.proxy.pool import PoolLimits, UpstreamPool
 from gateway.proxy.relay import Edit, OnHead
@@ -86,7 +87,8 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
         on_head: OnHead = unchanged,
         handler: Handler | None = None,
     ) -> PassThrough:
-        pool = UpstreamPool(url, connect_timeout, read_timeout, pool_limits)
+        waits = replace(pool_limits or PoolLimits(), connect_timeout=connect_timeout, read_timeout=read_timeout)
+        pool = UpstreamPool(Endpoint.parse(url), waits)
         route = Route(pool, forwarding or Forwarding(style="none"), protected)
 
         def read(request: Request) -> Target:

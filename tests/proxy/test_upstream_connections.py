@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.proxy.pool import PoolLimits, UpstreamPool
+from gateway.proxy.endpoint import Endpoint
+from gateway.proxy.pool import PoolLimits
 from tests.fakes.upstream import Conversation, ScriptedUpstream, answers, upstream
 from tests.proxy.conftest import StartGateway
 
@@ -209,7 +210,7 @@ async def test_an_unused_connection_is_closed_after_a_while(start_gateway: Start
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("url", ["https://a", "http://", "http://a/base", "a:80", "http://a/?x=1"])
+@pytest.mark.parametrize("url", ["ftp://a", "http://", "http://a/base", "a:80", "http://a/?x=1", "unix:relative"])
 async def test_what_is_not_the_address_of_an_upstream_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="an upstream is"):
-        UpstreamPool(url, 1.0, 1.0)
+    with pytest.raises(ValueError, match="an upstream"):
+        Endpoint.parse(url)

@@ -21,7 +21,7 @@ def issue() -> Settings:
 
 def test_the_example_of_the_issue_means_what_it_says(issue: Settings) -> None:
     assert issue.listen == Address("127.0.0.1", 8080)
-    assert (issue.upstream.host, issue.upstream.port) == ("127.0.0.1", 9000)
+    assert (issue.upstream.addresses, issue.upstream.authority) == (("http://127.0.0.1:9000",), "127.0.0.1:9000")
     assert (issue.upstream.connect_timeout, issue.upstream.read_timeout) == (5_000_000, 60_000_000)
     assert issue.upstream.profile.name == "strict"
     (jwt,) = issue.identity.jwt
@@ -197,7 +197,7 @@ def test_an_alias_repeats_what_was_written(loaded: Load) -> None:
 
 def test_a_byte_order_mark_and_windows_lines_are_no_problem(write: Write) -> None:
     path = write(b'\xef\xbb\xbfupstream:\r\n  url: "http://127.0.0.1:9000"\r\nlisten: 127.0.0.1:1\r\n')
-    assert load(path, {}).listen.port == 1
+    assert str(load(path, {}).listen) == "127.0.0.1:1"
 
 
 def test_a_refusal_names_the_files_that_were_looked_for(write: Write, tmp_path: Path) -> None:

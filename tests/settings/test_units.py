@@ -1,5 +1,7 @@
 """Numbers as people write them."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,10 +99,11 @@ def test_an_instant_without_its_offset_is_none(written: object) -> None:
 
 
 def test_values_that_are_read_already_stay_as_they_are() -> None:
-    for type_, value in (
+    kinds: tuple[tuple[Any, object], ...] = (
         (AnyDuration, Duration(5)),
         (AnySize, Size(5)),
         (AnyAddress, Address("h", 1)),
         (Instant, 5),
-    ):
+    )
+    for type_, value in kinds:
         assert TypeAdapter(type_).validate_python(value) == value

@@ -7,7 +7,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.identity.asking import UpstreamAsker
+from gateway.proxy.asker import UpstreamAsker
+from gateway.proxy.endpoint import Endpoint
+from gateway.proxy.pool import UpstreamPool
 
 BIG = b"x" * 200_000
 
@@ -58,11 +60,15 @@ async def server() -> AsyncIterator[TestServer]:
     await running.close()
 
 
+def pool_to(server: TestServer) -> UpstreamPool:
+    return UpstreamPool(Endpoint.parse(str(server.make_url("/"))))
+
+
 @pytest.fixture
 async def ask(server: TestServer) -> AsyncIterator[UpstreamAsker]:
-    asker = UpstreamAsker(str(server.make_url("/")), 5.0)
-    yield asker
-    await asker.close()
+    pool = pool_to(server)
+    yield UpstreamAsker(pool, 5.0)
+    await pool.close()
 
 
 async def test_an_answer_in_many_pieces_is_read_whole(ask: UpstreamAsker) -> None:
@@ -93,25 +99,28 @@ async def test_an_upstream_that_resets_or_is_away_is_an_oserror(ask: UpstreamAsk
         await ask(b"/reset", ())
     with socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and nobody listens
-        away = UpstreamAsker(f"http://127.0.0.1:{nobody.getsockname()[1]}", 5.0)
+        pool = UpstreamPool(Endpoint.parse(f"http://127.0.0.1:{nobody.getsockname()[1]}"))
+        away = UpstreamAsker(pool, 5.0)
         with pytest.raises(OSError, match=r".+"):
             await away(b"/", ())
-        await away.close()
+        await pool.close()
 
 
 async def test_the_gateways_own_fields_go_along_where_the_caller_does_not_say_them(server: TestServer) -> None:
     own = ((b"X-Gate", b"1"), (b"authorization", b"Bearer ours"))
-    asker = UpstreamAsker(str(server.make_url("/")), 5.0, own)
+    pool = pool_to(server)
+    asker = UpstreamAsker(pool, 5.0, own)
     _, fields, _ = await asker(b"/pieces", [(b"Authorization", b"Bearer theirs")])
     assert dict(fields)[b"X-Sent"] == b"Authorization,Host,X-Gate"
-    await asker.close()
+    await pool.close()
 
 
 async def test_an_upstream_that_says_nothing_is_a_timeout(server: TestServer) -> None:
-    asker = UpstreamAsker(str(server.make_url("/")), 0.05)
+    pool = pool_to(server)
+    asker = UpstreamAsker(pool, 0.05)
     with pytest.raises(TimeoutError):
         await asker(b"/silent", ())
-    await asker.close()
+    await pool.close()
 
 
 async def test_a_packed_answer_stays_packed(ask: UpstreamAsker) -> None:
