@@ -14,21 +14,22 @@ def outgoing_head(
 ) -> bytes:
     """The head of ``request`` under ``rule``, as ``identified`` has it; arguments and errors of ``request_head``.
 
-    Where it would be longer than the upstream reads, X-Request-ID and then Via are left out: what tells of the client
-    is not, or a client could hide behind long fields. Raises ``TooLarge`` where even that is too long.
+    Where it would be longer than the upstream reads, X-Request-ID, Via and the wish for a plain answer are left out, in
+    this order: what tells of the client is not, or a client could hide behind long fields. Raises ``TooLarge`` where
+    even that is too long.
     """
-    strip, more = identified.strip, identified.said
+    strip, said, plainly = identified.strip, identified.said, b""
     if rule.strip_json:
-        strip, more = strip | NOT_PLAIN, more + ASKS_PLAINLY
-    wire = _and(request_head(request, target, route, strip, request_id), more)
+        strip, plainly = strip | NOT_PLAIN, ASKS_PLAINLY
+    wire = _and(request_head(request, target, route, strip, request_id), said + plainly)
     most = route.head_bytes
     if most is None or len(wire) <= most:
         return wire
-    wire = _and(request_head(request, target, route, strip), more)
-    if len(wire) > most:
-        via = b"Via: 1.%d %b\r\n" % (request.minor, route.forwarding.name)
-        before, _, behind = wire.rpartition(via)
-        wire = before + behind
+    wire = _and(request_head(request, target, route, strip), said + plainly)
+    for line in (b"Via: 1.%d %b\r\n" % (request.minor, route.forwarding.name), plainly):
+        if line and len(wire) > most:
+            before, _, behind = wire.rpartition(line)
+            wire = before + behind
     if len(wire) > most:
         raise TooLarge(f"The upstream reads {most} bytes of request line and headers, and this is more.")
     return wire

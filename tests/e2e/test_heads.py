@@ -1,11 +1,15 @@
 """The heads that go upstream: no longer than it reads, and asking plainly where the answer is looked through."""
 
+import asyncio
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from gateway.demo.backend import MAX_HEAD
 from gateway.demo.data import BOB
+from tests.e2e.preset import preset
 from tests.e2e.shapes import shape
 from tests.e2e.wire import request, send
 from tests.e2e.world import PLANS, World, world
@@ -56,6 +60,28 @@ async def test_a_head_that_the_upstream_reads_directly_passes_through_the_gatewa
             wire = request(b"/echo", [*here.headers(BOB).items(), ("X-Pad", "x" * pad)])
             if (await send(direct, wire)).status == 200:
                 assert (await send(here.url, wire)).status == 200
+
+
+@pytest.mark.parametrize("room", [0, 1, 30, 60, 120])
+async def test_a_head_as_long_as_the_upstream_reads_passes_whatever_the_gateway_would_add(
+    tmp_path: Path, room: int
+) -> None:
+    async with preset(tmp_path) as here:
+        fields = [*here.headers(BOB).items(), ("X-Pad", "")]
+        wire = request(b"/user/me", fields).replace(b"Connection: close\r\n", b"")
+        wire = wire.replace(b"X-Pad: ", b"X-Pad: " + b"x" * (MAX_HEAD - room - len(wire)))
+        assert len(wire) == MAX_HEAD - room
+        reader, writer = await asyncio.open_connection(*urlsplit(here.url).netloc.split(":"))
+        for expected in (b"HTTP/1.1 200 OK", b"HTTP/1.1 431 Request Header Fields Too Large"):
+            writer.write(wire)
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            assert answer.startswith(expected)
+            length = re.search(rb"Content-Length: (\d+)", answer)
+            assert length is not None
+            assert b"$2a$" not in await reader.readexactly(int(length[1]))
+            wire = wire.replace(b"X-Pad: ", b"X-Pad: " + b"x" * (room + 1))
+        writer.close()
+        assert arrived(here)[0] <= MAX_HEAD
 
 
 async def test_a_head_too_long_for_the_upstream_costs_nothing_and_does_not_arrive(tmp_path: Path) -> None:
