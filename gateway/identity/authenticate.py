@@ -54,6 +54,7 @@ class Authenticator:
         self._query_matters = QueryGlance(self._proofs.queries | _of(config.workspace.query))
         self._ways = self._name_ways()
         self._outcomes = Outcomes(config.cached_tokens)
+        self._public_outcomes = Outcomes(max(1, config.cached_tokens // 16))
         self._rotates, self._generation = self._proofs.rotates, 0
         self._nobody_at = lru_cache(_KNOWN_ADDRESSES)(partial(Principal, "anonymous", None, None))
 
@@ -147,7 +148,7 @@ class Authenticator:
         reader = self._reader
         picked = reader.pick(headers)
         if public and self._config.anonymous != "reject":
-            return self._unjudged(reader.read(picked, judge=False), peer_ip)
+            return self._unjudged(picked, peer_ip, now_us)
         if self._rotates and self._proofs.generation != self._generation:
             self._generation = self._proofs.generation
             self.forget()
@@ -160,11 +161,16 @@ class Authenticator:
         self._outcomes.put(reader.pick(picked), peer_ip, path, outcome)
         return outcome
 
-    def _unjudged(self, fields: Fields, peer_ip: str) -> Identified:
+    def _unjudged(self, picked: Headers, peer_ip: str, now_us: int) -> Identified:
         """Anonymous, whatever is there; only what must never go upstream is taken off."""
+        if (known := self._public_outcomes.find(picked, peer_ip, None, now_us)) is not None:
+            return known
+        fields = self._reader.read(picked, judge=False)
         strip = self._ours(self._believes(peer_ip))
         strip = strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip
-        return Identified(self._nobody_at(self._address(fields, peer_ip)), strip)
+        outcome = Identified(self._nobody_at(self._address(fields, peer_ip)), strip)
+        self._public_outcomes.put(self._reader.pick(picked), peer_ip, None, outcome)
+        return outcome
 
     def _judged(self, fields: Fields, query: bytes, peer_ip: str, now_us: int, path: str | None) -> Identified:
         address, believed = self._address(fields, peer_ip), self._believes(peer_ip)
