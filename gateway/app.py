@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gateway import __version__, assembly, log, transport
@@ -37,6 +38,7 @@ from gateway.proxy.running import Live, Running
 from gateway.proxy.tls import ListenerTls
 from gateway.settings.certificates import expiries, refuse_expired
 from gateway.settings.models import Settings
+from gateway.stocked import open_stocked
 from gateway.tasks import Tasks
 
 STORE_PATIENCE_US = 1_000_000
@@ -65,9 +67,11 @@ class Gateway:
         self._stopping = False
 
     async def start(self) -> None:
-        """Open the journal, then the doors. Raises what the operator can mend, each a sentence."""
+        """Open store and journal, then the doors. Raises what the operator can mend, each a sentence."""
         settings = self.settings
-        snapshot = assembly.build_snapshot(settings, now_us())
+        configured = assembly.configured(settings)
+        self._stocked = await open_stocked(settings.store, configured, now_us)
+        snapshot = assembly.build_snapshot(settings, now_us(), self._stocked.merged(configured))
         if settings.ledger.path is not None:
             self._journal = await open_journal(Path(settings.ledger.path), options=_journal_options(settings))
         self._ledger = open_ledger(settings.ledger.url, self._restore)
@@ -77,6 +81,7 @@ class Gateway:
             self._tls = ListenerTls(shown)
         self._expiries = expiries(settings)
         self.live = Live(self._assemble(settings, snapshot, None))
+        self._stocked.follow(self.live, self._reassemble)
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
@@ -97,15 +102,19 @@ class Gateway:
         if hasattr(self, "live"):
             await self._fleet.close()
         await self._key_sites.close()
+        if hasattr(self, "_stocked"):
+            await self._stocked.close()
         if self._access is not None:
             self._access.close()
         if self._journal is not None:
             await self._journal.close()
 
-    def reload(self, settings: Settings) -> None:
+    async def reload(self, settings: Settings) -> None:
         """Build the new state completely, then swap; if that raises, nothing has changed."""
-        snapshot, until = assembly.build_snapshot(settings, now_us()), expiries(settings)
+        configured, until = assembly.configured(settings), expiries(settings)
         refuse_expired(self._expiries, until, now_us())
+        await self._stocked.check(configured)
+        snapshot = assembly.build_snapshot(settings, now_us(), self._stocked.merged(configured))
         shown, fleet = transport.listener_context(settings), self._fleet
         self.live.running = self._assemble(settings, snapshot, self.live.running)
         if self._fleet is not fleet:
@@ -113,6 +122,7 @@ class Gateway:
         if self._tls is not None and shown is not None:
             self._tls.show(shown)
         self.settings, self._expiries = settings, until
+        self._stocked.configured = configured
 
     def reopen_logs(self) -> None:
         """Open the access log anew, for log rotation."""
@@ -124,14 +134,24 @@ class Gateway:
         """Where it listens."""
         return [] if self._doors is None else self._doors.urls
 
+    def _authenticator(self, settings: Settings) -> Authenticator:
+        config = assembly.identity_config(settings, self._key_sites.keys, more_keys=self._stocked.has_keys)
+        authenticator = Authenticator(config)
+        self._stocked.put_keys(authenticator)
+        return authenticator
+
+    def _reassemble(self) -> None:
+        """Identity anew, and what hangs on it."""
+        running = self.live.running
+        authenticator = self._authenticator(self.settings)
+        route = assembly.route(self.settings, running.route.pool, authenticator.carriers)
+        self.live.running = replace(running, authenticator=authenticator, route=route)
+
     def _assemble(self, settings: Settings, snapshot: Snapshot, before: Running | None) -> Running:
         """What requests see. Identity, membership and connections stay where their settings did not change."""
         old = None if before is None else self.settings
         same_identity = old is not None and old.identity == settings.identity and old.workspace == settings.workspace
-        if before is not None and same_identity:
-            authenticator = before.authenticator
-        else:
-            authenticator = Authenticator(assembly.identity_config(settings, self._key_sites.keys))
+        authenticator = before.authenticator if before is not None and same_identity else self._authenticator(settings)
         same_upstream = old is not None and transport.same_upstream(old, settings)
         if not same_upstream:
             self._fleet = transport.fleet(settings, self._tally)
@@ -190,7 +210,7 @@ class Gateway:
         parts = {"gateway": "stopping" if self._stopping else "ok"}
         if self._journal is not None:
             parts["journal"] = (self._journal.report.failure or "not written") if self._store_failing() else "ok"
-        return parts
+        return {**parts, **self._stocked.parts}
 
     async def _tend(self) -> None:
         """Once a second: fetch keys, debit what came late, give back forgotten holds, let go of full buckets."""
@@ -219,6 +239,7 @@ class Gateway:
             sample("journal_lost_records", lambda: {(): journal.lost})
             sample("journal_unfolded_seconds", lambda: {(): journal.unfolded_us / 1_000_000})
             sample("journal_failing", lambda: {(): int(journal.failing_since_us is not None)})
+        self._stocked.sample(self.metrics)
         if (access := self._access) is not None:
             sample("access_log_lost_lines", lambda: {(): access.lost})
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from gateway.catalog.merge import Configured, Merged, merge
 from gateway.core.forwarding import Forwarding
 from gateway.core.hop_by_hop import key_of
 from gateway.core.override import OVERRIDES
@@ -18,28 +19,31 @@ from gateway.identity.peers import PeerIdentity
 from gateway.identity.probe import Question
 from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
-from gateway.metering.catalog import Catalog
 from gateway.metering.snapshot import Snapshot
 from gateway.proxy.pool import Connections
 from gateway.proxy.request_head import Route
 from gateway.settings import convert
 from gateway.settings.models import Settings
 from gateway.settings.tokens import JwtSettings
+from gateway.store.rows import Stock
 from gateway.tasks import Tasks
 
 
-def build_snapshot(settings: Settings, now_us: int) -> Snapshot:
-    """What metering needs. Raises ``RuleErrors`` with everything that is wrong with the rules."""
-    profile, own = convert.profile(settings), convert.own_prefixes(settings)
+def build_snapshot(settings: Settings, now_us: int, merged: Merged | None = None) -> Snapshot:
+    """What metering needs. ``merged``: with what the store has; ``None``: there is no store.
+
+    Raises ``RuleErrors`` with everything that is wrong with the rules.
+    """
+    merged = merged or merge(configured(settings), Stock(), None)
     headers = settings.headers
     return Snapshot(
         loaded_us=now_us,
-        profile=profile,
-        rules=RuleTable.compile(convert.rules(settings), profile, own_prefixes=own),
-        catalog=_catalog(settings),
+        profile=convert.profile(settings),
+        rules=merged.rules,
+        catalog=merged.catalog,
         cascade=tuple(settings.cascade),
         on_store_failure=settings.on_store_failure,
-        own_prefixes=own,
+        own_prefixes=convert.own_prefixes(settings),
         honours=frozenset(name.lower().encode() for name in settings.upstream.honours),
         workspace_param=settings.workspace.param,
         workspace_map=convert.workspace_map(settings),
@@ -51,21 +55,30 @@ def build_snapshot(settings: Settings, now_us: int) -> Snapshot:
     )
 
 
-def _catalog(settings: Settings) -> Catalog:
+def configured(settings: Settings) -> Configured:
+    """Plans and rules as the configuration has them. Raises ``RuleErrors`` with everything that is wrong with these."""
+    profile, own = convert.profile(settings), convert.own_prefixes(settings)
     held = defaultdict(list)
     for subscription in convert.subscriptions(settings):
         held[subscription.scope].append(subscription)
-    return Catalog(
+    return Configured(
         plans=convert.plans(settings),
         defaults=convert.defaults(settings),
         fallback=convert.fallback(settings),
         subscriptions={scope: tuple(found) for scope, found in held.items()},
+        rules=RuleTable.compile(convert.rules(settings), profile, own_prefixes=own),
+        profile=profile,
+        own_prefixes=own,
+        silent=frozenset({"user"} - settings.defaults.model_fields_set),
     )
 
 
-def identity_config(settings: Settings, fetched: Callable[[KeySite], KeySource] | None = None) -> IdentityConfig:
+def identity_config(
+    settings: Settings, fetched: Callable[[KeySite], KeySource] | None = None, *, more_keys: bool = False
+) -> IdentityConfig:
     """How requests prove who they are. ``fetched``: the keys of a site; ``None``: only the configuration is looked at.
 
+    ``more_keys``: API keys that the configuration does not list will be put into the authenticator.
     Raises ``ValueError`` for what cannot work.
     """
     identity, workspace = settings.identity, settings.workspace
@@ -83,7 +96,7 @@ def identity_config(settings: Settings, fetched: Callable[[KeySite], KeySource] 
             )
             for key in identity.api_keys
         )
-        or None,
+        or (() if more_keys else None),
         key=KeyCarriers(header=identity.api_key_header.encode()),
         peers=None
         if identity.peers is None

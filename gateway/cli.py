@@ -1,4 +1,4 @@
-"""The command line: ``weighbridge serve | check | explain | demo | probe | health | key``."""
+"""The command line: ``weighbridge serve | check | explain | migrate | demo | probe | health | key``."""
 
 import asyncio
 import json
@@ -30,6 +30,7 @@ from gateway.settings import certificates
 from gateway.settings.load import load
 from gateway.settings.models import Settings
 from gateway.settings.problems import SettingsErrors
+from gateway.store.errors import StoreError
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _config = click.option(
@@ -136,6 +137,32 @@ def explain(method: str, path: str, config: Path, *, as_json: bool) -> None:
         click.echo(json.dumps({**facts, "runners_up": runners}))
         return
     _print_facts(facts, losers)
+
+
+@main.command()
+@_config
+@_as_json
+def migrate(config: Path, *, as_json: bool) -> None:
+    """Bring the billing database (`store`) to this version. An SQLite file is copied first; a start migrates it too.
+
+    \b
+    Example:  weighbridge migrate --config gateway.yaml
+    """  # noqa: D301
+    from gateway.store.open import migrate as bring  # noqa: PLC0415  (no other command needs the database)
+
+    settings = _load(config, as_json=as_json)
+    if settings.store is None:
+        _fail(["store is null: there is nothing to migrate"], as_json=as_json)
+    try:
+        done = asyncio.run(bring(settings.store))
+    except StoreError as error:
+        _fail([str(error)], as_json=as_json)
+    if as_json:
+        click.echo(json.dumps({"ok": True, "store": str(done.place), "before": done.before, "after": done.after}))
+    elif done.before == done.after:
+        click.echo(f"{done.place}: at step {done.after} already.")
+    else:
+        click.echo(f"{done.place}: from {f'step {done.before}' if done.before else 'nothing'} to step {done.after}.")
 
 
 @main.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import log
 from gateway.app import Gateway
+from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import RuleErrors
 from gateway.journal.errors import JournalError
 from gateway.proxy.doors import CannotListen
@@ -17,6 +18,7 @@ from gateway.settings.models import Settings
 from gateway.settings.problems import SettingsErrors
 from gateway.settings.reload import restart_only
 from gateway.settings.watch import content, watch
+from gateway.store.errors import StoreError
 from gateway.tasks import Tasks
 
 _log = log.get_logger(__name__)
@@ -35,7 +37,7 @@ async def start(settings: Settings) -> Gateway:
     gateway = Gateway(settings)
     try:
         await gateway.start()
-    except (JournalError, CannotListen, RuleErrors, ValueError, OSError) as error:
+    except (JournalError, StoreError, StoreUnavailable, CannotListen, RuleErrors, ValueError, OSError) as error:
         await gateway.stop()
         raise StartError(str(error)) from error
     return gateway
@@ -122,8 +124,8 @@ class Reloader:
         if kept := restart_only(gateway.settings, settings):
             return self._refuse(f"{', '.join(kept)} can only change with a restart", digests)
         try:
-            gateway.reload(settings)
-        except (RuleErrors, ValueError, OSError) as error:
+            await gateway.reload(settings)
+        except (RuleErrors, StoreUnavailable, ValueError, OSError) as error:
             return self._refuse(str(error), digests)
         self._refused = {}
         gateway.metrics.config_reloads["applied",] += 1

@@ -14,6 +14,8 @@ NO_STORE = (b"Cache-Control", b"no-store")
 
 Readiness = Callable[[], Mapping[str, str]]
 """What readiness hangs on: a name to ``ok`` or to what is wrong, in words."""
+DEGRADED = "degraded"
+"""How a part's words begin that goes on with what it knows: sending its requests elsewhere would help nobody."""
 
 
 class Operations:
@@ -39,8 +41,9 @@ class Operations:
                 raise NotFound("Nothing is here. There are /-/health/live, /-/health/ready and /-/metrics.")
 
     def _ready(self) -> Answer:
-        """200 while every part is ok, else 503 with what is wrong."""
+        """200 while every part is ok or at least works, else 503 with what is wrong."""
         parts = self._readiness()
-        ready = all(state == "ok" for state in parts.values())
-        body = {"status": "ok" if ready else "unavailable", "parts": dict(parts)}
+        ready = all(state == "ok" or state.startswith(DEGRADED) for state in parts.values())
+        status = "unavailable" if not ready else "ok" if set(parts.values()) == {"ok"} else "degraded"
+        body = {"status": status, "parts": dict(parts)}
         return Answer(200 if ready else 503, [JSON, NO_STORE], orjson.dumps(body))

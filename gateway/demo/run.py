@@ -39,6 +39,7 @@ def demo_yaml(upstream: str, port: int, folder: Path) -> str:
           - {{method: ANY, path: /contact, weight: 1}}
           - {{method: POST, path: /message/whatsapp, weight: 5}}
         ledger: sqlite:///{folder}/ledger.db
+        store: sqlite:///{folder}/store.db
         log: {{access: {folder}/access.log}}
         """)
 

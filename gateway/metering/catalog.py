@@ -83,9 +83,11 @@ class Catalog:
             except Unresolved:
                 await self.load(scope)
 
-    def forget(self, scopes: Iterable[Scope]) -> None:
-        """Resolve these scopes anew, because what they have has changed."""
-        for scope in scopes:
+    def forget(self, scopes: Iterable[Scope] | None) -> None:
+        """Resolve these scopes anew, because what they have has changed; ``None``: all."""
+        if scopes is None:
+            self._resolved.clear()
+        for scope in scopes or ():
             self._resolved.pop(scope, None)
         self._asked.clear()  # by callers, each of whom may act for several scopes; asking again is cheap
 

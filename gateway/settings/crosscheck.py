@@ -27,7 +27,7 @@ class Known:
 def faults(settings: "Settings", known: Known) -> list[Fault]:
     """Everything that is wrong between sections."""
     found = [*_slugs(settings), *_cascade(settings), *_prefixes(settings), *_carriers(settings), *_listeners(settings)]
-    found += [*_mapped(settings), *_rules(settings, known.source)]
+    found += [*_files(settings), *_mapped(settings), *_rules(settings, known.source)]
     return found if known.partial else [*found, *_useless(settings)]
 
 
@@ -134,6 +134,12 @@ def _listeners(settings: "Settings") -> Iterator[Fault]:
     main, own = settings.listen, settings.metrics.listen
     if own == main and not (isinstance(main, Address) and main.port == 0):
         yield Fault(("metrics", "listen"), "is the same address as listen; leave it out to share the port")
+
+
+def _files(settings: "Settings") -> Iterator[Fault]:
+    """Two databases in one file would each refuse the other's tables."""
+    if settings.store is not None and settings.store == settings.ledger.url:
+        yield Fault(("store",), "is the same file as ledger; the two are kept apart")
 
 
 def _useless(settings: "Settings") -> Iterator[Fault]:

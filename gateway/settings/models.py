@@ -23,6 +23,7 @@ from gateway.settings.policies import (
     MetricsSettings,
     PrefixSettings,
     StorePolicy,
+    StoreUrl,
 )
 from gateway.settings.rules import RuleSettings
 from gateway.settings.transport import FileMode, ProxyProtocolSettings, TlsSettings
@@ -80,6 +81,13 @@ class Settings(Section):
     )
     ledger: Annotated[LedgerSettings, BeforeValidator(_of_url)] = Field(
         default=LedgerSettings(), description="Where charges are kept: a URL, or a mapping of the keys below."
+    )
+    store: StoreUrl | None = Field(
+        default="sqlite:///weighbridge.db",
+        description="The billing database: `sqlite:///path`, relative to where the gateway runs, or "
+        "`postgresql://user@host/name`, with its password from `${…}`. `null`: none; only what this file says counts.",
+        json_schema_extra=RESTART,
+        repr=False,
     )
     on_store_failure: StorePolicy = Field(
         default="open",

@@ -41,6 +41,18 @@ def _ledger_url(value: str) -> str:
         return "memory:"
     if not value.startswith(_FILE_URL):
         raise wrong("this build's ledgers are memory: and sqlite:///path/to/file.db")
+    return _file_url(value)
+
+
+def _store_url(value: str) -> str:
+    if value.startswith(("postgresql://", "postgres://")):
+        return value
+    if not value.startswith(_FILE_URL):
+        raise wrong("must be sqlite:///path/to/file.db or postgresql://user@host/name")
+    return _file_url(value)
+
+
+def _file_url(value: str) -> str:
     path = value.removeprefix(_FILE_URL)
     if path in ("", ":memory:") or path.endswith("/") or "?" in path or "\x00" in path:
         raise wrong("must name a file: sqlite:///relative.db or sqlite:////absolute/path.db")
@@ -70,6 +82,9 @@ def _allow_origin(value: str) -> str:
     if scheme not in ("http", "https") or not rest or "/" in rest or not value.isprintable() or " " in value:
         raise wrong('must be "*" or one origin such as https://app.example.com')
     return value
+
+
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
 
 
 class LedgerSettings(Section):

@@ -1,6 +1,7 @@
 """What is kept, as values. ``revision`` counts the edits of a row: an edit may say which one it is based on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.core.plan import THROUGHPUT, Plan, PlanLimit
@@ -190,3 +191,17 @@ class SeenRow:
     name: str | None
     first_seen_us: int
     last_seen_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """``plans``: the newest versions by slug. ``sold``: version bought → the terms that its holders have now.
+
+    ``default``: the slug of the plan for users for whom the configuration's ``defaults`` says nothing.
+    """
+
+    revision: int = 0
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    sold: Mapping[PlanVersion, Plan] = field(default_factory=dict)
+    default: str | None = None
+    weights: tuple[WeightRow, ...] = ()

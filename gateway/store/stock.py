@@ -1,31 +1,14 @@
 """Plans and weights at one revision, as the running gateway needs them whole. Keys and subscriptions are too many."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import sqlalchemy as sa
 
 from gateway.core.plan import Plan
 from gateway.core.subscription import PlanVersion
-from gateway.store.rows import WeightRow
+from gateway.store.rows import Stock
 from gateway.store.store import Store
 from gateway.store.tables import catalog, plans
 from gateway.store.terms import read_versions
 from gateway.store.weights import read_weights
-
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """``plans``: the newest versions by slug. ``sold``: version bought → the terms that its holders have now.
-
-    ``default``: the slug of the plan for users for whom the configuration's ``defaults`` says nothing.
-    """
-
-    revision: int = 0
-    plans: Mapping[str, Plan] = field(default_factory=dict)
-    sold: Mapping[PlanVersion, Plan] = field(default_factory=dict)
-    default: str | None = None
-    weights: tuple[WeightRow, ...] = ()
 
 
 async def read_stock(store: Store) -> Stock:

@@ -1,5 +1,6 @@
 """Subscriptions as they are: one, a list, and what a scope holds."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,32 +48,32 @@ async def page(store: Store, listing: Listing, wanted: Wanted | None = None) -> 
 
 
 async def held(store: Store, scope: Scope, now_us: int) -> tuple[Holding, ...]:
-    """What ``scope`` has bought and that grants something now or later: one query by the index of scopes."""
+    """What ``scope`` has bought and that grants something now or later."""
+    return (await held_by(store, {scope}, now_us))[scope]
+
+
+async def held_by(store: Store, scopes: Collection[Scope], now_us: int) -> Mapping[Scope, tuple[Holding, ...]]:
+    """The same for several scopes: one query, by the index of scopes."""
+    table = subscriptions.c
     query = sa.select(
-        subscriptions.c.id,
-        subscriptions.c.plan_id,
-        subscriptions.c.plan_version,
-        subscriptions.c.file_plan,
-        subscriptions.c.starts_us,
-        subscriptions.c.ends_us,
-        subscriptions.c.throughput_override,
-    ).where(
-        subscriptions.c.scope_id == scope.id,
-        subscriptions.c.scope_kind == scope.kind,
-        granting(),
-        not_over(now_us),
-    )
+        table.id,
+        table.scope_kind,
+        table.scope_id,
+        table.plan_id,
+        table.plan_version,
+        table.file_plan,
+        table.starts_us,
+        table.ends_us,
+        table.throughput_override,
+    ).where(table.scope_id.in_({scope.id for scope in scopes}), granting(), not_over(now_us))
+    found: dict[Scope, tuple[Holding, ...]] = dict.fromkeys(scopes, ())
     async with store.read() as connection:
-        return tuple(
-            Holding(
-                row.id,
-                _plan(row.plan_id, row.plan_version, row.file_plan),
-                row.starts_us,
-                row.ends_us,
-                row.throughput_override,
-            )
-            for row in await connection.execute(query)
-        )
+        for row in await connection.execute(query):
+            scope = Scope(row.scope_kind, row.scope_id)
+            if scope in found:
+                plan = _plan(row.plan_id, row.plan_version, row.file_plan)
+                found[scope] += (Holding(row.id, plan, row.starts_us, row.ends_us, row.throughput_override),)
+    return found
 
 
 async def file_plans_held(store: Store, now_us: int) -> frozenset[str]:

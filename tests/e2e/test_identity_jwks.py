@@ -101,7 +101,7 @@ async def test_a_reload_keeps_the_keys_although_the_issuer_is_down(tmp_path: Pat
         site.up = False
         config = tmp_path / "gateway.yaml"
         config.write_text(config.read_text().replace("identity:\n", "identity:\n  anonymous: reject\n", 1))
-        ask.gateway.reload(load(config, {"JWT_SECRET": SECRET}))
+        await ask.gateway.reload(load(config, {"JWT_SECRET": SECRET}))
         assert (await ask()).status == 401
         assert (await ask(token(ONE, "one", jti="new"))).status == 200
         assert site.asked == 1

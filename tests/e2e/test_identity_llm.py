@@ -91,6 +91,7 @@ plans:
   - {{slug: team, throughput_limit: 1000000, window_seconds: 60}}
   - {{slug: few, throughput_limit: 100, window_seconds: 30000000}}
 ledger: sqlite:///{folder}/ledger.db
+store: sqlite:///{folder}/store.db
 log: {{access: {folder}/access.log}}
 """
 

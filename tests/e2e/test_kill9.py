@@ -53,6 +53,7 @@ rules:
   - {{method: GET, path: /fails, weight: 3, refund_on: [503]}}
   - {{method: GET, path: /free, weight: 0}}
 ledger: sqlite:///{folder}/ledger.db
+store: sqlite:///{folder}/store.db
 log: {{access: false, level: error}}
 subscriptions:
 """

@@ -24,6 +24,7 @@ upstream: {{url: "{upstream}", profile: fiber}}
 identity:
   jwt: {{secret: "${{JWT_SECRET}}"}}
 ledger: sqlite:///{folder}/ledger.db
+store: sqlite:///{folder}/store.db
 log: {{access: {folder}/access.log}}
 """
 

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import uvloop
 
+import gateway.catalog.shop  # noqa: F401  (a start imports it where there is a store)
 from gateway import log
 from gateway.server import serve
 from gateway.settings.load import load
