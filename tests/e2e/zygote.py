@@ -69,7 +69,7 @@ async def zygote(config: Path, environment: Mapping[str, str], errors: Path) -> 
 def _main() -> None:
     config = Path(sys.argv[1])
     settings = load(config, os.environ)
-    log.configure("warning", "json")
+    log.configure(settings.log.level, "json")
     hears, says = sys.stdin.buffer, sys.stdout.buffer
     while hears.readline():
         pid = os.fork()
