@@ -94,6 +94,8 @@ def merged_rules(configured: Configured, weights: Sequence[WeightRow]) -> tuple[
             table = _compiled(configured, rules)
         except RuleErrors as errors:
             wrong = {id(error.rule) for error in errors.errors if error.origin.kind == "admin"}
+            if not wrong:  # the configuration's own rules were compiled without them
+                raise
             notes += [f"a weight does not count: {error}" for error in errors.errors if id(error.rule) in wrong]
             rules = [rule for rule in rules if id(rule) not in wrong]
         else:

@@ -52,30 +52,59 @@ def in_thread(work: Coroutine[Any, Any, Any]) -> None:
         thread.submit(asyncio.run, work).result()
 
 
-@contextmanager
-def server(*, own: bool = False) -> Iterator[Server]:
-    """The server of this run; ``own``: one that may be harmed."""
-    if not own and (url := os.environ.get("DATABASE_URL")):
-        yield Server(url)
-        return
-    with tempfile.TemporaryDirectory(prefix="wb-pg-", ignore_cleanup_errors=True) as name:
-        home = Path(name)
-        who: dict[str, Any] = {}
+class OwnServer(Server):
+    """A server of this run's own, in ``home``, which can be stopped and started."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(f"postgresql://postgres@/postgres?host={home}")
+        self._home = home
+        self._who: dict[str, Any] = {}
         if os.geteuid() == 0:
             shutil.chown(home, "nobody")
-            who = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-        programs = _programs(home, who)
-        data = home / "data"
-        initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust"]
+            self._who = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        self._programs = _programs(home, self._who)
+        initdb: list[str | Path] = [self._programs / "initdb", "-D", home / "data", "-U", "postgres", "--auth=trust"]
         initdb += ["-E", "UTF8", "--no-locale", "--no-sync"]
-        subprocess.run(initdb, check=True, capture_output=True, cwd=home, **who)
-        argv = [programs / "postgres", "-D", data, "-k", home, "-c", "listen_addresses=", "-F"]
-        argv += ["-c", "max_connections=200", "-c", "log_min_messages=fatal"]
+        subprocess.run(initdb, check=True, capture_output=True, cwd=home, **self._who)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        argv = [self._programs / "postgres", "-D", self._home / "data", "-k", self._home, "-c", "listen_addresses="]
+        argv += ["-F", "-c", "max_connections=200", "-c", "log_min_messages=fatal"]
         running = ["/bin/sh", "-c", _WATCHED, "sh", *map(str, argv)]
-        with subprocess.Popen(running, stdin=subprocess.PIPE, cwd=home, stderr=subprocess.DEVNULL, **who) as process:
-            started = Server(f"postgresql://postgres@/postgres?host={home}")
-            in_thread(_answering(started.url, process))
+        self._process = process = subprocess.Popen(
+            running, stdin=subprocess.PIPE, cwd=self._home, stderr=subprocess.DEVNULL, **self._who
+        )
+        in_thread(_answering(self.url, process))
+
+    def stop(self) -> None:
+        """Stop it, whoever is connected."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """The server of this run."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield Server(url)
+        return
+    with own_server() as started:
+        yield started
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """A server that may be harmed."""
+    with tempfile.TemporaryDirectory(prefix="wb-pg-", ignore_cleanup_errors=True) as name:
+        started = OwnServer(Path(name))
+        try:
+            started.start()
             yield started
+        finally:
+            started.stop()
 
 
 def _programs(home: Path, who: dict[str, Any]) -> Path:

@@ -20,7 +20,7 @@ from gateway.store.listing import Listing
 from gateway.store.open import migrate, open_store
 from gateway.store.store import Store
 from gateway.store.url import place_of
-from tests.databases.postgresql import execute, server
+from tests.databases.postgresql import execute, own_server
 from tests.store.samples import ALICE, BY, NOW, pro
 
 
@@ -78,7 +78,7 @@ async def test_more_readers_than_connections_wait_their_turn(store: Store) -> No
 
 
 async def test_a_server_that_dies_is_our_fault() -> None:
-    with server(own=True) as running:
+    with own_server() as running:
         url = running.database()
         await migrate(url)
         store = await open_store(url, patience_s=2)
