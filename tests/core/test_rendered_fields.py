@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core import rate_limit_fields
 from gateway.core.allowance import Allowance, fallback_allowance
 from gateway.core.bucket import Refill
 from gateway.core.cascade import Charge, drain
@@ -64,3 +65,11 @@ def test_packs_fallbacks_several_meters_and_no_limit_at_all_are_told_too() -> No
     for cost, allowance in ((1, pack), (1, last), ({"throughput": 1, "tokens": 2}, both), (1, unlimited)):
         assert allowance is not None
         told_both_ways(FieldFamilies(), drain(bill(cost, allowance), Shop().buckets_of, NOW), NOW)
+
+
+def test_templates_are_bounded_and_what_was_forgotten_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit_fields, "_TEMPLATES", 2)
+    families, purses = FieldFamilies(), default_of(plan(per(5))).purses
+    for id_ in ("a", "b", "c", "a"):
+        told_both_ways(families, Shop().paid(1, Allowance(Scope("user", id_), purses)), NOW)
+        assert len(families._templates) <= 2
