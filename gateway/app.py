@@ -70,8 +70,8 @@ class Gateway:
         """Open store and journal, then the doors. Raises what the operator can mend, each a sentence."""
         settings = self.settings
         configured = assembly.configured(settings)
-        self._stocked = await open_stocked(settings.store, configured, now_us)
-        snapshot = assembly.build_snapshot(settings, now_us(), self._stocked.merged(configured))
+        self.stocked = await open_stocked(settings.store, configured, now_us)
+        snapshot = assembly.build_snapshot(settings, now_us(), self.stocked.merged(configured))
         if settings.ledger.path is not None:
             self._journal = await open_journal(Path(settings.ledger.path), options=_journal_options(settings))
         self._ledger = open_ledger(settings.ledger.url, self._restore)
@@ -81,7 +81,7 @@ class Gateway:
             self._tls = ListenerTls(shown)
         self._expiries = expiries(settings)
         self.live = Live(self._assemble(settings, snapshot, None))
-        self._stocked.follow(self.live, self._reassemble)
+        self.stocked.follow(self.live, self._reassemble)
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
@@ -102,8 +102,8 @@ class Gateway:
         if hasattr(self, "live"):
             await self._fleet.close()
         await self._key_sites.close()
-        if hasattr(self, "_stocked"):
-            await self._stocked.close()
+        if hasattr(self, "stocked"):
+            await self.stocked.close()
         if self._access is not None:
             self._access.close()
         if self._journal is not None:
@@ -113,8 +113,8 @@ class Gateway:
         """Build the new state completely, then swap; if that raises, nothing has changed."""
         configured, until = assembly.configured(settings), expiries(settings)
         refuse_expired(self._expiries, until, now_us())
-        await self._stocked.check(configured)
-        snapshot = assembly.build_snapshot(settings, now_us(), self._stocked.merged(configured))
+        await self.stocked.check(configured)
+        snapshot = assembly.build_snapshot(settings, now_us(), self.stocked.merged(configured))
         shown, fleet = transport.listener_context(settings), self._fleet
         self.live.running = self._assemble(settings, snapshot, self.live.running)
         if self._fleet is not fleet:
@@ -122,7 +122,7 @@ class Gateway:
         if self._tls is not None and shown is not None:
             self._tls.show(shown)
         self.settings, self._expiries = settings, until
-        self._stocked.configured = configured
+        self.stocked.configured = configured
 
     def reopen_logs(self) -> None:
         """Open the access log anew, for log rotation."""
@@ -135,9 +135,9 @@ class Gateway:
         return [] if self._doors is None else self._doors.urls
 
     def _authenticator(self, settings: Settings) -> Authenticator:
-        config = assembly.identity_config(settings, self._key_sites.keys, more_keys=self._stocked.has_keys)
+        config = assembly.identity_config(settings, self._key_sites.keys, more_keys=self.stocked.has_keys)
         authenticator = Authenticator(config)
-        self._stocked.put_keys(authenticator)
+        self.stocked.put_keys(authenticator)
         return authenticator
 
     def _reassemble(self) -> None:
@@ -210,7 +210,7 @@ class Gateway:
         parts = {"gateway": "stopping" if self._stopping else "ok"}
         if self._journal is not None:
             parts["journal"] = (self._journal.report.failure or "not written") if self._store_failing() else "ok"
-        return {**parts, **self._stocked.parts}
+        return {**parts, **self.stocked.parts}
 
     async def _tend(self) -> None:
         """Once a second: fetch keys, debit what came late, give back forgotten holds, let go of full buckets."""
@@ -239,7 +239,7 @@ class Gateway:
             sample("journal_lost_records", lambda: {(): journal.lost})
             sample("journal_unfolded_seconds", lambda: {(): journal.unfolded_us / 1_000_000})
             sample("journal_failing", lambda: {(): int(journal.failing_since_us is not None)})
-        self._stocked.sample(self.metrics)
+        self.stocked.sample(self.metrics)
         if (access := self._access) is not None:
             sample("access_log_lost_lines", lambda: {(): access.lost})
 
