@@ -75,7 +75,8 @@ class Gateway:
         if settings.ledger.path is not None:
             self._journal = await open_journal(Path(settings.ledger.path), options=_journal_options(settings))
         self._ledger = open_ledger(settings.ledger.url, self._restore)
-        self._meter = Meter(self._ledger, Recorder(self._journal or NoJournal(), self.metrics), self._store_failing)
+        recorder = Recorder(self._journal or NoJournal(), self.metrics)
+        self._meter = Meter(self._ledger, recorder, self._store_failing, self.stocked.saw)
         self._access = _access_log(settings)
         if (shown := transport.listener_context(settings)) is not None:
             self._tls = ListenerTls(shown)

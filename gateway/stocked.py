@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway import log
 from gateway.catalog.merge import Configured, Merged, merge
+from gateway.core.principal import Principal
 from gateway.core.scope import Scope
 from gateway.identity.api_keys import ApiKey
 from gateway.identity.authenticate import Authenticator
@@ -63,6 +64,11 @@ class Stocked:
         """Add all keys of the store."""
         if self.shop is not None:
             _put(authenticator, tuple(self.shop.keys.values()))
+
+    @property
+    def saw(self) -> Callable[[Principal, int], None] | None:
+        """Whom to tell who came by; ``None``: nobody keeps it."""
+        return None if self.shop is None else self.shop.sightings.saw
 
     @property
     def parts(self) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from typing import Protocol
 from gateway import log
 from gateway.catalog.holdings import StoreHoldings
 from gateway.catalog.merge import Configured, Merged, merged_plans, merged_rules
+from gateway.catalog.sightings import Sightings
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import RuleTable
 from gateway.core.scope import Scope
@@ -24,6 +25,7 @@ from gateway.store.subscribed import file_plans_held
 from gateway.tasks import Tasks
 
 INTERVAL_S = 1.0
+SEEN_S = 30.0
 _RESTOCKS = frozenset({"plan", "weight"})
 
 _log = log.get_logger(__name__)
@@ -51,6 +53,7 @@ class Shop:
     def __init__(self, store: Store, now_us: Callable[[], int]) -> None:
         self.store = store
         self.holdings = StoreHoldings(store, now_us)
+        self.sightings = Sightings()
         self.stock = Stock()
         self.keys: dict[str, KeyRow] = {}
         self.revision = 0
@@ -74,6 +77,7 @@ class Shop:
         self.store.on_change = self._changed
         self.holdings.catch_up = self.catch_up
         self._tasks.start(self._watch(), "watch the store")
+        self._tasks.start(self._write_down(), "write down who was seen")
 
     def merged(self, configured: Configured, stock: Stock | None = None) -> Merged:
         """The configuration with the store's plans and weights; rules are compiled only if they have changed."""
@@ -111,6 +115,7 @@ class Shop:
     async def close(self) -> None:
         """Stop watching, and let go of the store."""
         await self._tasks.close()
+        await self.sightings.flush(self.store, self._now_us())
         await self.holdings.close()
         await self.store.close()
 
@@ -129,6 +134,11 @@ class Shop:
         while True:
             await asyncio.sleep(INTERVAL_S)
             await self.catch_up()
+
+    async def _write_down(self) -> None:
+        while True:
+            await asyncio.sleep(SEEN_S)
+            await self.sightings.flush(self.store, self._now_us())
 
     async def _apply(self, changes: Changes) -> None:
         listener = self._listener

@@ -20,15 +20,20 @@ from gateway.metering.visit import Visit
 
 LATE_VISITS = 100_000
 """How many requests that were let through without their ledger may wait to be debited; more go free."""
+Saw = Callable[[Principal, int], None]
+"""Told of each request of somebody known, and when it came (us)."""
 
 
 class Meter:
     """Charges visits to the ledger and writes each into the journal."""
 
-    def __init__(self, ledger: Ledger, recorder: Recorder, store_failing: Callable[[], bool]) -> None:
+    def __init__(
+        self, ledger: Ledger, recorder: Recorder, store_failing: Callable[[], bool], saw: Saw | None = None
+    ) -> None:
         self._ledger = ledger
         self._recorder = recorder
         self._store_failing = store_failing
+        self._saw = saw
         self._late: deque[Visit] = deque()
 
     async def charge(self, visit: Visit) -> Charge | Refusal | None:
@@ -91,6 +96,8 @@ class Meter:
         """At the end of the request: complete its record, or put it in line for its late debit."""
         if visit.late and len(self._late) < LATE_VISITS:
             self._late.append(visit)
+        if self._saw is not None and visit.principal.verified:
+            self._saw(visit.principal, visit.at_us)
         if visit.record is not None:
             self._recorder.closed(
                 visit.record, status=status, latency_us=latency_us, upstream_latency_us=upstream_latency_us

@@ -53,12 +53,13 @@ def _tokens(jwt: JwtSettings) -> Iterator[str]:
 
 def _budgets(settings: "Settings") -> Iterator[str]:
     defaults = settings.defaults
-    if not settings.subscriptions and not any((defaults.workspace, defaults.user, defaults.address)):
+    alone = settings.store is None  # else there may be others, which this file cannot know
+    if alone and not settings.subscriptions and not any((defaults.workspace, defaults.user, defaults.address)):
         yield "defaults: nobody has a plan, so every request with a weight is refused."
     used = {defaults.workspace, defaults.user, defaults.address, settings.fallback.plan}
     used.update(held.plan for held in settings.subscriptions)
     for plan in settings.plans:
-        if plan.slug not in used:
+        if alone and plan.slug not in used:
             yield f"plans: nobody has '{plan.slug}'; neither defaults, subscriptions nor fallback name it."
         if plan.pack and plan.slug in (defaults.workspace, defaults.user, defaults.address, settings.fallback.plan):
             yield f"plans: '{plan.slug}' is a pack given to everybody: whoever has spent it never gets more."

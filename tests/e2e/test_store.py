@@ -15,7 +15,7 @@ from gateway.clock import now_us
 from gateway.core.scope import Scope
 from gateway.demo.data import ACME, ALICE, BOB
 from gateway.settings.load import load
-from gateway.store import keys, plans, subscriptions, weights
+from gateway.store import directory, keys, plans, subscriptions, weights
 from gateway.store.open import open_store
 from gateway.store.rows import KeyDraft, WeightDraft
 from tests.databases.fixtures import migrated_database, migrated_file, postgresql, store_url
@@ -126,6 +126,18 @@ async def test_what_another_process_changes_is_in_force_within_two_seconds(here:
         while (await left(here))[0] != "77":
             await asyncio.sleep(0.02)
     assert now_us() - changed_us < 10_000_000, "a poll a second, on however slow a machine"
+
+
+async def test_who_came_by_is_found_by_admins(here: World) -> None:
+    await left(here, workspace=ACME.id)
+    assert (await here.ask("/user/me")).status == 400, "a stranger"
+    shop = here.gateway.stocked.shop
+    assert shop is not None
+    await shop.sightings.flush(shop.store, now_us())
+    assert {(seen.kind, seen.id) for seen in await directory.search(shop.store)} == {
+        ("user", ALICE.id),
+        ("workspace", ACME.id),
+    }
 
 
 def secret(id_: str) -> tuple[KeyDraft, dict[str, str]]:

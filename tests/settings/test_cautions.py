@@ -61,7 +61,7 @@ def test_a_doubtful_setting_is_named(loaded: Load, added: str, said: str) -> Non
     ("text", "said"),
     [
         ("", "identity: nothing is configured, so every request is anonymous"),
-        ("", "defaults: nobody has a plan, so every request with a weight is refused"),
+        ("store: null", "defaults: nobody has a plan, so every request with a weight is refused"),
         ("identity: {anonymous: public_only}", "identity.anonymous: public_only, but no rule is public"),
         ('identity: {jwt: {secret: "${JWT_SECRET}"}}', "identity.jwt.secret: shorter than 32 bytes"),
         (
@@ -80,7 +80,7 @@ def test_a_doubtful_setting_is_named(loaded: Load, added: str, said: str) -> Non
             f'identity: {{jwt: [{{secret: "{LONG}", issuer: a}}, {{secret: "{LONG}", issuer: b}}]}}',
             "identity.jwt: several issuers without a user_prefix of their own",
         ),
-        ("plans: [{slug: a, unlimited: true}]", "plans: nobody has 'a'"),
+        ("store: null\nplans: [{slug: a, unlimited: true}]", "plans: nobody has 'a'"),
         ("plans: [{slug: a, throughput_limit: 5, pack: true}]\ndefaults: {user: a}", "plans: 'a' is a pack given to"),
     ],
 )
@@ -89,6 +89,11 @@ def test_each_warning_is_a_sentence_that_names_its_key(loaded: Load, text: str, 
     assert [warning for warning in warnings if said in warning]
     assert all(warning.endswith(".") for warning in warnings)
     assert "short" not in " ".join(warnings).replace("shorter", "")
+
+
+def test_whoever_has_a_store_may_have_sold_plans_there(loaded: Load) -> None:
+    warnings = loaded("plans: [{slug: a, unlimited: true}]").warnings
+    assert not [warning for warning in warnings if "nobody has" in warning]
 
 
 def test_honoured_overrides_are_warned_about(loaded: Load) -> None:

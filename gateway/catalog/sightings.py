@@ -1,0 +1,46 @@
+"""Who came by: remembered in memory, written down now and then, so that admins find people by name."""
+
+from collections.abc import Mapping
+from itertools import islice
+
+from gateway import log
+from gateway.core.principal import Principal
+from gateway.core.problems import StoreUnavailable
+from gateway.core.scope import Scope
+from gateway.store import directory
+from gateway.store.store import Store
+
+REMEMBERED = 100_000
+"""So many users, and so many workspaces, wait to be written at most; who comes then is seen the next time."""
+_GROUP = 200
+
+_log = log.get_logger(__name__)
+
+
+class Sightings:
+    """The last sight of each user and workspace since the last ``flush``."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, int] = {}
+        self._workspaces: dict[str, int] = {}
+
+    def saw(self, principal: Principal, at_us: int) -> None:
+        """A request of somebody known."""
+        for seen, id_ in ((self._users, principal.user), (self._workspaces, principal.workspace)):
+            if id_ is not None and (id_ in seen or len(seen) < REMEMBERED):
+                seen[id_] = at_us
+
+    async def flush(self, store: Store, now_us: int) -> None:
+        """Write them down, a few at a time. What could not be written is lost: they will come again."""
+        users, workspaces, self._users, self._workspaces = self._users, self._workspaces, {}, {}
+        try:
+            for kind, seen in (("user", users), ("workspace", workspaces)):
+                await _note(store, kind, seen, now_us)
+        except StoreUnavailable as error:
+            _log.warning("who was seen could not be written down", reason=str(error.__cause__))
+
+
+async def _note(store: Store, kind: str, seen: Mapping[str, int], now_us: int) -> None:
+    left = iter(seen.items())
+    while group := list(islice(left, _GROUP)):
+        await directory.note(store, {Scope(kind, id_): at_us for id_, at_us in group}, now_us)
