@@ -22,8 +22,8 @@ from gateway.core.rules import RuleErrors
 from gateway.core.target import canonical_target
 from gateway.demo.run import run_demo
 from gateway.habits.command import probe
-from gateway.identity.api_keys import generate_key
 from gateway.identity.authenticate import Authenticator
+from gateway.identity.command import key
 from gateway.metering.snapshot import Snapshot
 from gateway.server import StartError, serve
 from gateway.settings import certificates
@@ -57,6 +57,7 @@ def main() -> None:
     """  # noqa: D301  (click reads the \b)
 
 
+main.add_command(key)
 main.add_command(probe)
 
 
@@ -198,32 +199,6 @@ def health(url: str, timeout: float) -> None:
             click.echo(answer.read().decode())
     except OSError as error:
         raise click.ClickException(f"{url}: {error}") from None
-
-
-@main.group()
-def key() -> None:
-    """Make API keys."""
-
-
-@key.command("new")
-@click.option("--user", required=True, help="The user that requests with this key act for.")
-@click.option("--workspace", help="The workspace, if the key is for one.")
-@_as_json
-def key_new(user: str, workspace: str | None, *, as_json: bool) -> None:
-    """Make an API key: the secret is shown once, the configuration keeps a hash.
-
-    \b
-    Example:  weighbridge key new --user 550e8400-e29b-41d4-a716-446655440000
-    """  # noqa: D301
-    made = generate_key()
-    entry = {"id": made.id, "hash": made.hash, "user": user} | ({"workspace": workspace} if workspace else {})
-    if as_json:
-        click.echo(json.dumps({"key": made.key, "entry": entry}))
-        return
-    click.echo("Give this to the caller; it is not shown again:\n")
-    click.secho(f"    {made.key}\n", bold=True)
-    click.echo("Put this into the configuration, under identity.api_keys:\n")
-    click.echo("    - {" + ", ".join(f'{name}: "{value}"' for name, value in entry.items()) + "}")
 
 
 def _load(config: Path, *, as_json: bool = False) -> Settings:

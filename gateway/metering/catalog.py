@@ -11,6 +11,7 @@ from gateway.core.scope import Scope
 
 _FOREVER = 1 << 62
 CACHED_ALLOWANCES = 100_000
+_NOT_YET = Allowance(Scope("", ""), ())
 
 
 class Unresolved(Exception):  # noqa: N818  (not an error: the answer has to be fetched first)
@@ -56,8 +57,10 @@ class Catalog:
 
     def allowance(self, scope: Scope, now_us: int) -> Allowance | None:
         """What ``scope`` may spend now; ``None``: it has nothing of its own. Raises ``Unresolved``."""
-        cached = self._resolved.get(scope)
-        if cached is not None and (cached.until_us is None or now_us < cached.until_us):
+        cached = self._resolved.get(scope, _NOT_YET)
+        if cached is None:
+            return None
+        if cached is not _NOT_YET and (cached.until_us is None or now_us < cached.until_us):
             return cached
         bought = self.subscriptions.get(scope, ())
         if self.holdings is not None:
