@@ -1,4 +1,4 @@
-"""Asking the upstream on a caller's behalf, for membership probes: the way requests go, bounded, nothing followed."""
+"""Asking the upstream on a caller's behalf, who it is and where it belongs: as requests go, bounded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -37,9 +37,9 @@ class UpstreamAsker:
         except UpstreamTimedOut as problem:
             raise TimeoutError(problem.message) from problem
         except UpstreamFailed as problem:
-            raise OSError(f"the upstream did not answer a membership question: {problem.message}") from problem
+            raise OSError(f"the upstream did not answer a question of the gateway: {problem.message}") from problem
         if answer.body is None and answer.status not in _OK:
-            raise OSError("the upstream's answer to a membership question is too long")
+            raise OSError("the upstream's answer to a question of the gateway is too long")
         return answer.status, answer.headers, answer.body or b""
 
     async def _fetch(self, wire: bytes) -> Fetched:

@@ -1,4 +1,4 @@
-"""One whole answer from the upstream, for questions of the gateway's own: health checks and membership probes."""
+"""One whole answer from the upstream, for questions of the gateway's own: health checks, memberships and profiles."""
 
 import asyncio
 from typing import NamedTuple

@@ -242,7 +242,7 @@ async def test_the_upstream_sees_few_questions_at_once(upstream: Upstream) -> No
     asking = asyncio.gather(*(probe.ask(caller(f"u{number}"), SENT, "w", NOW) for number in range(14)))
     await settle()
     assert upstream.peak == 4
-    with pytest.raises(StoreUnavailable, match="Too many memberships"):
+    with pytest.raises(StoreUnavailable, match="Too many workspaces"):
         await probe.ask(caller("one more"), SENT, "w", NOW)
     upstream.gate.set()
     assert await asking == [None] * 14
@@ -271,8 +271,8 @@ async def test_forget_drops_answers_and_those_under_way(probe: ByProbe, upstream
     assert [*await asking] == [*await again] == [None]
     assert len(upstream.asked) == 3
     assert probe.known(caller(), OTHER, NOW) is None
-    assert not probe._flights
-    assert not probe._flying
+    assert not probe._asking._flights
+    assert not probe._asking._flying
 
 
 async def test_an_answer_from_before_forget_is_not_kept(probe: ByProbe, upstream: Upstream) -> None:
