@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.core.problems import Conflict, Unprocessable
-from gateway.core.subscription import PlanVersion, Status
+from gateway.core.subscription import Event, PlanVersion, Refused, Standing, Status, Word, advance
 from gateway.store.edits import born, check_revision, draft_of, moved
 from gateway.store.mandate import Mandate
 from gateway.store.rows import SubscriptionDraft, SubscriptionRow
@@ -84,22 +84,15 @@ async def cancel(store: Store, id_: str, by: Mandate) -> SubscriptionRow:
     def edit(old: SubscriptionDraft) -> SubscriptionDraft:
         if old.status is Status.CANCELLED:
             raise Conflict("This subscription is cancelled already.")
-        return replace(old, status=Status.CANCELLED, cancelled_us=by.now_us, cancel_at_period_end=False)
+        return advanced(old, Word(Event.END, by.now_us))
 
     return await update(store, id_, edit, by, action="cancel")
 
 
 async def extend(store: Store, id_: str, ends_us: int | None, by: Mandate) -> SubscriptionRow:
     """Let a subscription end at another time, or never. Raises as ``update``, ``Conflict`` if it is cancelled."""
-
-    def edit(old: SubscriptionDraft) -> SubscriptionDraft:
-        if old.status is Status.CANCELLED:
-            raise Conflict("This subscription is cancelled. Make another.")
-        if ends_us is not None and ends_us <= old.starts_us:
-            raise Unprocessable("A subscription ends after it starts.")
-        return replace(old, ends_us=ends_us)
-
-    return await update(store, id_, edit, by, action="extend")
+    word = Word(Event.EXTEND, by.now_us, ends_us)
+    return await update(store, id_, lambda old: advanced(old, word), by, action="extend")
 
 
 async def override(store: Store, id_: str, amount: int | None, by: Mandate) -> SubscriptionRow:
@@ -109,6 +102,26 @@ async def override(store: Store, id_: str, amount: int | None, by: Mandate) -> S
         return replace(old, throughput_override=amount)
 
     return await update(store, id_, edit, by, action="override")
+
+
+def standing_of(draft: SubscriptionDraft) -> Standing:
+    """What events change of a subscription."""
+    names = (name for name in Standing._fields if name != "renews")
+    return Standing(**{name: getattr(draft, name) for name in names}, renews=draft.mode == "subscription")
+
+
+def advanced(draft: SubscriptionDraft, word: Word) -> SubscriptionDraft:
+    """A subscription after a word, by the one table of transitions; the same if it says nothing new.
+
+    Raises ``Conflict`` with the table's reason if it is refused, ``Unprocessable`` for an end before the start.
+    """
+    after = advance(standing_of(draft), word)
+    if isinstance(after, Refused):
+        kind = Unprocessable if after.code == "ends_before_start" else Conflict
+        raise kind(after.message, content={"reason": after.code})
+    changed = after._asdict()
+    del changed["renews"]
+    return replace(draft, **changed)
 
 
 def _columns(draft: SubscriptionDraft) -> dict[str, object]:
