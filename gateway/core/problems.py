@@ -103,6 +103,12 @@ class BadGateway(Problem):
     status, code, title = 502, "bad_gateway", "Bad gateway"
 
 
+class Unavailable(Problem):
+    """The gateway cannot take this just now; the caller may try again soon (RFC 9110, 15.6.4)."""
+
+    status, code, title = 503, "unavailable", "Service unavailable"
+
+
 class StoreUnavailable(Problem):
     """Whether this can be paid is not known just now: our fault, nobody's budget."""
 

@@ -4,9 +4,11 @@ import orjson
 
 from gateway.core.answers import Answer, Body, content_type, problem_body, refusal_body
 from gateway.core.cascade import Charge, Refusal
+from gateway.core.max_forwards import traced
 from gateway.core.problems import Problem
 from gateway.core.rate_limit_fields import EXPOSED, Fields
 from gateway.metering.snapshot import Snapshot
+from gateway.proxy.request import Request
 
 _EXPOSE = (b"Access-Control-Expose-Headers", ", ".join(EXPOSED).encode())
 _NO_STORE = (b"Cache-Control", b"no-store")
@@ -28,6 +30,17 @@ def of_refusal(refusal: Refusal, snapshot: Snapshot, request_id: str, now_us: in
     fields = snapshot.families.of_refusal(refusal, now_us)
     body = refusal_body(refusal, snapshot.dialect, request_id, now_us, snapshot.buy_url)
     return _answer(429, fields, body, snapshot, request_id, cross_origin=cross_origin)
+
+
+def of_last_hop(request: Request, snapshot: Snapshot, request_id: str, *, cross_origin: bool) -> Answer:
+    """OPTIONS or TRACE that may go no further: whoever sent it asks about this hop, and no budget is asked."""
+    fields, body = [(b"X-Request-ID", request_id.encode()), _NO_STORE], b""
+    if request.method == "TRACE":
+        fields.append((b"Content-Type", b"message/http"))
+        body = traced(request.raw_target, request.headers, request.minor)
+    if cross_origin:
+        fields += cors_fields(snapshot)
+    return Answer(200, fields, body)
 
 
 def _answer(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gateway.core.hop_by_hop import key_of
-from gateway.proxy.failures import UpstreamFailed, UpstreamTimedOut
+from gateway.proxy.failures import GatewayBusy, UpstreamFailed, UpstreamTimedOut
 from gateway.proxy.fetch import Fetched, Stale, fetch
 from gateway.proxy.pool import Connections
 
@@ -36,7 +36,7 @@ class UpstreamAsker:
                 answer = await self._fetch(wire)
         except UpstreamTimedOut as problem:
             raise TimeoutError(problem.message) from problem
-        except UpstreamFailed as problem:
+        except (UpstreamFailed, GatewayBusy) as problem:
             raise OSError(f"the upstream did not answer a question of the gateway: {problem.message}") from problem
         if answer.body is None and answer.status not in _OK:
             raise OSError("the upstream's answer to a question of the gateway is too long")

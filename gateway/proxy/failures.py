@@ -1,6 +1,6 @@
 """How an upstream can let us down, as problems that say whether it may have seen the request."""
 
-from gateway.core.problems import BadGateway, GatewayTimeout
+from gateway.core.problems import BadGateway, GatewayTimeout, Unavailable
 
 _NOT_DONE = "Nothing of your request reached it: send it again in a moment."
 _MAYBE_DONE = "Your request may have been carried out: look before you send it again."
@@ -28,4 +28,15 @@ class UpstreamTimedOut(GatewayTimeout):
         self.request_sent = request_sent
 
 
+class GatewayBusy(Unavailable):
+    """It is not the upstream's fault: too many requests wait for it, or the gateway is stopping (503)."""
+
+    request_sent = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message} {_NOT_DONE}", headers=((b"Retry-After", b"1"),))
+
+
+NO_CONNECTION = (UpstreamFailed, UpstreamTimedOut, GatewayBusy)
+"""Why there is none; ``request_sent`` is false then."""
 UpstreamProblem = UpstreamFailed | UpstreamTimedOut

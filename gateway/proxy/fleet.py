@@ -13,7 +13,7 @@ import structlog
 
 from gateway.proxy.balance import Balance, Patience, Standing
 from gateway.proxy.endpoint import Endpoint
-from gateway.proxy.failures import UpstreamFailed, UpstreamTimedOut
+from gateway.proxy.failures import NO_CONNECTION, UpstreamFailed
 from gateway.proxy.health import HealthCheck, ailment
 from gateway.proxy.names import Names, Placed, Resolve, resolve
 from gateway.proxy.pool import PoolLimits, UpstreamPool
@@ -171,7 +171,7 @@ class Fleet:
                 raise UpstreamFailed("The upstream has no address.", request_sent=False)
             try:
                 connection = await member.pool.acquire(fresh=fresh)
-            except (UpstreamFailed, UpstreamTimedOut):
+            except NO_CONNECTION:
                 tried.append(member)
                 if len(tried) > self._policy.retries or len(tried) >= len(members):
                     raise

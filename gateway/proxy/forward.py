@@ -4,7 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from gateway.core.problems import Problem
-from gateway.proxy.failures import UpstreamFailed, UpstreamTimedOut
+from gateway.proxy.failures import NO_CONNECTION
 from gateway.proxy.pool import Connections
 from gateway.proxy.relay import OnHead, Relay
 from gateway.proxy.request import Request
@@ -60,7 +60,7 @@ async def forward(request: Request, wire: bytes, route: Route, on_head: OnHead) 
             ):
                 relay.again(connection)
                 await relay.done
-    except (UpstreamFailed, UpstreamTimedOut) as problem:
+    except NO_CONNECTION as problem:
         relay.failure = relay.failure or problem  # the first of two says what may have been carried out
     except asyncio.CancelledError:
         relay.abort()
@@ -71,7 +71,7 @@ async def forward(request: Request, wire: bytes, route: Route, on_head: OnHead) 
 
 
 async def _connected(request: Request, pool: Connections, *, fresh: bool) -> UpstreamConnection | None:
-    """A connection for ``request``, or ``None`` if nobody wants it any more. Raises ``UpstreamFailed``."""
+    """A connection for ``request``, or ``None`` if nobody wants it any more. Raises one of ``NO_CONNECTION``."""
     connection = await pool.acquire(fresh=True) if fresh else pool.take() or await pool.acquire()
     if request.wanted:
         return connection

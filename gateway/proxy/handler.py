@@ -6,6 +6,7 @@ from dataclasses import replace
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
 from gateway.core.cascade import Refusal
+from gateway.core.max_forwards import KEY, LIMITED, hops_left
 from gateway.core.override import overridden
 from gateway.core.principal import Principal
 from gateway.core.problems import NotFound, Problem
@@ -62,6 +63,9 @@ class Handler:
         trip.query = target.query
         if match is None:
             await self._answer_own(trip, target)
+            return
+        if request.method in LIMITED and KEY in request.keys and hops_left(request.headers) == 0:
+            self._respond(trip, answer.of_last_hop(request, snapshot, trip.id, cross_origin=trip.cross_origin))
             return
         if snapshot.honours:
             match = self._overridden(trip)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.proxy.endpoint import Endpoint
-from gateway.proxy.failures import UpstreamFailed, UpstreamTimedOut
+from gateway.proxy.failures import GatewayBusy, UpstreamFailed, UpstreamTimedOut
 from gateway.proxy.response_parser import ResponseSink
 from gateway.proxy.upstream import NEVER, UpstreamConnection
 
@@ -43,7 +43,7 @@ class Connections(Protocol):
         """A kept connection. No awaiting."""
 
     async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
-        """A connection, a new one if need be. Raises ``UpstreamFailed`` or ``UpstreamTimedOut``, nothing sent."""
+        """A connection, a new one if need be. Raises one of ``NO_CONNECTION``, nothing sent."""
         ...
 
 
@@ -117,7 +117,7 @@ class UpstreamPool:
     async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
         """A connection: a kept one, a new one, or the next that comes free. ``fresh``: a new one.
 
-        Raises ``UpstreamFailed`` or ``UpstreamTimedOut``, both with ``request_sent`` false.
+        Raises one of ``NO_CONNECTION``.
         """
         connecting = False
         try:
@@ -138,7 +138,7 @@ class UpstreamPool:
 
     async def _connect(self) -> UpstreamConnection:
         if self._closed:
-            raise UpstreamFailed("The gateway is stopping.", request_sent=False)
+            raise GatewayBusy("The gateway is stopping.")
         self._opening += 1
         try:
             connection = await self.endpoint.connect(self._loop, lambda: self._make(self, self._loop))
@@ -159,7 +159,7 @@ class UpstreamPool:
     async def _turn(self) -> None:
         """Wait until a connection or a place for one comes free."""
         if len(self._waiters) >= self._limits.waiting:
-            raise UpstreamTimedOut("Too many requests wait for the upstream.", request_sent=False)
+            raise GatewayBusy("Too many requests wait for the upstream.")
         waiter = self._loop.create_future()
         self._waiters.append(waiter)
         try:

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from gateway.core.forwarding import Forwarding, Hop, told_of_client
 from gateway.core.hop_by_hop import HOP_BY_HOP, dropped_of_request
+from gateway.core.max_forwards import KEY, LIMITED, hops_left
 from gateway.core.target import Target
 from gateway.proxy.client_connection import Told
 from gateway.proxy.pool import Connections
 from gateway.proxy.request import Request
 
 _REMEMBERED = 256
+_REQUEST_ID = frozenset({b"x-request-id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Route:
         """The keys that do not go on if ``strip`` do not, either: joined once, since there are few such sets."""
         known = self._dropped.get(strip)
         if known is None:
-            known = strip | self.removed | HOP_BY_HOP | self.forwarding.forged
+            known = strip | self.removed | HOP_BY_HOP | self.forwarding.forged | _REQUEST_ID
             if len(self._dropped) < _REMEMBERED:
                 self._dropped[strip] = known
         return known
@@ -44,8 +46,8 @@ def request_head(
 ) -> bytes:
     """The head, to the empty line: ``request``'s own fields as they came, less ``strip``, and what is ours to say.
 
-    ``request_id``: for a request that has none of its own; empty: it gets none. Raises ``BadRequest`` where
-    ``Connection`` would take away what tells who is asking.
+    ``request_id``: takes the place of the client's, which proves nothing (decisions/0029); empty: it gets none. Raises
+    ``BadRequest`` where ``Connection`` would take away what tells who is asking, or ``Max-Forwards`` is no number.
     """
     drop, keys, http_1_0 = route.dropped(strip), request.keys, request.minor == 0
     if request.connection and (named := dropped_of_request(request.connection, route.protected)):
@@ -55,24 +57,36 @@ def request_head(
         drop = drop | {b"host"}
     elif http_1_0 and request.host is None:
         host = route.pool.authority  # RFC 9110, 7.2: a 1.1 request has one
+    counted = _counted_down(request) if request.method in LIMITED and KEY in keys else b""
+    if counted:
+        drop = drop | {KEY}
     if http_1_0:
         drop = drop | {b"expect"}  # RFC 9110, 10.1.1: a 1.0 client does not mean it
     lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode(), target.raw)]
     if host is not None:
         lines.append(b"Host: %b\r\n" % host)
     lines += [b"%b: %b\r\n" % pair for pair, key in zip(request.headers, keys, strict=True) if key not in drop]
-    if request_id and b"x-request-id" not in keys:
+    if request_id:
         lines.append(b"X-Request-ID: %b\r\n" % request_id.encode())
-    lines += [_told(request, target.authority or request.host or b"", route.forwarding), route.own]
-    if request.chunked:
-        lines.append(b"Transfer-Encoding: chunked\r\n")
-    if request.upgrade:
-        lines.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
-    elif request.takes_trailers:
-        # RFC 9110, 10.1.4: ours to say, for this hop; what comes is passed on.
-        lines.append(b"Connection: TE\r\nTE: trailers\r\n")
-    lines.append(b"\r\n")
+    told = _told(request, target.authority or request.host or b"", route.forwarding)
+    lines += [counted, told, route.own, _of_this_hop(request), b"\r\n"]
     return b"".join(lines)
+
+
+def _counted_down(request: Request) -> bytes:
+    """RFC 9110, 7.6.2: one hop less. Who may go no further is not forwarded at all."""
+    return b"Max-Forwards: %d\r\n" % max(0, (hops_left(request.headers) or 0) - 1)
+
+
+def _of_this_hop(request: Request) -> bytes:
+    """What is ours to say about our own connection to the upstream."""
+    framing = b"Transfer-Encoding: chunked\r\n" if request.chunked else b""
+    if request.upgrade:
+        return framing + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    if request.takes_trailers:
+        # RFC 9110, 10.1.4: ours to say, for this hop; what comes is passed on.
+        return framing + b"Connection: TE\r\nTE: trailers\r\n"
+    return framing
 
 
 def _told(request: Request, host: bytes, forwarding: Forwarding) -> bytes:

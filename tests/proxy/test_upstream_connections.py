@@ -186,7 +186,9 @@ async def test_no_more_connections_are_opened_than_allowed(start_gateway: StartG
             await asyncio.sleep(0.01)
         release.set()
         heads = [await client.head() for client in clients]
-        assert sorted(head.split(b" ")[1] for head in heads) == [b"200"] * 5 + [b"504"]
+        assert sorted(head.split(b" ")[1] for head in heads) == [b"200"] * 5 + [b"503"]
+        (problem,) = gateway.problems
+        assert problem.headers == ((b"Retry-After", b"1"),)
     assert most == 2
     assert gateway.outcomes[0].request_sent is False
 
