@@ -252,3 +252,12 @@ directory = sa.Table(
     sa.CheckConstraint("last_seen_us >= first_seen_us", name="seen"),
 )
 sa.Index("ix_directory_last_seen_us", directory.c.last_seen_us)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(64)),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("beat", sa.BigInteger, nullable=False),
+)

@@ -24,7 +24,7 @@ _MORE = """\
     import sqlalchemy as sa
     from alembic import op
 
-    revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+    revision, down_revision, branch_labels, depends_on = "9000", "{head}", None, None
 
     def upgrade() -> None:
         op.add_column("plans", sa.Column("colour", sa.Text))
@@ -36,10 +36,10 @@ def later(folder: Path, then: str = "pass") -> Steps:
     """The steps of a version to come."""
     versions = folder / "versions"
     versions.mkdir()
-    first = next((STEPS.folder / "versions").glob("s0001*.py"))
-    (versions / first.name).write_text(first.read_text())
-    (versions / "s0002_more.py").write_text(dedent(_MORE.format(then=then)))
-    return Steps(folder, "0002")
+    for step in (STEPS.folder / "versions").glob("s0*.py"):
+        (versions / step.name).write_text(step.read_text())
+    (versions / "s9000_more.py").write_text(dedent(_MORE.format(head=STEPS.head, then=then)))
+    return Steps(folder, "9000")
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ async def test_migrating_twice_changes_nothing_the_second_time(empty_url: str) -
 
 async def test_many_migrate_at_once_and_each_step_is_taken_once(empty_url: str, newer: Steps) -> None:
     done = await asyncio.gather(*(migrate(empty_url, steps=newer) for _ in range(6)))
-    assert sorted(each.before for each in done) == ["", *["0002"] * 5]
+    assert sorted(each.before for each in done) == ["", *["9000"] * 5]
 
 
 async def test_many_gateways_start_on_one_new_file(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_rows_outlive_a_migration(empty_url: str, newer: Steps) -> None:
     store = await open_store(empty_url)
     made = await plans.create(store, pro(), BY)
     await store.close()
-    assert (await migrate(empty_url, steps=newer)).before == "0001"
+    assert (await migrate(empty_url, steps=newer)).before == STEPS.head
     again = await open_store(empty_url, steps=newer)
     assert await plans.get(again, made.id) == made
     await again.close()
@@ -122,9 +122,9 @@ async def test_rows_outlive_a_migration(empty_url: str, newer: Steps) -> None:
 async def test_a_database_of_a_newer_version_is_refused_and_stays_as_it_is(empty_url: str, newer: Steps) -> None:
     await migrate(empty_url, steps=newer)
     for act in (open_store, migrate):
-        with pytest.raises(StoreError, match=r"newer version \(step 0002, this one knows up to 0001\)"):
+        with pytest.raises(StoreError, match=rf"newer version \(step 9000, this one knows up to {STEPS.head}\)"):
             await act(empty_url)
-    assert (await migrate(empty_url, steps=newer)).before == "0002"
+    assert (await migrate(empty_url, steps=newer)).before == "9000"
 
 
 async def test_a_step_that_fails_is_undone_whole(empty_url: str, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ async def test_an_sqlite_file_is_copied_before_its_tables_change(tmp_path: Path,
     made = await plans.create(store, pro(), BY)
     await store.close()
     await (await open_store(f"sqlite:///{path}", steps=newer)).close()
-    copy = tmp_path / "store.db.of-0001"
+    copy = tmp_path / f"store.db.of-{STEPS.head}"
     assert copy.exists()
     restored = await open_store(f"sqlite:///{copy}")
     assert await plans.get(restored, made.id) == made

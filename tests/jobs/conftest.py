@@ -1,0 +1,3 @@
+"""Jobs run on either database."""
+
+from tests.databases.fixtures import *  # noqa: F403
