@@ -246,7 +246,15 @@ class Gateway:
 
 
 def _journal_options(settings: Settings) -> Options:
-    return Options(retention=Retention(entries_us=settings.ledger.keep, bytes=settings.ledger.keep_size))
+    ledger = settings.ledger
+    kept = Retention(
+        entries_us=ledger.keep,
+        bytes=ledger.keep_size,
+        minutes_us=ledger.keep_minutes,
+        hours_us=ledger.keep_hours,
+        days_us=ledger.keep_days,
+    )
+    return Options(retention=kept)
 
 
 def _access_log(settings: Settings) -> AccessLog | None:

@@ -14,7 +14,6 @@ from gateway.journal.health import Health, monotonic_us
 from gateway.journal.lock import Lock
 from gateway.journal.options import Options
 from gateway.journal.prove import prove
-from gateway.journal.read import Usage
 from gateway.journal.record import Kind, Record
 from gateway.journal.store import Report, Store
 from gateway.journal.sweep import Sweep
@@ -172,10 +171,6 @@ class Journal:
         """Holds that nobody has settled, oldest first; after a restart those of the dead process."""
         await self.fold()
         return await self._run(self._store.holds)
-
-    async def usage(self, scope: Scope, granularity: str, from_us: int, to_us: int) -> list[Usage]:
-        """Roll-ups of ``scope``, as of ``folded_until_us`` at least. See ``read.usage``."""
-        return await self._run(self._store.usage, scope, granularity, from_us, to_us)
 
     async def find(self, request_id: str) -> list[Record]:
         """The records of a request, oldest first, from all that retention has kept. Reads backwards, in bites."""

@@ -9,14 +9,14 @@ from gateway.core.scope import Scope
 from gateway.journal.record import Kind, Record
 
 _MINUTE_US = 60_000_000
-_UNCOUNTED = frozenset({Kind.REFUND, Kind.SETTLE, Kind.RELEASE})
+_RELEASES = frozenset({Kind.REFUND, Kind.RELEASE})
 
 
 class Condenser:
-    """Adds records up by scope, rule, minute and whether they were paid."""
+    """Adds records up by scope, rule, minute and what became of them: paid, in shadow, refused, given back."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[Scope | None, str, int, bool], Record] = {}
+        self._sums: dict[tuple[Scope | None, str, int, Kind, bool, frozenset[str]], Record] = {}
         self._postings: dict[tuple[Scope, LimitKey, int], Posting] = {}
         self._before: list[Posting] = []
         """Changes of buckets that were dropped afterwards."""
@@ -74,12 +74,13 @@ class Condenser:
         self._at_us[posting.scope] = record.at_us
 
     def _sum(self, record: Record) -> None:
-        refused = record.kind is Kind.REFUSAL
+        kind = Kind.REFUND if record.kind in _RELEASES else record.kind
+        kind = kind if kind in (Kind.REFUSAL, Kind.REFUND) else Kind.CONDENSED
         minute = record.at_us - record.at_us % _MINUTE_US
-        kind = Kind.REFUSAL if refused else Kind.CONDENSED
-        fresh = Record(kind, "", minute, record.rule, record.scope, {}, count=0)
-        total = self._sums.setdefault((record.scope, record.rule, minute, refused), fresh)
-        total.count += 0 if record.kind in _UNCOUNTED else record.count
+        fresh = Record(kind, "", minute, record.rule, record.scope, {}, count=0, shadow=record.shadow)
+        meters = frozenset(record.costs)  # each of them counts the request
+        total = self._sums.setdefault((record.scope, record.rule, minute, kind, record.shadow, meters), fresh)
+        total.count += 0 if _uncounted(record) else record.count
         total.costs = _plus(total.costs, record.costs)
         total.overrun = _plus(total.overrun, record.overrun)
 
@@ -95,6 +96,11 @@ class Condenser:
             dropped = tuple(self._dropped.get(scope, ()))
             postings = tuple(after.get(scope, ()))
             yield Record(Kind.CONDENSED, "", at_us, "", scope, {}, postings, dropped=dropped, count=0)
+
+
+def _uncounted(record: Record) -> bool:
+    """Whether it changes sums and is no request, nor the giving back of one."""
+    return record.kind is Kind.SETTLE or (record.kind in _RELEASES and not record.costs)
 
 
 def _by_scope(postings: Iterable[Posting]) -> dict[Scope, list[Posting]]:

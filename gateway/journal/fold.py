@@ -27,6 +27,8 @@ class Fold:
         self._last = max(self.folded)
         self._last_us = 0
         self._fresh = Tally()
+        self._again: list[Tally] | None = None
+        """Part → what an earlier process wrote to the entries and not to the tables, other parts left out."""
         self._aside: dict[int, Tally] = {}
         """Part → what is to be written of it, up to the batch ``_aside_seq``."""
         self._aside_seq, self._aside_us = self._last, 0
@@ -50,7 +52,8 @@ class Fold:
 
     def __len__(self) -> int:
         """About how many rows are to be written."""
-        return len(self._fresh) + sum(map(len, self._aside.values()))
+        again = 0 if self._again is None else sum(map(len, self._again))
+        return len(self._fresh) + again + sum(map(len, self._aside.values()))
 
     def add(self, seq: int, records: Sequence[Record], covering_us: int) -> None:
         """Add the records of a batch that was written after all others."""
@@ -64,20 +67,22 @@ class Fold:
             return
         tally = Tally()
         tally.add(seq, records, self._texts)
+        self._again = self._again or [Tally() for _ in self.folded]
         for part, share in enumerate(tally.split()):
             if seq > self.folded[part]:
-                self._fresh.merge(share)
+                self._again[part].merge(share)
 
     def states(self, scope: Scope) -> States:
         """The buckets of ``scope`` that are not in the tables yet."""
-        aside = self._aside.get(part_of(scope))
-        older = {} if aside is None else aside.buckets.get(scope, {})
-        return {**older, **self._fresh.buckets.get(scope, {})}
+        part = part_of(scope)
+        aside, again = self._aside.get(part), None if self._again is None else self._again[part]
+        older = [{} if each is None else each.buckets.get(scope, {}) for each in (aside, again)]
+        return {**older[0], **older[1], **self._fresh.buckets.get(scope, {})}
 
     def write(self, rows: int) -> None:
         """Write parts until about ``rows`` rows are written or nothing is left of what was set aside."""
         if not self._aside and not self.done:
-            self._aside = dict(enumerate(self._fresh.split()))
+            self._aside = dict(enumerate(self._set_aside()))
             self._aside_seq, self._aside_us = self._last, self._last_us
             self._fresh = Tally()
         parts = []
@@ -88,6 +93,14 @@ class Fold:
                 break
         if parts:
             self._write(parts)
+
+    def _set_aside(self) -> list[Tally]:
+        fresh, again, self._again = self._fresh.split(), self._again, None
+        if again is None:
+            return fresh
+        for older, newer in zip(again, fresh, strict=True):
+            older.merge(newer)
+        return again
 
     def write_all(self, rows: int = 20_000) -> None:
         """Write everything, in transactions of about ``rows`` rows."""

@@ -38,6 +38,7 @@ class Retention:
     bytes: int = 8 << 30
     minutes_us: int = 2 * _DAY_US
     hours_us: int = 90 * _DAY_US
+    days_us: int = 1_100 * _DAY_US
     buckets_us: int = _DAY_US
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 
 from gateway.core.bucket import Bucket, LimitKey, Refill
@@ -14,10 +15,9 @@ from gateway.journal.read import batches, facts
 from gateway.journal.record import Kind, Record
 from gateway.journal.schema import sentence
 from gateway.journal.snapshots import GRANULARITIES, bucket_from, full_us
-from gateway.journal.tally import MINUTE_US, Tally
+from gateway.journal.tally import EVERYONE, MINUTE_US, SUMS, Tally
 
 Place = tuple[Scope, LimitKey]
-_END = ("~", 0)
 
 
 class Proof:
@@ -78,22 +78,24 @@ class Proof:
 
     def usage(self, connection: sqlite3.Connection, after_us: int) -> Iterator[str]:
         """Where roll-ups are not the sums; only periods of which no entry has been forgotten."""
+        columns = f"start_us, kind, id, rule, meter, {', '.join(SUMS)}"
         stored = connection.execute(
-            "SELECT granularity, start_us, kind, id, rule, meter, amount, overrun, requests, refused FROM usage"
-            " WHERE start_us > ?",
+            f"SELECT 'minute', {columns} FROM usage WHERE start_us > ?1"  # noqa: S608
+            f" UNION ALL SELECT granularity, {columns} FROM history WHERE start_us > ?1",
             (after_us,),
         )
         found = {row[:6]: list(row[6:]) for row in stored}
         sums: dict[tuple[object, ...], list[int]] = {}
         for (scope, rule, minute, meter), new in self._tally.usage.items():
-            for granularity, minutes in GRANULARITIES.items():
+            for (granularity, minutes), whose in product(GRANULARITIES.items(), (scope, EVERYONE)):
                 start_us = (minute - minute % minutes) * MINUTE_US
                 if start_us > after_us:
-                    old = sums.setdefault((granularity, start_us, *scope, rule, meter), [0, 0, 0, 0])
+                    old = sums.setdefault((granularity, start_us, *whose, rule, meter), [0] * len(SUMS))
                     old[:] = [a + b for a, b in zip(old, new, strict=True)]
-        oldest = {each: min((key[:2] for key in found if key[0] == each), default=_END) for each in GRANULARITIES}
+        meta = facts(connection)
+        swept_us = {each: int(meta.get(f"swept_{each}_us", 0)) for each in GRANULARITIES}
         for key in found.keys() | sums.keys():
-            swept = key not in found and key[0] != "day" and key[:2] < oldest[str(key[0])]
+            swept = key not in found and int(str(key[1])) < swept_us[str(key[0])]
             if found.get(key) != sums.get(key) and not swept:
                 yield f"usage {key}: stored {found.get(key)}, by the journal {sums.get(key)}"
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from gateway.journal.errors import JournalError
 
-VERSION = 1
+VERSION = 2
 PARTS = 64
 """Into how many parts, by scope, the folded state is divided; each has its own ``folded`` sequence number."""
+EVERYONE_PART = PARTS
+"""One part more: the roll-ups of all scopes together."""
 _APPLICATION = 0x57424A31  # "WBJ1": tells our file from any other SQLite database
 _QUICK_CHECK_BELOW = 32 << 20
 
+# ``usage`` has the minutes, in the order of time: they are written in one place, and go soon. ``history`` has the hours
+# and days, by scope: a year of one scope lies together (decisions/0038).
 _TABLES = """
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, count INTEGER NOT NULL, blob BLOB NOT NULL);
 CREATE TABLE buckets (
@@ -22,10 +26,16 @@ CREATE TABLE buckets (
     PRIMARY KEY (part, kind, id, key)
 ) WITHOUT ROWID;
 CREATE TABLE usage (
-    granularity TEXT NOT NULL, start_us INTEGER NOT NULL, part INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
+    start_us INTEGER NOT NULL, part INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
     rule TEXT NOT NULL, meter TEXT NOT NULL, amount INTEGER NOT NULL, overrun INTEGER NOT NULL,
-    requests INTEGER NOT NULL, refused INTEGER NOT NULL,
-    PRIMARY KEY (granularity, start_us, part, kind, id, rule, meter)
+    requests INTEGER NOT NULL, refused INTEGER NOT NULL, shadow INTEGER NOT NULL, released INTEGER NOT NULL,
+    PRIMARY KEY (start_us, part, kind, id, rule, meter)
+) WITHOUT ROWID;
+CREATE TABLE history (
+    part INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, granularity TEXT NOT NULL, start_us INTEGER NOT NULL,
+    rule TEXT NOT NULL, meter TEXT NOT NULL, amount INTEGER NOT NULL, overrun INTEGER NOT NULL,
+    requests INTEGER NOT NULL, refused INTEGER NOT NULL, shadow INTEGER NOT NULL, released INTEGER NOT NULL,
+    PRIMARY KEY (part, kind, id, granularity, start_us, rule, meter)
 ) WITHOUT ROWID;
 CREATE TABLE holds (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, row BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE folded (part INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
@@ -77,6 +87,11 @@ def _prepare(connection: sqlite3.Connection, path: Path, now_us: int) -> None:
             f"the journal {path} was written by a newer version (format {version}, this one reads up to {VERSION}); "
             "run the newer version again"
         )
+    if tables and version < VERSION:
+        raise JournalError(
+            f"the journal {path} was written before the first release (format {version}, this one reads {VERSION}); "
+            "move it and its -wal file away to start with an empty one (budgets start full)"
+        )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA cache_size = -16384")
@@ -95,7 +110,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _create(connection: sqlite3.Connection, now_us: int) -> None:
     facts = f"('ledger_id', '{secrets.token_hex(16)}'), ('created_us', '{now_us}'), ('forgotten_until_us', '0')"
-    parts = ", ".join(f"({part}, 0)" for part in range(PARTS))
+    parts = ", ".join(f"({part}, 0)" for part in range(PARTS + 1))
     try:
         # One transaction, the pragmas included: a process that dies here leaves an empty file, not half a journal.
         connection.executescript(

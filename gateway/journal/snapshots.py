@@ -1,7 +1,7 @@
 """The folded state's rows: bucket snapshots, usage roll-ups, open holds."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,10 +11,12 @@ from gateway.core.scope import Scope
 from gateway.journal.convert import decode, encode, join, small, tame_text
 from gateway.journal.keys import KeyTexts
 from gateway.journal.record import Record
-from gateway.journal.tally import MINUTE_US, States, Tally, part_of
+from gateway.journal.tally import MINUTE_US, SUMS, States, Tally, part_of
 
 GRANULARITIES = {"minute": 1, "hour": 60, "day": 1_440}
 """Lengths in minutes."""
+HISTORY = ("hour", "day")
+"""Those that are kept by scope."""
 _LARGEST = (1 << 62) - 1
 _GROUP = 64
 _LOWERED = 100
@@ -71,20 +73,26 @@ def bucket_from(generation: int | str, spent: int | str, as_of_us: int | str, ra
 
 def write_usage(connection: sqlite3.Connection, part: int, tally: Tally) -> None:
     """Roll-ups: add the sums to the minute, the hour and the day."""
-    for granularity, minutes in GRANULARITIES.items():
-        sums: dict[tuple[Any, ...], Sequence[int]] = {}
+    minutes = {
+        (minute * MINUTE_US, part, *scope, rule, meter): sums
+        for (scope, rule, minute, meter), sums in tally.usage.items()
+    }
+    _add(connection, "usage", minutes)
+    for granularity in HISTORY:
+        length = GRANULARITIES[granularity]
+        periods: dict[tuple[Any, ...], Sequence[int]] = {}
         for (scope, rule, minute, meter), new in tally.usage.items():
-            key = (granularity, (minute - minute % minutes) * MINUTE_US, part, *scope, rule, meter)
-            old = sums.get(key)
-            sums[key] = new if old is None else [a + b for a, b in zip(old, new, strict=True)]
-        rows = [(*key, *map(_bounded, sums[key])) for key in sorted(sums)]
-        put(
-            connection,
-            "INSERT INTO usage VALUES",
-            " ON CONFLICT DO UPDATE SET amount = amount + excluded.amount, overrun = overrun + excluded.overrun,"
-            " requests = requests + excluded.requests, refused = refused + excluded.refused",
-            rows,
-        )
+            key = (part, *scope, granularity, (minute - minute % length) * MINUTE_US, rule, meter)
+            old = periods.get(key)
+            periods[key] = new if old is None else [a + b for a, b in zip(old, new, strict=True)]
+        _add(connection, "history", periods)
+
+
+def _add(connection: sqlite3.Connection, table: str, sums: Mapping[tuple[Any, ...], Sequence[int]]) -> None:
+    """Add sums to the rows of these keys, in the order of the table."""
+    rows = [(*key, *map(_bounded, sums[key])) for key in sorted(sums)]
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+    put(connection, f"INSERT INTO {table} VALUES", f" ON CONFLICT DO UPDATE SET {added}", rows)
 
 
 def write_holds(connection: sqlite3.Connection, tally: Tally, texts: KeyTexts) -> None:

@@ -15,7 +15,7 @@ from gateway.journal.errors import JournalError
 from gateway.journal.fold import Fold
 from gateway.journal.keys import KeyTexts, key_from
 from gateway.journal.options import Bounds
-from gateway.journal.read import Usage, batches, find, usage
+from gateway.journal.read import batches, find
 from gateway.journal.record import Record
 from gateway.journal.schema import connect, sentence
 from gateway.journal.snapshots import read_buckets, read_holds
@@ -217,11 +217,6 @@ class Store:
             scope: {key_from(key): bucket for key, bucket in states.items() if bucket is not None}
             for scope, states in found.items()
         }
-
-    def usage(self, scope: Scope, granularity: str, from_us: int, to_us: int) -> list[Usage]:
-        """Roll-ups that are folded."""
-        stored = Scope(tame_text(scope.kind), tame_text(scope.id))
-        return usage(self.connection, stored, granularity, from_us, to_us)
 
     def find(self, request_id: str, before_seq: int, most: int) -> tuple[list[Record], int | None]:
         """Records of a request in some batches before a number; see ``read.find``."""

@@ -11,6 +11,8 @@ _ENTRIES = 200
 _ROWS = 2_000
 _PAGES = 256
 _START = (-1, "", "", "")
+_HISTORY = "part, kind, id, granularity, start_us, rule, meter"
+_HISTORY_START = (-1, "", "", "", 0, "", "")
 
 
 class Sweep:
@@ -20,11 +22,12 @@ class Sweep:
         self._store, self._retention = store, retention
         self._after = _START
         """The bucket at which the last bite ended."""
+        self._history_after: tuple[object, ...] = _HISTORY_START
 
     def bite(self, now_us: int) -> None:
         """Forget some of what may go."""
         try:
-            for step in (self._entries, self._usage, self._buckets):
+            for step in (self._entries, self._minutes, self._history, self._buckets):
                 self._whole(step, now_us)
             # Each step of this pragma frees one page, and ``execute`` makes but one.
             self._store.connection.executescript(f"PRAGMA incremental_vacuum({_PAGES})")
@@ -63,14 +66,36 @@ class Sweep:
             forgotten = "UPDATE meta SET value = max(CAST(value AS INTEGER), ?) WHERE name = 'forgotten_until_us'"
             connection.execute(forgotten, (until_us,))
 
-    def _usage(self, now_us: int) -> None:
-        kept = {"minute": self._retention.minutes_us, "hour": self._retention.hours_us}
-        for granularity, length_us in kept.items():
-            self._store.connection.execute(
-                "DELETE FROM usage WHERE (granularity, start_us, part, kind, id, rule, meter) IN (SELECT granularity,"
-                " start_us, part, kind, id, rule, meter FROM usage WHERE granularity = ? AND start_us < ? LIMIT ?)",
-                (granularity, now_us - length_us, _ROWS),
-            )
+    def _minutes(self, now_us: int) -> None:
+        oldest_us = now_us - self._retention.minutes_us
+        gone = self._store.connection.execute(
+            "DELETE FROM usage WHERE (start_us, part, kind, id, rule, meter) IN"
+            " (SELECT start_us, part, kind, id, rule, meter FROM usage WHERE start_us < ? LIMIT ?)",
+            (oldest_us, _ROWS),
+        )
+        if gone.rowcount:
+            self._note_swept("minute", oldest_us)
+
+    def _history(self, now_us: int) -> None:
+        """A bite of the hours and days, scope by scope: going round takes a while, and they are kept for long."""
+        connection = self._store.connection
+        marks = ",".join("?" * len(_HISTORY_START))
+        query = f"SELECT {_HISTORY} FROM history WHERE ({_HISTORY}) > ({marks}) ORDER BY {_HISTORY} LIMIT ?"  # noqa: S608
+        rows = connection.execute(query, (*self._history_after, _ROWS)).fetchall()
+        self._history_after = rows[-1] if len(rows) == _ROWS else _HISTORY_START
+        oldest_us = {"hour": now_us - self._retention.hours_us, "day": now_us - self._retention.days_us}
+        old = [row for row in rows if row[4] < oldest_us[row[3]]]
+        connection.executemany(f"DELETE FROM history WHERE ({_HISTORY}) = ({marks})", old)  # noqa: S608
+        for granularity in {row[3] for row in old}:
+            self._note_swept(granularity, oldest_us[granularity])
+
+    def _note_swept(self, granularity: str, until_us: int) -> None:
+        """Say in the file which roll-ups may be missing from now on."""
+        self._store.connection.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE"
+            " SET value = max(CAST(value AS INTEGER), excluded.value + 0)",
+            (f"swept_{granularity}_us", str(until_us)),
+        )
 
     def _buckets(self, now_us: int) -> None:
         connection = self._store.connection

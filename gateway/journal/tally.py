@@ -7,12 +7,18 @@ from gateway.core.bucket import Bucket
 from gateway.core.scope import Scope
 from gateway.journal.keys import KeyTexts
 from gateway.journal.record import Kind, Record
-from gateway.journal.schema import PARTS
+from gateway.journal.schema import EVERYONE_PART, PARTS
 
 MINUTE_US = 60_000_000
 NOBODY = Scope("", "")
 """Whose roll-up counts what no scope was asked for."""
+EVERYONE = Scope("*", "")
+"""Whose roll-up counts all scopes together, by rule."""
+SUMS = ("amount", "overrun", "requests", "refused", "shadow", "released")
+"""What is added up. ``requests`` were let through; ``shadow`` of them only because their rule does not enforce, and
+``released`` of them were given back afterwards. ``refused`` were not."""
 _REQUESTS = frozenset({Kind.CHARGE, Kind.HOLD, Kind.DRAIN, Kind.CONDENSED})
+_RELEASES = frozenset({Kind.REFUND, Kind.RELEASE})
 
 States = dict[str, Bucket | None]
 """Limit key as text → state; ``None``: dropped."""
@@ -22,6 +28,8 @@ UsageKey = tuple[Scope, str, int, str]
 
 def part_of(scope: Scope) -> int:
     """The part of the folded state that ``scope`` belongs to; the same in every process."""
+    if scope.kind == EVERYONE.kind:
+        return EVERYONE_PART
     return crc32(scope.id.encode("utf-8", "backslashreplace")) % PARTS
 
 
@@ -33,7 +41,7 @@ class Tally:
     def __init__(self) -> None:
         self.buckets: dict[Scope, States] = {}
         self.usage: dict[UsageKey, list[int]] = {}
-        """→ amount, overrun, requests, refused"""
+        """→ ``SUMS``"""
         self.holds: dict[str, tuple[Scope, int, Record | None]] = {}
         """Id → scope, sequence number, and the hold if it is open."""
 
@@ -60,7 +68,7 @@ class Tally:
             for meter, cost in (record.costs or _FREE).items():
                 sums = all_usage.get((scope, record.rule, minute, meter))
                 if sums is None:
-                    sums = all_usage[scope, record.rule, minute, meter] = [0, 0, 0, 0]
+                    sums = all_usage[scope, record.rule, minute, meter] = [0] * len(SUMS)
                 sums[0] += cost
                 sums[2] += 1
             if record.overrun:
@@ -78,6 +86,9 @@ class Tally:
             sums[0] += cost
             if kind in _REQUESTS:
                 sums[2] += record.count
+                sums[4] += record.count if record.shadow else 0
+            elif kind in _RELEASES and record.costs:
+                sums[5] += record.count
         self._overrun(record)
         if kind is Kind.HOLD:
             self.holds[record.id] = (scope, seq, record)
@@ -90,7 +101,7 @@ class Tally:
 
     def _sums(self, record: Record, meter: str) -> list[int]:
         key = (record.scope or NOBODY, record.rule, record.at_us // MINUTE_US, meter)
-        return self.usage.setdefault(key, [0, 0, 0, 0])
+        return self.usage.setdefault(key, [0] * len(SUMS))
 
     def _drop(self, record: Record, texts: KeyTexts) -> None:
         states = self.buckets.setdefault(record.scope or NOBODY, {})
@@ -102,19 +113,24 @@ class Tally:
         for scope, states in later.buckets.items():
             self.buckets.setdefault(scope, {}).update(states)
         for key, sums in later.usage.items():
-            old = self.usage.setdefault(key, [0, 0, 0, 0])
-            old[:] = [a + b for a, b in zip(old, sums, strict=True)]
+            self.plus(key, sums)
         self.holds.update(later.holds)
 
+    def plus(self, key: UsageKey, sums: Sequence[int]) -> None:
+        """Add to one roll-up."""
+        old = self.usage.get(key)
+        self.usage[key] = [*sums] if old is None else [a + b for a, b in zip(old, sums, strict=True)]
+
     def split(self) -> "list[Tally]":
-        """This tally by parts."""
-        parts = [Tally() for _ in range(PARTS)]
+        """This tally by parts; the last one is what everyone used."""
+        parts = [Tally() for _ in range(PARTS + 1)]
         known = {scope: part_of(scope) for scope in self.buckets}
         for scope, states in self.buckets.items():
             parts[known[scope]].buckets[scope] = states
         for key, sums in self.usage.items():
             part = known.get(key[0])
             parts[part_of(key[0]) if part is None else part].usage[key] = sums
+            parts[EVERYONE_PART].plus((EVERYONE, *key[1:]), sums)
         for id_, hold in self.holds.items():
             parts[part_of(hold[0])].holds[id_] = hold
         return parts

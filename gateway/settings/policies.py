@@ -106,6 +106,21 @@ class LedgerSettings(Section):
         description="How large the journal may grow before the oldest records go, however young.",
         json_schema_extra=RESTART,
     )
+    keep_minutes: PositiveDuration = Field(
+        default=Duration.parse("2d"),
+        description="How long what was used is kept by the minute.",
+        json_schema_extra=RESTART,
+    )
+    keep_hours: PositiveDuration = Field(
+        default=Duration.parse("90d"),
+        description="How long what was used is kept by the hour.",
+        json_schema_extra=RESTART,
+    )
+    keep_days: PositiveDuration = Field(
+        default=Duration.parse("1100d"),
+        description="How long what was used is kept by the day.",
+        json_schema_extra=RESTART,
+    )
 
     @property
     def path(self) -> str | None:
@@ -114,7 +129,8 @@ class LedgerSettings(Section):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        changed = [key for key in ("keep", "keep_size") if getattr(self, key) != type(self).model_fields[key].default]
+        keys = [key for key in type(self).model_fields if key != "url"]
+        changed = [key for key in keys if getattr(self, key) != type(self).model_fields[key].default]
         useless = changed if self.path is None else []
         fail_on([Fault((key,), "does nothing with memory:, which keeps no journal") for key in useless])
         return self

@@ -157,5 +157,6 @@ def _usage_differs(connection: sqlite3.Connection, spent: Mapping[Scope, int]) -
 
 def used_by(connection: sqlite3.Connection) -> dict[Scope, int]:
     """What each scope used on all days together, by the roll-ups."""
-    rows = connection.execute("SELECT kind, id, sum(amount) FROM usage WHERE granularity = 'day' GROUP BY kind, id")
+    days = "SELECT kind, id, sum(amount) FROM history WHERE granularity = 'day' AND kind <> '*' GROUP BY kind, id"
+    rows = connection.execute(days)
     return {Scope(kind, id_): amount for kind, id_, amount in rows}

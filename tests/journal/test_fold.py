@@ -13,9 +13,9 @@ from gateway.journal import Bounds, Kind, Record
 from gateway.journal.keys import KeyTexts
 from gateway.journal.prove import prove
 from gateway.journal.store import Store
-from gateway.journal.tally import MINUTE_US, NOBODY, Tally, part_of
+from gateway.journal.tally import EVERYONE, MINUTE_US, NOBODY, Tally, part_of
 from tests.journal.stories import Story, stories, summed
-from tests.journal.world import HOUR_US, START_US, World, spent, user
+from tests.journal.world import START_US, World, spent, user
 
 
 class Death(BaseException):
@@ -123,6 +123,7 @@ def test_a_long_tail_reports_how_far_it_is(tmp_path: Path) -> None:
 
 def test_a_scope_belongs_to_the_same_part_in_every_process() -> None:
     assert [part_of(Scope("user", name)) for name in ("", "a", "u1", "ü", "\ud800")] == [0, 3, 54, 21, 51]
+    assert part_of(EVERYONE) == 64
 
 
 @settings(max_examples=20, deadline=None)
@@ -149,35 +150,7 @@ def test_snapshots_and_roll_ups_are_what_the_journal_adds_up_to(
 def test_what_nobody_was_asked_for_is_counted_too() -> None:
     tally = Tally()
     tally.add(1, [Record(Kind.REFUSAL, "r", START_US, "GET /x", None, {"throughput": 4})], KeyTexts())
-    assert tally.usage == {(NOBODY, "GET /x", START_US // MINUTE_US, "throughput"): [0, 0, 0, 1]}
-
-
-def test_what_is_used_is_found_by_minute_hour_and_day(tmp_path: Path) -> None:
-    world, scope = World(), user(1)
-    store = open_store(tmp_path / "j.db")
-    records = [world.charge(scope, 5), world.charge(scope, -2, kind=Kind.REFUND), world.refusal(scope, 9)]
-    later = [world.charge(scope, 1), world.charge(scope, 1)]
-    for record, by_us in zip(later, (MINUTE_US, HOUR_US), strict=True):
-        record.at_us += by_us
-    store.flush([*records, *later, world.charge(user(2))], START_US, 6, attempt=True)
-    store.fold_all()
-
-    def amounts(granularity: str, from_us: int, to_us: int) -> list[tuple[int, ...]]:
-        found = store.usage(scope, granularity, from_us, to_us)
-        return [(each.start_us - START_US, each.amount, each.requests, each.refused) for each in found]
-
-    end = START_US + 2 * HOUR_US
-    assert amounts("minute", START_US, end) == [(0, 3, 1, 1), (MINUTE_US, 1, 1, 0), (HOUR_US, 1, 1, 0)]
-    assert amounts("minute", START_US + 1, START_US + HOUR_US) == [(MINUTE_US, 1, 1, 0)]
-    assert amounts("hour", START_US, end) == [(0, 4, 2, 1), (HOUR_US, 1, 1, 0)]
-    ((_, amount, requests, refused),) = amounts("day", START_US - 24 * HOUR_US, end)
-    assert (amount, requests, refused) == (5, 3, 1)
-    assert amounts("hour", end, START_US) == []
-    with pytest.raises(ValueError, match="week"):
-        store.usage(scope, "week", 0, end)
-    with pytest.raises(ValueError, match="fewer"):
-        store.usage(scope, "minute", 0, end)
-    store.close()
+    assert tally.usage == {(NOBODY, "GET /x", START_US // MINUTE_US, "throughput"): [0, 0, 0, 1, 0, 0]}
 
 
 @pytest.mark.parametrize(
@@ -185,9 +158,10 @@ def test_what_is_used_is_found_by_minute_hour_and_day(tmp_path: Path) -> None:
     [
         "UPDATE buckets SET spent = spent + 1 WHERE id = 'u1'",
         "DELETE FROM buckets WHERE id = 'u1'",
-        "UPDATE usage SET amount = amount - 1 WHERE granularity = 'day' AND id = 'u1'",
-        "UPDATE usage SET requests = requests + 1 WHERE granularity = 'minute' AND id = 'u1'",
-        "DELETE FROM usage WHERE granularity = 'day' AND id = 'u1'",
+        "UPDATE history SET amount = amount - 1 WHERE granularity = 'day' AND id = 'u1'",
+        "UPDATE history SET requests = requests + 1 WHERE granularity = 'hour' AND kind = '*'",
+        "UPDATE usage SET requests = requests + 1 WHERE id = 'u1'",
+        "DELETE FROM history WHERE granularity = 'day' AND id = 'u1'",
         "DELETE FROM holds",
         "INSERT INTO holds SELECT 'r1', seq, row FROM holds",
         "DELETE FROM entries WHERE seq = 2",

@@ -1,5 +1,7 @@
 """What the journal forgets, and what it must not."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +9,17 @@ from gateway.core.bucket import Bucket
 from gateway.core.cascade import Posting
 from gateway.core.scope import Scope
 from gateway.journal import Kind, Options, Pace, Record, Retention, open_journal
+from gateway.journal.history import Granularity, Question, Usage, usage
 from tests.journal.world import HOUR_US, HOURLY, START_US, STEADY, World, on_disk, spent, user
 
 DAY_US = 24 * HOUR_US
 PACE = Pace(flush_s=3600, fold_s=3600, sweep_s=3600)
+
+
+def used(path: Path, granularity: Granularity, until_us: int) -> list[Usage]:
+    with closing(sqlite3.connect(path)) as connection:
+        asked = Question(scope=user(1), granularity=granularity, from_us=START_US - DAY_US, to_us=until_us)
+        return usage(connection, asked)[0]
 
 
 async def test_old_entries_go_once_they_are_folded_and_what_follows_from_them_stays(tmp_path: Path) -> None:
@@ -25,13 +34,13 @@ async def test_old_entries_go_once_they_are_folded_and_what_follows_from_them_st
         await journal.fold()
         await journal.sweep()
         assert on_disk(path) == []
-        assert len(await journal.usage(user(1), "day", 0, now_us)) == 1
+        assert len(used(path, "day", now_us)) == 1
         late = replace(world.charge(user(1)), at_us=now_us)
         journal.append(late)
         await journal.fold()
         assert on_disk(path) == [late]
         assert await journal.prove() == []
-        (day, today) = await journal.usage(user(1), "day", START_US - DAY_US, now_us + DAY_US)
+        (day, today) = used(path, "day", now_us + DAY_US)
         assert (day.amount, today.amount) == (1, 1)
 
 
@@ -53,23 +62,26 @@ async def test_a_file_that_grows_too_large_loses_its_oldest_entries_and_shrinks(
     assert path.stat().st_size < 1_300_000
 
 
-async def test_roll_ups_of_minutes_and_hours_go_and_days_stay(tmp_path: Path) -> None:
+async def test_roll_ups_of_minutes_go_first_then_hours_then_days(tmp_path: Path) -> None:
     world, now_us = World(), START_US
-    options = Options(pace=PACE, retention=Retention(minutes_us=HOUR_US, hours_us=DAY_US))
+    options = Options(pace=PACE, retention=Retention(minutes_us=HOUR_US, hours_us=DAY_US, days_us=10 * DAY_US))
     async with await open_journal(tmp_path / "j.db", options=options, now_us=lambda: now_us) as journal:
         journal.append(world.charge(user(1)))
         await journal.fold()
 
         async def kept() -> list[str]:
             await journal.sweep()
-            wanted = ("minute", "hour", "day")
-            return [each for each in wanted if await journal.usage(user(1), each, START_US - DAY_US, START_US + DAY_US)]
+            wanted: tuple[Granularity, ...] = ("minute", "hour", "day")
+            return [each for each in wanted if used(tmp_path / "j.db", each, START_US + DAY_US)]
 
         assert await kept() == ["minute", "hour", "day"]
         now_us = START_US + 2 * HOUR_US
         assert await kept() == ["hour", "day"]
         now_us = START_US + 2 * DAY_US
         assert await kept() == ["day"]
+        assert await journal.prove() == []
+        now_us = START_US + 12 * DAY_US
+        assert await kept() == []
         assert await journal.prove() == []
 
 
