@@ -26,7 +26,8 @@ metadata = sa.MetaData(
 )
 
 
-def _among(column: str, *values: str) -> str:
+def among(column: str, *values: str) -> str:
+    """A check that ``column`` has one of these values."""
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
@@ -96,10 +97,10 @@ plan_limits = sa.Table(
         ["plan_id", "version"], ["plan_versions.plan_id", "plan_versions.version"], ondelete="CASCADE"
     ),
     sa.CheckConstraint(f"amount BETWEEN -1 AND {MAX_AMOUNT}", name="amount"),
-    sa.CheckConstraint(_among("refill", "interval", "continuous", "never"), name="refill"),
+    sa.CheckConstraint(among("refill", "interval", "continuous", "never"), name="refill"),
     sa.CheckConstraint("window_us > 0 OR (window_us = 0 AND refill = 'never')", name="window"),
     sa.CheckConstraint(
-        f"anchor IS NULL OR ({_among('anchor', 'epoch', 'subscription', 'day', 'month')} AND refill = 'interval')",
+        f"anchor IS NULL OR ({among('anchor', 'epoch', 'subscription', 'day', 'month')} AND refill = 'interval')",
         name="anchor",
     ),
     sa.CheckConstraint(
@@ -161,15 +162,15 @@ subscriptions = sa.Table(
         " OR (plan_id IS NULL AND plan_version IS NULL AND file_plan IS NOT NULL)",
         name="plan",
     ),
-    sa.CheckConstraint(_among("scope_kind", "workspace", "user", "address"), name="scope_kind"),
+    sa.CheckConstraint(among("scope_kind", "workspace", "user", "address"), name="scope_kind"),
     sa.CheckConstraint("scope_id <> ''", name="scope_id"),
     sa.CheckConstraint("scope_kind <> 'user' OR (user_id IS NOT NULL AND user_id = scope_id)", name="user"),
     sa.CheckConstraint(
-        _among("status", "pending", "trialing", "active", "past_due", "unpaid", "paused", "cancelled"), name="status"
+        among("status", "pending", "trialing", "active", "past_due", "unpaid", "paused", "cancelled"), name="status"
     ),
     sa.CheckConstraint("(status = 'cancelled') = (cancelled_us IS NOT NULL)", name="cancelled"),
     sa.CheckConstraint("ends_us IS NULL OR ends_us > starts_us", name="period"),
-    sa.CheckConstraint(_among("mode", "payment", "subscription"), name="mode"),
+    sa.CheckConstraint(among("mode", "payment", "subscription"), name="mode"),
     sa.CheckConstraint("mode = 'subscription' OR NOT cancel_at_period_end", name="renewal"),
     sa.CheckConstraint(
         f"throughput_override IS NULL OR throughput_override BETWEEN -1 AND {MAX_AMOUNT}", name="override"
@@ -248,7 +249,7 @@ directory = sa.Table(
     sa.Column("name", sa.Text),
     sa.Column("first_seen_us", INSTANT, nullable=False),
     sa.Column("last_seen_us", INSTANT, nullable=False),
-    sa.CheckConstraint(_among("kind", "user", "workspace"), name="kind"),
+    sa.CheckConstraint(among("kind", "user", "workspace"), name="kind"),
     sa.CheckConstraint("last_seen_us >= first_seen_us", name="seen"),
 )
 sa.Index("ix_directory_last_seen_us", directory.c.last_seen_us)

@@ -1,0 +1,146 @@
+"""What the provider has of a subscription → what is to be said about ours. The sync loop's brain, and the webhook's.
+
+One reading for all who ask (webhook, success page, sync loop), computed whole from what is there and never added up from
+what was told: so order, repetition and loss of messages make no difference. The policy on money that goes back:
+
+- A payment that was given back in full, or lost to a dispute, has bought nothing. In part: it has bought all of it.
+- While a dispute is open, what it is about is paused.
+- Units that were spent stay spent; nobody is charged for them.
+"""
+
+from typing import NamedTuple
+
+from gateway.core.sale import (
+    Agreement,
+    AgreementState,
+    Dispute,
+    Mode,
+    OrderState,
+    PaymentState,
+    Picture,
+    Receipt,
+)
+from gateway.core.subscription import Event, Refused, Standing, Status, Word, advance
+
+_GONE = (OrderState.FAILED, OrderState.EXPIRED)
+
+
+class Terms(NamedTuple):
+    """What was sold: a purchase lasts ``duration_us`` from its payment. After a period's end a renewal may take
+    ``slack_us`` to be charged, and once it failed there are ``grace_us`` to mend it."""
+
+    mode: Mode
+    duration_us: int
+    slack_us: int
+    grace_us: int
+
+
+class Change(NamedTuple):
+    """One thing about our subscription that is not as the provider has it."""
+
+    field: str
+    ours: object
+    theirs: object
+
+
+def words(picture: Picture, terms: Terms, ours: Standing) -> tuple[Word, ...]:
+    """What the picture says to ours, in the order in which it is to be heard. Nothing: it says nothing yet."""
+    if terms.mode == "payment":
+        return _bought_once(picture, terms)
+    agreement = picture.agreement
+    if agreement is None:
+        return _of_orders(picture)
+    return _renewed(picture, agreement, terms, ours)
+
+
+def heard(standing: Standing, said: tuple[Word, ...]) -> Standing:
+    """The standing after these words. One that the table refuses changes nothing: ours is over, whatever is paid."""
+    for word in said:
+        after = advance(standing, word)
+        if not isinstance(after, Refused):
+            standing = after
+    return standing
+
+
+def differences(ours: Standing, theirs: Standing) -> tuple[Change, ...]:
+    """Each field in which they differ."""
+    pairs = zip(Standing._fields, ours, theirs, strict=True)
+    return tuple(Change(name, before, after) for name, before, after in pairs if before != after)
+
+
+def _bought_once(picture: Picture, terms: Terms) -> tuple[Word, ...]:
+    paid = [receipt for receipt in picture.receipts if receipt.state is PaymentState.PAID]
+    kept = [receipt for receipt in paid if receipt.kept]
+    if kept:
+        first_us = min(map(_paid_us, kept))
+        return (_pay(first_us, terms, picture),)
+    if paid:
+        return (_taken_back(paid, picture, for_good=True),)
+    if any(order.state is OrderState.PAID and order.payment is None for order in picture.orders):
+        return (_pay(picture.read_us, terms, picture),)  # nothing was due, so there is no payment to date it by
+    return _of_orders(picture)
+
+
+def _of_orders(picture: Picture) -> tuple[Word, ...]:
+    """An order is dropped when none of its pages can be paid any more and no money is on its way."""
+    if picture.orders and all(order.state in _GONE for order in picture.orders):
+        return (Word(Event.ABANDON, picture.read_us),)
+    return ()
+
+
+def _renewed(picture: Picture, agreement: Agreement, terms: Terms, ours: Standing) -> tuple[Word, ...]:
+    paid = [receipt for receipt in picture.receipts if receipt.state is PaymentState.PAID and _end_us(receipt)]
+    newest_us = max(map(_end_us, paid), default=0)
+    covering = [receipt for receipt in paid if _end_us(receipt) == newest_us]
+    kept = any(receipt.kept for receipt in covering)
+    state = _of_state(picture, agreement, terms, newest_us if kept else None)
+    if covering and not kept:
+        return (_taken_back(covering, picture, for_good=False), *state)
+    if state and (not kept or (ours.status is not Status.PENDING and ours.period_end_us == newest_us)):
+        return state  # what was paid is known already
+    if not covering and agreement.state is AgreementState.TRIALING:
+        newest_us, kept = agreement.period_end_us, True
+    if not kept:
+        return ()
+    starts_us = min((receipt.period_start_us or _paid_us(receipt) for receipt in paid), default=agreement.period_start_us)
+    event = Event.TRIAL if agreement.state is AgreementState.TRIALING else Event.PAY
+    word = Word(event, picture.read_us, newest_us + terms.slack_us, newest_us, agreement.stopping, starts_us)
+    return (word, *state)
+
+
+def _of_state(picture: Picture, agreement: Agreement, terms: Terms, kept_until_us: int | None) -> tuple[Word, ...]:
+    """What the state of an agreement says beside what was paid."""
+    at_us, stopping = picture.read_us, agreement.stopping
+    match agreement.state:
+        case AgreementState.ENDED:
+            return (Word(Event.END, at_us if agreement.ended_us is None else agreement.ended_us),)
+        case AgreementState.PAST_DUE if kept_until_us is not None:
+            return (Word(Event.FAIL, at_us, kept_until_us + terms.grace_us, kept_until_us, stopping),)
+        case AgreementState.PAST_DUE | AgreementState.UNPAID:
+            return (Word(Event.GIVE_UP, at_us, stopping=stopping),)
+        case AgreementState.PAUSED:
+            return (Word(Event.PAUSE, at_us, stopping=stopping),)
+        case _:
+            return ()
+
+
+def _taken_back(paid: list[Receipt], picture: Picture, *, for_good: bool) -> Word:
+    """All that was paid has gone back, or may: an open dispute pauses, a lost one ends what was bought once."""
+    if any(receipt.dispute is Dispute.OPEN for receipt in paid):
+        return Word(Event.PAUSE, picture.read_us)
+    if for_good and all(receipt.dispute is Dispute.LOST for receipt in paid):
+        return Word(Event.END, picture.read_us)
+    return Word(Event.GIVE_UP, picture.read_us)  # not the end: a refund can fail, and then it is paid again
+
+
+def _pay(starts_us: int, terms: Terms, picture: Picture) -> Word:
+    ends_us = starts_us + terms.duration_us
+    return Word(Event.PAY, picture.read_us, ends_us, ends_us, None, starts_us)
+
+
+def _paid_us(receipt: Receipt) -> int:
+    return receipt.created_us if receipt.paid_us is None else receipt.paid_us
+
+
+def _end_us(receipt: Receipt) -> int:
+    return receipt.period_end_us or 0

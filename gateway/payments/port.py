@@ -1,0 +1,200 @@
+"""What a payment provider must be able to do, in our words. None of a provider's own words above its package.
+
+A provider is asked and answers with values of ``core.sale``. What it tells unasked (a webhook) is a ``Signal``: a hint
+about what to read again, never a fact.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from gateway.core.sale import Agreement, Mode, Order, Receipt, Tag
+from gateway.core.scope import Scope
+
+
+class ProviderError(Exception):
+    """The provider did not do it. ``message`` is for the caller and holds no secret; ``retry``: later it may."""
+
+    def __init__(self, message: str, *, retry: bool = False, code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry = retry
+        self.code = code
+
+
+class Declined(ProviderError):
+    """The customer's bank said no, or wants the customer: for the customer to mend."""
+
+
+class Gone(ProviderError):
+    """The provider has no such object (any more)."""
+
+
+class BadSignature(Exception):
+    """What came is not from the provider, or was changed, or is too old. Says nothing more: a forger reads it too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What is sold: a plan's price in one currency. ``days``: how long it lasts, or how often it renews."""
+
+    plan_id: str
+    slug: str
+    name: str
+    description: str | None
+    currency: str
+    amount: int
+    days: int
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A checkout to be opened. ``key``: the same for the same wish, so that asking twice opens one.
+
+    ``success_url`` may hold ``{CHECKOUT_ID}``, which becomes the order's id.
+    """
+
+    key: str
+    tag: Tag
+    item: Item
+    customer: str
+    success_url: str
+    cancel_url: str
+    expires_us: int
+    trial_days: int = 0
+
+
+class Line(NamedTuple):
+    """One line of a preview."""
+
+    description: str
+    amount: int
+
+
+class Preview(NamedTuple):
+    """What a change of plan would cost now. ``at_us``: the instant it is reckoned for; hand it back to change."""
+
+    amount_due: int
+    currency: str
+    lines: tuple[Line, ...]
+    at_us: int
+
+
+class Drift(NamedTuple):
+    """Something of the catalog that is not at the provider as we have it. ``mended``: it is now."""
+
+    object: str
+    problem: str
+    mended: bool = False
+
+
+Subject = Literal["order", "agreement", "payment", "catalog", "other"]
+
+
+class Signal(NamedTuple):
+    """Something has happened at the provider. ``key``: names this happening. ``id``: of what it is about.
+
+    ``test``: whether it is of the provider's sandbox. ``text``: as it came, for the inbox.
+    """
+
+    key: str
+    kind: str
+    subject: Subject
+    id: str
+    created_us: int
+    test: bool
+    account: str | None
+    text: str
+
+
+class Owner(NamedTuple):
+    """Whom something at the provider belongs to, as far as it says. All ``None``: not of ours."""
+
+    subscription: str | None = None
+    order: str | None = None
+    agreement: str | None = None
+
+
+class Fault(NamedTuple):
+    """What is wrong with how the provider is set up, and how to mend it. Not ``serious``: it works, but."""
+
+    what: str
+    mend: str
+    serious: bool = True
+
+
+class Provider(Protocol):
+    """A payment provider. Every call may raise ``ProviderError``."""
+
+    name: str
+    test: bool
+    """Its money is not real."""
+
+    async def ensure_customer(self, known: str | None, scope: Scope, user_id: str | None, key: str) -> str:
+        """The customer that ``known`` names; one that was deleted, or none, is made anew."""
+        ...
+
+    async def open_order(self, wish: Wish) -> Order:
+        """Open a checkout."""
+        ...
+
+    async def order(self, id_: str) -> Order: ...
+
+    async def expire_order(self, id_: str) -> Order:
+        """Close a checkout's page, if it still is open; what it is now."""
+        ...
+
+    async def agreement(self, id_: str) -> Agreement: ...
+
+    async def receipts(self, *, agreement: str | None = None, payment: str | None = None) -> tuple[Receipt, ...]:
+        """All payments of an agreement, or one payment."""
+        ...
+
+    async def stop(self, agreement: str) -> Agreement:
+        """Do not renew it."""
+        ...
+
+    async def resume(self, agreement: str) -> Agreement:
+        """Renew it after all."""
+        ...
+
+    async def end(self, agreement: str) -> Agreement:
+        """End it now."""
+        ...
+
+    async def preview(self, agreement: str, item: Item, at_us: int) -> Preview: ...
+
+    async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
+        """Change to another plan, reckoned for ``at_us``; a dearer one only once the difference is paid."""
+        ...
+
+    async def portal(self, customer: str, return_url: str) -> str:
+        """A page on which a customer manages cards and invoices; good for a few minutes."""
+        ...
+
+    def read_signal(self, headers: Mapping[str, str], body: bytes, now_us: int) -> Signal:
+        """Raises ``BadSignature``. ``headers`` have names in lower case."""
+        ...
+
+    def signals(self, after: str | None, since_us: int) -> AsyncIterator[Signal]:
+        """What has happened after the one with key ``after``, oldest first. Raises ``Gone`` if it is forgotten."""
+        ...
+
+    async def owner(self, signal: Signal) -> Owner:
+        """Whom a signal is about."""
+        ...
+
+    def everything(self, since_us: int) -> AsyncIterator[Owner]:
+        """Whom everything at the provider is about: for a sync that trusts no memory."""
+        ...
+
+    async def push(self, items: Sequence[Item], *, dry_run: bool) -> tuple[Drift, ...]:
+        """Make the provider's catalog ours, and say what was not."""
+        ...
+
+    async def examine(self, webhook_url: str | None) -> tuple[Fault, ...]:
+        """What is wrong with its set-up."""
+        ...
+
+    async def close(self) -> None: ...
