@@ -1,7 +1,7 @@
-"""What the provider has of a subscription → what is to be said about ours. The sync loop's brain, and the webhook's.
+"""What the provider has of a subscription → what is to be said about ours: the brain of webhook and sync loop.
 
-One reading for all who ask (webhook, success page, sync loop), computed whole from what is there and never added up from
-what was told: so order, repetition and loss of messages make no difference. The policy on money that goes back:
+One reading for all who ask (webhook, success page, sync loop), computed whole from what is there and never added
+up from what was told: so order, repetition and loss of messages make no difference. When money goes back:
 
 - A payment that was given back in full, or lost to a dispute, has bought nothing. In part: it has bought all of it.
 - While a dispute is open, what it is about is paused.
@@ -26,8 +26,10 @@ _GONE = (OrderState.FAILED, OrderState.EXPIRED)
 
 
 class Terms(NamedTuple):
-    """What was sold: a purchase lasts ``duration_us`` from its payment. After a period's end a renewal may take
-    ``slack_us`` to be charged, and once it failed there are ``grace_us`` to mend it."""
+    """What was sold. A purchase lasts ``duration_us`` from its payment.
+
+    After a period's end a renewal may take ``slack_us`` to be charged; once it failed there are ``grace_us`` to mend it.
+    """
 
     mode: Mode
     duration_us: int
@@ -102,7 +104,9 @@ def _renewed(picture: Picture, agreement: Agreement, terms: Terms, ours: Standin
         newest_us, kept = agreement.period_end_us, True
     if not kept:
         return ()
-    starts_us = min((receipt.period_start_us or _paid_us(receipt) for receipt in paid), default=agreement.period_start_us)
+    starts_us = min(
+        (receipt.period_start_us or _paid_us(receipt) for receipt in paid), default=agreement.period_start_us
+    )
     event = Event.TRIAL if agreement.state is AgreementState.TRIALING else Event.PAY
     word = Word(event, picture.read_us, newest_us + terms.slack_us, newest_us, agreement.stopping, starts_us)
     return (word, *state)

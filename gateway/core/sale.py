@@ -132,10 +132,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """All that the provider has of one subscription of ours, read at ``read_us``. ``orders``: those it may still honour.
-
-    ``receipts`` need no order.
-    """
+    """All that the provider has of one subscription of ours, read at ``read_us``. ``orders``: all of its checkouts."""
 
     read_us: int
     orders: tuple[Order, ...] = ()

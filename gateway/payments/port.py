@@ -22,15 +22,15 @@ class ProviderError(Exception):
         self.code = code
 
 
-class Declined(ProviderError):
+class Declined(ProviderError):  # noqa: N818  (an outcome for the customer)
     """The customer's bank said no, or wants the customer: for the customer to mend."""
 
 
-class Gone(ProviderError):
+class Gone(ProviderError):  # noqa: N818  (what HTTP calls it)
     """The provider has no such object (any more)."""
 
 
-class BadSignature(Exception):
+class BadSignature(Exception):  # noqa: N818  (whose fault it is, is not ours to say)
     """What came is not from the provider, or was changed, or is too old. Says nothing more: a forger reads it too."""
 
 
@@ -139,13 +139,17 @@ class Provider(Protocol):
         """Open a checkout."""
         ...
 
-    async def order(self, id_: str) -> Order: ...
+    async def order(self, id_: str) -> Order:
+        """A checkout as it is now."""
+        ...
 
     async def expire_order(self, id_: str) -> Order:
         """Close a checkout's page, if it still is open; what it is now."""
         ...
 
-    async def agreement(self, id_: str) -> Agreement: ...
+    async def agreement(self, id_: str) -> Agreement:
+        """An agreement as it is now."""
+        ...
 
     async def receipts(self, *, agreement: str | None = None, payment: str | None = None) -> tuple[Receipt, ...]:
         """All payments of an agreement, or one payment."""
@@ -163,7 +167,9 @@ class Provider(Protocol):
         """End it now."""
         ...
 
-    async def preview(self, agreement: str, item: Item, at_us: int) -> Preview: ...
+    async def preview(self, agreement: str, item: Item, at_us: int) -> Preview:
+        """What a change to ``item`` would cost now, reckoned for ``at_us``."""
+        ...
 
     async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
         """Change to another plan, reckoned for ``at_us``; a dearer one only once the difference is paid."""
@@ -197,4 +203,6 @@ class Provider(Protocol):
         """What is wrong with its set-up."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let go of what is open."""
+        ...

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.store import sqlite_file
 from gateway.store.engine import writing
 from gateway.store.errors import StoreError
-from gateway.store.sales_tables import metadata
+from gateway.store.sales_tables import sales_metadata as metadata
 from gateway.store.url import Place
 
 if TYPE_CHECKING:

@@ -48,9 +48,7 @@ checkouts = sa.Table(
     sa.Column("expires_us", INSTANT, nullable=False),
     sa.Column("created_us", INSTANT, nullable=False),
     sa.UniqueConstraint("provider", "external_id"),
-    sa.CheckConstraint(
-        among("state", "opening", "open", "processing", "paid", "failed", "expired"), name="state"
-    ),
+    sa.CheckConstraint(among("state", "opening", "open", "processing", "paid", "failed", "expired"), name="state"),
 )
 
 signals = sa.Table(
@@ -118,3 +116,6 @@ syncs = sa.Table(
     sa.Column("full_us", INSTANT),
     sa.Column("runs", sa.Text, nullable=False),
 )
+
+sales_metadata = metadata
+"""All tables: those of ``tables`` and these."""

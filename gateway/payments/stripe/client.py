@@ -1,0 +1,106 @@
+"""Requests to Stripe: one pinned version of its API, bounded time and tries, and errors in our words."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import stripe
+
+from gateway.payments.port import Declined, Gone, ProviderError
+
+VERSION = "2026-05-27.dahlia"
+"""Of the API: requests, answers and webhooks are read in this one, whatever the account's own default is."""
+_PAGE = 100
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How Stripe is reached. ``base``: where instead of Stripe itself."""
+
+    api_key: str
+    base: str | None = None
+    timeout_s: float = 20.0
+    retries: int = 2
+
+    def __repr__(self) -> str:
+        return f"Access(base={self.base!r})"
+
+    @property
+    def test(self) -> bool:
+        """Whether the key is of the sandbox."""
+        return "_test_" in self.api_key[:9]
+
+
+class Client:
+    """A connection to one account."""
+
+    def __init__(self, access: Access) -> None:
+        stripe.enable_telemetry = False
+        self._http = stripe.AIOHTTPClient(timeout=access.timeout_s)
+        bases = {} if access.base is None else {"base_addresses": {"api": access.base, "files": access.base}}
+        self._stripe = stripe.StripeClient(
+            access.api_key,
+            stripe_version=VERSION,
+            max_network_retries=access.retries,
+            http_client=self._http,
+            **bases,  # type: ignore[arg-type]
+        )
+
+    async def get(self, path: str, **params: object) -> Json:
+        """Read. Raises ``ProviderError``."""
+        return await self._ask("get", path, params)
+
+    async def post(self, path: str, *, key: str | None = None, **params: Any) -> Json:
+        """Write. ``key``: the same for the same act, so that Stripe does it once."""
+        return await self._ask("post", path, params, key)
+
+    async def delete(self, path: str) -> Json:
+        """Remove."""
+        return await self._ask("delete", path, {})
+
+    async def every(self, path: str, **params: object) -> AsyncIterator[Json]:
+        """All of a list, page by page; oldest first if ``ending_before`` is given, else newest first."""
+        forward = "ending_before" in params
+        while True:
+            page = await self._ask("get", path, {"limit": _PAGE, **params})
+            found = page["data"]
+            for each in reversed(found) if forward else found:
+                yield each
+            if not page["has_more"] or not found:
+                return
+            params["ending_before" if forward else "starting_after"] = found[0 if forward else -1]["id"]
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.close_async()  # type: ignore[no-untyped-call]
+
+    async def _ask(self, method: str, path: str, params: Mapping[str, object], key: str | None = None) -> Json:
+        given = {name: value for name, value in params.items() if value is not None}
+        if key is not None:
+            given["idempotency_key"] = key
+        try:
+            answer = await self._stripe.raw_request_async(method, f"/v1/{path}", **given)
+        except stripe.StripeError as error:
+            raise _translated(error) from error
+        said: Json = orjson.loads(answer.body)
+        return said
+
+
+def _translated(error: stripe.StripeError) -> ProviderError:
+    """An error of Stripe's as ours. What it says of keys stays here."""
+    code = getattr(error, "code", None) or ""
+    said = getattr(error, "user_message", None) or "no reason given"
+    if isinstance(error, stripe.CardError):
+        return Declined(said, code=code)
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return ProviderError("Stripe does not accept the API key for this.", code="key")
+    if isinstance(error, stripe.InvalidRequestError):
+        if code == "resource_missing" or error.http_status == 404:  # noqa: PLR2004
+            return Gone("Stripe has no such object.", code=code)
+        return ProviderError(f"Stripe refused: {said}", retry=code == "lock_timeout", code=code)
+    if isinstance(error, stripe.RateLimitError):
+        return ProviderError("Stripe is asked too often just now.", retry=True, code="rate")
+    return ProviderError("Stripe cannot be reached, or failed.", retry=True, code=code or type(error).__name__)

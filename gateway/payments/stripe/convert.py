@@ -1,0 +1,194 @@
+"""Stripe's objects as values of ours. Read defensively: what we do not need is not looked at."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.core.sale import (
+    Agreement,
+    AgreementState,
+    Dispute,
+    Mode,
+    Order,
+    OrderState,
+    PaymentState,
+    Receipt,
+    Tag,
+)
+from gateway.core.scope import Scope
+from gateway.payments.stripe.amounts import from_stripe
+
+Json = Mapping[str, Any]
+_SECOND_US = 1_000_000
+
+_AGREEMENTS = {
+    "incomplete": AgreementState.INCOMPLETE,
+    "incomplete_expired": AgreementState.ENDED,
+    "trialing": AgreementState.TRIALING,
+    "active": AgreementState.ACTIVE,
+    "past_due": AgreementState.PAST_DUE,
+    "unpaid": AgreementState.UNPAID,
+    "paused": AgreementState.PAUSED,
+    "canceled": AgreementState.ENDED,
+}
+_INVOICES = {
+    "open": PaymentState.OPEN,
+    "paid": PaymentState.PAID,
+    "void": PaymentState.VOID,
+    "uncollectible": PaymentState.VOID,
+}
+_INTENTS = {"succeeded": PaymentState.PAID, "processing": PaymentState.PROCESSING, "canceled": PaymentState.VOID}
+_DISPUTES = {"lost": Dispute.LOST, "won": Dispute.WON, "needs_response": Dispute.OPEN, "under_review": Dispute.OPEN}
+"""A warning is an inquiry: no money has moved."""
+
+
+def instant(seconds: int | None) -> int | None:
+    """Stripe's seconds as microseconds."""
+    return None if seconds is None else seconds * _SECOND_US
+
+
+def id_of(value: object) -> str | None:
+    """The id of what is there as an id or, expanded, as the object."""
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    return value if isinstance(value, str) else None
+
+
+def metadata(tag: Tag, app: str) -> dict[str, str]:
+    """A tag as it is written on Stripe's objects."""
+    said = {
+        "app": app,
+        "subscription_id": tag.subscription,
+        "plan_id": tag.plan_id,
+        "scope": tag.scope.kind,
+        "scope_id": tag.scope.id,
+    }
+    return said if tag.user_id is None else {**said, "user_id": tag.user_id}
+
+
+def tag_of(said: object, app: str) -> Tag | None:
+    """The tag in an object's metadata; ``None``: it is not ours."""
+    if not isinstance(said, Mapping) or said.get("app") != app:
+        return None
+    found = [said.get(name) for name in ("subscription_id", "plan_id", "scope", "scope_id")]
+    if not all(isinstance(each, str) and each for each in found):
+        return None
+    subscription, plan_id, kind, scope_id = map(str, found)
+    return Tag(subscription, plan_id, Scope(kind, scope_id), said.get("user_id"))
+
+
+def order(session: Json, app: str) -> Order:
+    """A Checkout Session; ``payment_intent`` is best expanded."""
+    mode: Mode = "subscription" if session["mode"] == "subscription" else "payment"
+    return Order(
+        id=session["id"],
+        state=_order_state(session),
+        mode=mode,
+        tag=tag_of(session.get("metadata"), app),
+        url=session.get("url"),
+        expires_us=instant(session["expires_at"]),
+        customer=id_of(session.get("customer")),
+        agreement=id_of(session.get("subscription")),
+        payment=id_of(session.get("payment_intent")) if mode == "payment" else None,
+    )
+
+
+def _order_state(session: Json) -> OrderState:
+    match session.get("status"):
+        case "open":
+            return OrderState.OPEN
+        case "expired":
+            return OrderState.EXPIRED
+    if session["payment_status"] != "unpaid":
+        return OrderState.PAID
+    intent = session.get("payment_intent")
+    if isinstance(intent, Mapping) and intent["status"] in ("requires_payment_method", "canceled"):
+        return OrderState.FAILED
+    return OrderState.PROCESSING
+
+
+def agreement(subscription: Json, app: str) -> Agreement:
+    """A Subscription. Its period is that of its items: since 2025-03-31 it has none of its own."""
+    items = subscription["items"]["data"]
+    price = items[0]["price"] if items else {}
+    ends_at, until = subscription.get("cancel_at"), max(item["current_period_end"] for item in items)
+    return Agreement(
+        id=subscription["id"],
+        state=_AGREEMENTS.get(subscription["status"], AgreementState.INCOMPLETE),
+        tag=tag_of(subscription.get("metadata"), app),
+        plan_id=(price.get("metadata") or {}).get("plan_id"),
+        customer=id_of(subscription["customer"]),
+        period_start_us=min(item["current_period_start"] for item in items) * _SECOND_US,
+        period_end_us=until * _SECOND_US,
+        # A portal, or flexible billing, says the same as an instant.
+        stopping=bool(subscription["cancel_at_period_end"]) or (ends_at is not None and ends_at <= until),
+        ended_us=instant(subscription.get("ended_at")),
+    )
+
+
+def bought_once(intent: Json, disputes: Iterable[Json]) -> Receipt:
+    """A PaymentIntent with its ``latest_charge`` expanded."""
+    charge, currency = intent.get("latest_charge"), intent["currency"]
+    charge = charge if isinstance(charge, Mapping) else {}
+    state = _INTENTS.get(intent["status"], PaymentState.OPEN)
+    return Receipt(
+        id=intent["id"],
+        state=state,
+        amount=from_stripe(intent["amount"], currency),
+        currency=currency,
+        created_us=intent["created"] * _SECOND_US,
+        paid_us=instant(charge.get("created")) if state is PaymentState.PAID else None,
+        description=intent.get("description"),
+        failed=intent.get("last_payment_error") is not None and state is PaymentState.OPEN,
+        **_of_charge(charge, disputes),
+    )
+
+
+def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> Receipt | None:
+    """An Invoice of a Subscription with its ``payments`` expanded; ``None``: a draft, nobody owes it yet."""
+    state = _INVOICES.get(invoice.get("status") or "")
+    if state is None:
+        return None
+    currency = invoice["currency"]
+    paid_with = {
+        id_of(each["payment"].get("payment_intent")) for each in (invoice.get("payments") or {"data": []})["data"]
+    }
+    charge: Json = next(
+        (each for each in charges if each["paid"] and id_of(each.get("payment_intent")) in paid_with), {}
+    )
+    until = max((line["period"]["end"] for line in invoice["lines"]["data"]), default=invoice["period_end"])
+    starts = [line["period"]["start"] for line in invoice["lines"]["data"] if line["period"]["end"] == until]
+    due = invoice["amount_paid"] if state is PaymentState.PAID else invoice["amount_due"]
+    return Receipt(
+        id=invoice["id"],
+        state=state,
+        amount=from_stripe(due, currency),
+        currency=currency,
+        created_us=invoice["created"] * _SECOND_US,
+        paid_us=instant(invoice["status_transitions"].get("paid_at")),
+        period_start_us=min(starts, default=invoice["period_start"]) * _SECOND_US,
+        period_end_us=until * _SECOND_US,
+        agreement=subscription_of(invoice),
+        description=invoice.get("description")
+        or next((each.get("description") for each in invoice["lines"]["data"]), None),
+        pay_url=invoice.get("hosted_invoice_url") if state is PaymentState.OPEN else None,
+        failed=state is PaymentState.OPEN and invoice["attempted"],
+        **_of_charge(charge, disputes),
+    )
+
+
+def subscription_of(invoice: Json) -> str | None:
+    """The Subscription that an Invoice is of: named in ``parent`` since 2025-03-31."""
+    parent = invoice.get("parent") or {}
+    return id_of((parent.get("subscription_details") or {}).get("subscription"))
+
+
+def _of_charge(charge: Json, disputes: Iterable[Json]) -> dict[str, Any]:
+    if not charge:
+        return {}
+    of_it = [_DISPUTES.get(each["status"], Dispute.NONE) for each in disputes if id_of(each["charge"]) == charge["id"]]
+    return {
+        "refunded": from_stripe(charge["amount_refunded"], charge["currency"]),
+        "dispute": next((each for each in (Dispute.LOST, Dispute.OPEN, Dispute.WON) if each in of_it), Dispute.NONE),
+        "method": (charge.get("payment_method_details") or {}).get("type"),
+        "receipt_url": charge.get("receipt_url"),
+    }

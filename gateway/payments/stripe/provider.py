@@ -1,0 +1,242 @@
+"""Stripe as a payment provider."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.core.sale import Agreement, Order, OrderState, Receipt
+from gateway.core.scope import Scope
+from gateway.payments.port import (
+    BadSignature,
+    Drift,
+    Fault,
+    Gone,
+    Item,
+    Owner,
+    Preview,
+    ProviderError,
+    Signal,
+    Wish,
+)
+from gateway.payments.stripe import catalog, changes, convert, examine, signals
+from gateway.payments.stripe.client import Access, Client
+
+_SECOND_US = 1_000_000
+_SESSION = {"expand": ["payment_intent"]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """``app``: what marks the objects of this gateway, where several programs share an account.
+
+    ``account``: whose events count, where one endpoint hears of several. ``secrets``: any of them may have signed.
+    """
+
+    access: Access
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    app: str = "weighbridge"
+    account: str | None = None
+
+
+class StripeProvider:
+    """See ``payments.port.Provider``."""
+
+    name = "stripe"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._app = config.app
+        self._client = Client(config.access)
+        self.test = config.access.test
+
+    async def ensure_customer(self, known: str | None, scope: Scope, user_id: str | None, key: str) -> str:
+        """See the port. A customer that was deleted in the dashboard answers, and says so."""
+        if known is not None:
+            try:
+                found = await self._client.get(f"customers/{known}")
+            except Gone:
+                found = {"deleted": True}
+            if not found.get("deleted"):
+                return known
+        said = {"app": self._app, "scope": scope.kind, "scope_id": scope.id}
+        if user_id is not None:
+            said["user_id"] = user_id
+        made = await self._client.post("customers", key=key, metadata=said, description=f"{scope.kind} {scope.id}")
+        return str(made["id"])
+
+    async def open_order(self, wish: Wish) -> Order:
+        """See the port. Our ids are put in every place that may be seen alone later: they are not inherited."""
+        price = await catalog.price_of(self._client, wish.item, self._app)
+        said = convert.metadata(wish.tag, self._app)
+        renews = wish.item.mode == "subscription"
+        part: dict[str, Any] = {"metadata": said, "description": wish.item.name}
+        if renews:
+            part |= {"billing_mode": {"type": "flexible"}}
+            if wish.trial_days:
+                part["trial_period_days"] = wish.trial_days
+        session = await self._client.post(
+            "checkout/sessions",
+            key=wish.key,
+            mode=wish.item.mode,
+            customer=wish.customer,
+            client_reference_id=wish.tag.subscription,
+            line_items=[{"price": price, "quantity": 1}],
+            success_url=wish.success_url.replace("{CHECKOUT_ID}", "{CHECKOUT_SESSION_ID}"),
+            cancel_url=wish.cancel_url,
+            expires_at=wish.expires_us // _SECOND_US,
+            metadata=said,
+            **{"subscription_data" if renews else "payment_intent_data": part},
+        )
+        return convert.order(session, self._app)
+
+    async def order(self, id_: str) -> Order:
+        """See the port."""
+        return convert.order(await self._client.get(f"checkout/sessions/{id_}", **_SESSION), self._app)
+
+    async def expire_order(self, id_: str) -> Order:
+        """See the port. Stripe refuses to close what is paid or closed: then that is what it is."""
+        found = await self.order(id_)
+        if found.state is not OrderState.OPEN:
+            return found
+        try:
+            return convert.order(await self._client.post(f"checkout/sessions/{id_}/expire"), self._app)
+        except ProviderError as error:
+            if error.retry:
+                raise
+            return await self.order(id_)
+
+    async def agreement(self, id_: str) -> Agreement:
+        """See the port."""
+        return convert.agreement(await self._client.get(f"subscriptions/{id_}"), self._app)
+
+    async def receipts(self, *, agreement: str | None = None, payment: str | None = None) -> tuple[Receipt, ...]:
+        """See the port. Refunds and disputes are of charges, which do not name their invoice any more."""
+        if payment is not None:
+            intent = await self._client.get(f"payment_intents/{payment}", expand=["latest_charge"])
+            charge = intent.get("latest_charge") or {}
+            return (convert.bought_once(intent, await self._disputes([charge])),)
+        if agreement is None:
+            return ()
+        invoices = [
+            each async for each in self._client.every("invoices", subscription=agreement, expand=["data.payments"])
+        ]
+        charges: list[convert.Json] = []
+        for customer in {convert.id_of(invoice["customer"]) for invoice in invoices if invoice["amount_paid"]}:
+            charges += [each async for each in self._client.every("charges", customer=customer)]
+        disputes = await self._disputes(charges)
+        found = (convert.agreed(invoice, charges, disputes) for invoice in invoices)
+        return tuple(receipt for receipt in found if receipt is not None)
+
+    async def _disputes(self, charges: Sequence[convert.Json]) -> list[convert.Json]:
+        found: list[convert.Json] = []
+        for charge in charges:
+            if charge.get("disputed"):
+                found += [each async for each in self._client.every("disputes", charge=charge["id"])]
+        return found
+
+    async def stop(self, agreement: str) -> Agreement:
+        """See the port."""
+        return await self._renewal(agreement, cancel_at_period_end=True)
+
+    async def resume(self, agreement: str) -> Agreement:
+        """See the port. The end may stand as a flag or as an instant."""
+        found = await self._client.get(f"subscriptions/{agreement}")
+        if found.get("cancel_at") is not None and not found["cancel_at_period_end"]:
+            return await self._renewal(agreement, cancel_at="")
+        return await self._renewal(agreement, cancel_at_period_end=False)
+
+    async def _renewal(self, agreement: str, **said: object) -> Agreement:
+        return convert.agreement(await self._client.post(f"subscriptions/{agreement}", **said), self._app)
+
+    async def end(self, agreement: str) -> Agreement:
+        """See the port."""
+        return convert.agreement(await self._client.delete(f"subscriptions/{agreement}"), self._app)
+
+    async def preview(self, agreement: str, item: Item, at_us: int) -> Preview:
+        """See the port."""
+        return await changes.preview(self._client, agreement, await self._price(item), at_us)
+
+    async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
+        """See the port."""
+        changed = await changes.change(self._client, agreement, await self._price(item), at_us, key)
+        return convert.agreement(changed, self._app)
+
+    async def _price(self, item: Item) -> str:
+        return await catalog.price_of(self._client, item, self._app)
+
+    async def portal(self, customer: str, return_url: str) -> str:
+        """See the port."""
+        made = await self._client.post("billing_portal/sessions", customer=customer, return_url=return_url)
+        return str(made["url"])
+
+    def read_signal(self, headers: Mapping[str, str], body: bytes, now_us: int) -> Signal:
+        """See the port. A genuine event of the other mode, or of another account, is refused like a forged one."""
+        signals.verify(headers.get("stripe-signature", ""), body, self._config.secrets, now_us)
+        try:
+            signal = signals.signal_of(body)
+        except ValueError:
+            raise BadSignature from None
+        if signal.test != self.test or self._foreign(signal):
+            raise BadSignature
+        return signal
+
+    def _foreign(self, signal: Signal) -> bool:
+        return self._config.account is not None and signal.account not in (None, self._config.account)
+
+    async def signals(self, after: str | None, since_us: int) -> AsyncIterator[Signal]:
+        """See the port. Without ``after``: from ``since_us`` on. Stripe keeps events for 30 days."""
+        created = {"gte": since_us // _SECOND_US}
+        if after is not None:
+            found = self._client.every("events", ending_before=after)
+            async for event in found:
+                yield signals.signal_of(_text(event))
+            return
+        held = [event async for event in self._client.every("events", created=created)]
+        for event in reversed(held):
+            yield signals.signal_of(_text(event))
+
+    async def owner(self, signal: Signal) -> Owner:
+        """See the port."""
+        what, found = signals.traced(signal, self._app)
+        if what == "owner":
+            assert isinstance(found, Owner)  # noqa: S101  (the pair says so)
+            return found
+        return await self._paid_with(str(found))
+
+    async def _paid_with(self, intent_id: str) -> Owner:
+        """Whose a payment intent is: its own tag says it, or the invoice that it paid."""
+        intent = await self._client.get(f"payment_intents/{intent_id}")
+        if (tag := convert.tag_of(intent.get("metadata"), self._app)) is not None:
+            return Owner(tag.subscription)
+        by = {"type": "payment_intent", "payment_intent": intent_id}
+        async for paid in self._client.every("invoice_payments", payment=by, expand=["data.invoice"]):
+            if isinstance(paid["invoice"], Mapping) and (found := convert.subscription_of(paid["invoice"])) is not None:
+                return Owner(agreement=found)
+        return Owner()
+
+    async def everything(self, since_us: int) -> AsyncIterator[Owner]:
+        """See the port: all subscriptions of ours, and the checkouts since ``since_us``."""
+        async for each in self._client.every("subscriptions", status="all"):
+            if (tag := convert.tag_of(each.get("metadata"), self._app)) is not None:
+                yield Owner(tag.subscription, agreement=each["id"])
+        async for each in self._client.every("checkout/sessions", created={"gte": since_us // _SECOND_US}):
+            if (tag := convert.tag_of(each.get("metadata"), self._app)) is not None:
+                yield Owner(tag.subscription, order=each["id"], agreement=convert.id_of(each.get("subscription")))
+
+    async def push(self, items: Sequence[Item], *, dry_run: bool) -> tuple[Drift, ...]:
+        """See the port."""
+        return await catalog.push(self._client, items, self._app, dry_run=dry_run)
+
+    async def examine(self, webhook_url: str | None) -> tuple[Fault, ...]:
+        """See the port."""
+        return await examine.examine(self._client, test=self.test, webhook_url=webhook_url)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.close()
+
+
+def _text(event: convert.Json) -> str:
+    import orjson  # noqa: PLC0415
+
+    return orjson.dumps(event).decode()

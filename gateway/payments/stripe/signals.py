@@ -1,0 +1,122 @@
+"""Stripe's events: whether one is Stripe's, what it is about, and whose that is."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import orjson
+
+from gateway.core.sale import Tag
+from gateway.payments.port import BadSignature, Owner, Signal, Subject
+from gateway.payments.stripe.convert import id_of, subscription_of, tag_of
+
+TOLERANCE_US = 300_000_000
+"""How old, or how far ahead of our clock, a delivery may be."""
+_SECOND_US = 1_000_000
+_SIGNATURES = 16
+"""A header with more was not written by Stripe, which sends one per secret in use."""
+
+EVENTS = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "invoice.finalization_failed",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "product.updated",
+    "product.deleted",
+    "price.updated",
+    "price.deleted",
+)
+"""What the webhook endpoint is to be subscribed to; all else is answered and forgotten."""
+
+_SUBJECTS: Mapping[str, Subject] = {
+    "checkout.session": "order",
+    "subscription": "agreement",
+    "invoice": "payment",
+    "charge": "payment",
+    "refund": "payment",
+    "dispute": "payment",
+    "payment_intent": "payment",
+    "product": "catalog",
+    "price": "catalog",
+}
+
+
+def verify(header: str, body: bytes, secrets: Sequence[str], now_us: int) -> None:
+    """Raises ``BadSignature`` unless one of ``secrets`` signed this body lately (``t=…,v1=…[,v1=…]``)."""
+    pairs = [part.strip().partition("=") for part in header.split(",")]
+    times = [value for name, _, value in pairs if name == "t"]
+    signed = [value for name, _, value in pairs if name == "v1"]
+    if len(times) != 1 or not (times[0].isascii() and times[0].isdigit()) or not 0 < len(signed) <= _SIGNATURES:
+        raise BadSignature
+    if abs(now_us - int(times[0]) * _SECOND_US) > TOLERANCE_US:
+        raise BadSignature
+    text = times[0].encode() + b"." + body
+    expected = [hmac.new(secret.encode(), text, "sha256").hexdigest() for secret in secrets]
+    matches = [hmac.compare_digest(one.encode(), other.encode()) for one in expected for other in signed]
+    if not any(matches):
+        raise BadSignature
+
+
+def signal_of(text: bytes | str) -> Signal:
+    """An event. Raises ``ValueError`` for what is none."""
+    try:
+        event: dict[str, Any] = orjson.loads(text)
+        about = event["data"]["object"]
+        return Signal(
+            key=str(event["id"]),
+            kind=str(event["type"]),
+            subject=_SUBJECTS.get(about.get("object", ""), "other") if event["type"] in EVENTS else "other",
+            id=str(about.get("id", "")),
+            created_us=int(event["created"]) * _SECOND_US,
+            test=not event["livemode"],
+            account=event.get("account"),
+            text=text if isinstance(text, str) else text.decode(),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError("this is no event of Stripe's") from error
+
+
+Trace = tuple[Literal["owner"], Owner] | tuple[Literal["intent"], str]
+
+
+def traced(signal: Signal, app: str) -> Trace:
+    """Whom an event is about as far as it says itself, or the payment intent that leads to them."""
+    about = orjson.loads(signal.text)["data"]["object"]
+    tag: Tag | None = tag_of(about.get("metadata"), app)
+    named = None if tag is None else tag.subscription
+    match about.get("object"):
+        case "checkout.session" if tag is not None:
+            return "owner", Owner(named, order=about["id"], agreement=id_of(about.get("subscription")))
+        case "subscription":
+            return "owner", Owner(named, agreement=about["id"])
+        case "invoice":
+            details = (about.get("parent") or {}).get("subscription_details") or {}
+            tag = tag_of(details.get("metadata"), app)
+            return "owner", Owner(None if tag is None else tag.subscription, agreement=subscription_of(about))
+        case "charge" | "refund" | "dispute" | "payment_intent" if named is None:
+            intent = about["id"] if about["object"] == "payment_intent" else id_of(about.get("payment_intent"))
+            return ("owner", Owner()) if intent is None else ("intent", intent)
+        case _:
+            return "owner", Owner(named)
