@@ -28,7 +28,7 @@ _GONE = (OrderState.FAILED, OrderState.EXPIRED)
 class Terms(NamedTuple):
     """What was sold. A purchase lasts ``duration_us`` from its payment.
 
-    After a period's end a renewal may take ``slack_us`` to be charged; once it failed there are ``grace_us`` to mend it.
+    A renewal may be charged ``slack_us`` after its period begins; once it failed there are ``grace_us`` to mend it.
     """
 
     mode: Mode

@@ -53,7 +53,7 @@ class Client:
         """Read. Raises ``ProviderError``."""
         return await self._ask("get", path, params)
 
-    async def post(self, path: str, *, key: str | None = None, **params: Any) -> Json:
+    async def post(self, path: str, *, key: str | None = None, **params: object) -> Json:
         """Write. ``key``: the same for the same act, so that Stripe does it once."""
         return await self._ask("post", path, params, key)
 

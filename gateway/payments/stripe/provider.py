@@ -74,6 +74,7 @@ class StripeProvider:
             part |= {"billing_mode": {"type": "flexible"}}
             if wish.trial_days:
                 part["trial_period_days"] = wish.trial_days
+        data: dict[str, Any] = {"subscription_data" if renews else "payment_intent_data": part}
         session = await self._client.post(
             "checkout/sessions",
             key=wish.key,
@@ -85,7 +86,7 @@ class StripeProvider:
             cancel_url=wish.cancel_url,
             expires_at=wish.expires_us // _SECOND_US,
             metadata=said,
-            **{"subscription_data" if renews else "payment_intent_data": part},
+            **data,
         )
         return convert.order(session, self._app)
 
@@ -136,16 +137,16 @@ class StripeProvider:
 
     async def stop(self, agreement: str) -> Agreement:
         """See the port."""
-        return await self._renewal(agreement, cancel_at_period_end=True)
+        return await self._renewal(agreement, {"cancel_at_period_end": True})
 
     async def resume(self, agreement: str) -> Agreement:
         """See the port. The end may stand as a flag or as an instant."""
         found = await self._client.get(f"subscriptions/{agreement}")
         if found.get("cancel_at") is not None and not found["cancel_at_period_end"]:
-            return await self._renewal(agreement, cancel_at="")
-        return await self._renewal(agreement, cancel_at_period_end=False)
+            return await self._renewal(agreement, {"cancel_at": ""})
+        return await self._renewal(agreement, {"cancel_at_period_end": False})
 
-    async def _renewal(self, agreement: str, **said: object) -> Agreement:
+    async def _renewal(self, agreement: str, said: Mapping[str, Any]) -> Agreement:
         return convert.agreement(await self._client.post(f"subscriptions/{agreement}", **said), self._app)
 
     async def end(self, agreement: str) -> Agreement:
