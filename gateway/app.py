@@ -12,7 +12,7 @@ from gateway.core.answers import Answer
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.problems import NotFound, Problem, StoreUnavailable
 from gateway.core.scope import Scope
-from gateway.core.target import Target, canonical_target
+from gateway.core.target import canonical_target
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.key_sites import KeySites
 from gateway.identity.membership import ByClaim, Membership, TrustClients
@@ -27,6 +27,7 @@ from gateway.metering.meter import Meter
 from gateway.metering.recorder import NoJournal, Recorder
 from gateway.metering.snapshot import Snapshot
 from gateway.metrics import Metrics
+from gateway.own_routes import OwnRoutes, segments
 from gateway.proxy import answer
 from gateway.proxy.asker import UpstreamAsker
 from gateway.proxy.chronicle import Chronicle
@@ -84,10 +85,12 @@ class Gateway:
         self.live = Live(self._assemble(settings, snapshot, None))
         self.stocked.follow(self.live, self._reassemble)
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
+        self._own = OwnRoutes(self.live, self.stocked, self._operations, self._tasks)
+        self._own.configure(settings, self._fleet)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
         self._doors = Doors(self._problem_answer, transport.client_limits(settings))
-        handler = Handler(self.live, self._meter, self._answer_own, chronicle)
+        handler = Handler(self.live, self._meter, self._own.answer, chronicle)
         await self._doors.open(handler, transport.main_place(settings, self._tls), "listen")
         if (own := transport.metrics_place(settings)) is not None:
             self._metrics_only = Operations(self.metrics, self._readiness)
@@ -123,6 +126,7 @@ class Gateway:
         if self._tls is not None and shown is not None:
             self._tls.show(shown)
         self.settings, self._expiries = settings, until
+        self._own.configure(settings, self._fleet)
         self.stocked.configured = configured
 
     def reopen_logs(self) -> None:
@@ -181,16 +185,9 @@ class Gateway:
         snapshot = self.live.running.snapshot
         return answer.of_problem(problem, snapshot, new_id(), now_us(), charge=None, cross_origin=False)
 
-    async def _answer_own(self, request: Request, target: Target) -> Answer:
-        internal = _segments(self.settings.prefixes.internal)
-        segments = tuple(segment.lower() for segment in target.segments)
-        if segments[: len(internal)] == internal:
-            return self._operations.answer(request.method, segments[len(internal) :])
-        raise NotFound("This path is the gateway's own, and nothing is there.")
-
     async def _serve_metrics(self, request: Request) -> None:
         target = canonical_target(request.method, request.raw_target, self.live.running.snapshot.profile)
-        internal = _segments(self.settings.prefixes.internal)
+        internal = segments(self.settings.prefixes.internal)
         if target.segments[: len(internal)] != internal:
             raise NotFound("Only health and metrics are served here.")
         request.respond(self._metrics_only.answer(request.method, target.segments[len(internal) :]))
@@ -268,7 +265,3 @@ def _access_log(settings: Settings) -> AccessLog | None:
                 return AccessLog(Path(path))
             except OSError as error:
                 raise OSError(f"cannot write {path}: {error.strerror}; mend that or change `log.access`") from error
-
-
-def _segments(prefix: str) -> tuple[str, ...]:
-    return tuple(prefix.strip("/").lower().split("/"))

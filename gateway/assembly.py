@@ -16,6 +16,7 @@ from gateway.identity.jwks import Patience
 from gateway.identity.key_sites import KeySite, KeySites
 from gateway.identity.keys import public_keys, secret_keys
 from gateway.identity.peers import PeerIdentity
+from gateway.identity.policy_probe import PolicyQuestion
 from gateway.identity.probe import Question
 from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
@@ -180,6 +181,14 @@ def question(settings: Settings) -> Question:
         header=(header or "X-Workspace-ID").encode(),
         timeout_us=probe.timeout,
         fresh_us=probe.cache,
+    )
+
+
+def policy_question(settings: Settings) -> PolicyQuestion:
+    """What the upstream is asked about what a caller may do in a workspace."""
+    probe, header = settings.workspace.probe, settings.workspace.header
+    return PolicyQuestion(
+        header=None if header is None else header.encode(), timeout_us=probe.timeout, fresh_us=probe.cache
     )
 
 

@@ -85,6 +85,12 @@ class Unprocessable(Problem):
     status, code, title = 422, "unprocessable", "Unprocessable content"
 
 
+class TooManyRequests(Problem):
+    """Too often, whoever pays: one of our own routes is asked for faster than anybody needs (RFC 6585, 4)."""
+
+    status, code, title = 429, "too_many_requests", "Too many requests"
+
+
 class TooLarge(Problem):
     """The head, or the trailers, are over a configured limit (RFC 6585, 5)."""
 

@@ -110,6 +110,10 @@ class Authenticator:
         """
         return self._proofs.carried(self._reader.read(self._reader.pick(headers)), query)
 
+    def asked(self, headers: Headers, query: bytes) -> str | None:
+        """The workspace that a request names, whoever sends it. Raises ``BadRequest`` if that is unclear."""
+        return self._ask(self._reader.read(self._reader.pick(headers)), query, None, None)
+
     @property
     def carriers(self) -> frozenset[bytes]:
         """Canonical names of the headers that say who is asking."""

@@ -13,8 +13,9 @@ class Credential:
     """A credential that was checked.
 
     ``workspace``: the one workspace it speaks for, if it names one. ``workspaces``: all that it says its user belongs
-    to. ``bound``: it is good for ``workspace`` alone, and whoever made it vouches for the membership. Valid while
-    ``not_before_us <= now_us < expires_us`` (leeway included), where they are set.
+    to. ``bound``: it is good for ``workspace`` alone, and whoever made it vouches for the membership. ``admin``: it
+    says what ``admins.claim`` asks for. Valid while ``not_before_us <= now_us < expires_us`` (leeway included), where
+    they are set.
     """
 
     proof: Proof
@@ -23,6 +24,7 @@ class Credential:
     workspaces: frozenset[str] = frozenset()
     bound: bool = False
     role: str | None = None
+    admin: bool = False
     not_before_us: int | None = None
     expires_us: int | None = None
 
@@ -62,6 +64,7 @@ def together(first: Credential, second: Credential) -> Credential:
         workspaces=first.workspaces | second.workspaces,
         bound=first.bound or second.bound,
         role=first.role or second.role,
+        admin=first.admin or second.admin,
         not_before_us=max(starts, default=None),
         expires_us=min(ends, default=None),
     )

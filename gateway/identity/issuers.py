@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.core.scope import ID_LENGTH, normalise_id
@@ -43,7 +43,7 @@ class Issuer:
 
     ``name``: what ``iss`` must say (``None``: not looked at). ``audience``: ``aud`` must hold one of them (empty: not
     looked at). ``*_claim``: the claim's name, or a dotted path into objects. ``user_prefix`` keeps the users of several
-    issuers apart. ``leeway_us`` forgives clocks that differ.
+    issuers apart. ``leeway_us`` forgives clocks that differ. ``admin_claims``: what tokens of global admins say.
     """
 
     keys: KeySource
@@ -56,6 +56,7 @@ class Issuer:
     workspace_claim: str | None = None
     leeway_us: int = 0
     require_exp: bool = True
+    admin_claims: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.leeway_us < 0:
@@ -86,6 +87,7 @@ class Issuer:
             workspace=workspace,
             workspaces=workspaces,
             role=normalise_id(role) if isinstance(role, str) else None,
+            admin=self._is_admin(claims),
             not_before_us=None if not_before_us is None else not_before_us - self.leeway_us,
             expires_us=None if expires_us is None else expires_us + self.leeway_us,
         )
@@ -96,6 +98,13 @@ class Issuer:
         if user is None or len(self.user_prefix) + len(user) > ID_LENGTH:
             raise unauthorized(f"The token's '{self.user_claim}' does not name a user: it must be a non-empty string.")
         return self.user_prefix + user
+
+    def _is_admin(self, claims: Mapping[str, object]) -> bool:
+        """Whether each of ``admin_claims`` is there: as it is, or in a list."""
+        held = ((claim_at(claims, name), value) for name, value in self.admin_claims.items())
+        return bool(self.admin_claims) and all(
+            value in found if isinstance(found, list) else found == value for found, value in held
+        )
 
     def _workspaces(self, claims: Mapping[str, object]) -> tuple[str | None, frozenset[str]]:
         """A string names the workspace the token speaks for; a list, or an object's keys, those its user belongs to."""

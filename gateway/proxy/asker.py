@@ -16,9 +16,18 @@ class UpstreamAsker:
     """GETs paths of the upstream over ``connections``, each within ``timeout_s`` seconds.
 
     ``own``: fields of the gateway's own that go with every question, where the caller's do not say it already.
+    ``most``: bytes of an answer that are read.
     """
 
-    def __init__(self, connections: Connections, timeout_s: float, own: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        timeout_s: float,
+        own: Sequence[tuple[bytes, bytes]] = (),
+        *,
+        most: int = _MOST_BODY,
+    ) -> None:
+        self._most = most
         self._connections = connections
         self._timeout_s = timeout_s
         self._own = tuple(own)
@@ -45,6 +54,6 @@ class UpstreamAsker:
     async def _fetch(self, wire: bytes) -> Fetched:
         connections = self._connections
         try:
-            return await fetch(connections.take() or await connections.acquire(), wire, _MOST_BODY)
+            return await fetch(connections.take() or await connections.acquire(), wire, self._most)
         except Stale:
-            return await fetch(await connections.acquire(fresh=True), wire, _MOST_BODY)
+            return await fetch(await connections.acquire(fresh=True), wire, self._most)

@@ -26,8 +26,8 @@ from gateway.proxy.outgoing import outgoing_head
 from gateway.proxy.request import Request
 from gateway.proxy.running import Live
 
-OwnRoute = Callable[[Request, Target], Awaitable[Answer]]
-"""Answers what lies under the gateway's own prefixes. Raises ``NotFound``."""
+OwnRoute = Callable[[Trip, Target], Awaitable[Answer]]
+"""Answers what lies under the gateway's own prefixes. Raises a ``Problem``, ``NotFound`` where nothing is."""
 
 
 class Handler:
@@ -171,7 +171,7 @@ class Handler:
             asked = request.values(b"access-control-request-headers")
             self._respond(trip, answer.preflight(snapshot, trip.id, asked[0] if asked else None))
             return
-        found = await self._own(request, target)
+        found = await self._own(trip, target)
         fields = [*found.fields, (b"X-Request-ID", trip.id.encode())]
         self._respond(trip, found._replace(fields=fields + (answer.cors_fields(snapshot) if trip.cross_origin else [])))
 

@@ -1,0 +1,146 @@
+"""Who calls, and whether they may: the default is no.
+
+A route says whom it answers. Whoever names a workspace must belong to it, as for requests that go upstream, and hold
+the policy that the route asks for; global admins may everywhere.
+"""
+
+from collections.abc import Callable
+
+from gateway.api.call import Caller, Knock
+from gateway.api.identity import ADMIN_ROLE, Identity
+from gateway.api.route import Policy, Route, Who
+from gateway.core.problems import BadRequest, Forbidden, StoreUnavailable
+from gateway.identity.admin_login import PREFIX
+from gateway.identity.config import Identified
+from gateway.identity.credential import unauthorized
+from gateway.identity.membership import Carried, Relayed, vouched
+from gateway.identity.policy_probe import EVERYTHING
+
+_BEARER = b"bearer "
+
+
+class Gate:
+    """Tells who calls, and lets in. ``identity``: as it is now."""
+
+    def __init__(self, identity: Callable[[], Identity]) -> None:
+        self._identity = identity
+
+    async def identify(self, route: Route, knock: Knock) -> Caller:
+        """Who calls. Raises ``Unauthorized`` for nobody where somebody is needed, and as ``Authenticator.identify``."""
+        identity = self._identity()
+        authenticator = identity.authenticator
+        if route.who in (Who.ANYBODY, Who.SIGNED):
+            return Caller("anonymous", address=address_of(identity, knock))
+        if (token := _admin_token(knock)) is not None:
+            if identity.login is None:
+                raise unauthorized("There is no admin's login here.")
+            await identity.login.check(token, knock.at_us)
+            asked = authenticator.asked(knock.headers, knock.query)
+            return Caller("admin_login", address=address_of(identity, knock), asked=asked, admin=True)
+        identified = await authenticator.identify(knock.headers, knock.query, knock.peer, knock.at_us)
+        who = identified.principal
+        if not who.verified:
+            raise unauthorized("This needs a credential. Send 'Authorization: Bearer <token>'.", invalid=False)
+
+        async def ask_admin() -> bool:
+            try:
+                return await self._is_admin(identity, identified, knock)
+            except StoreUnavailable:
+                return False
+
+        return Caller(who.proof, who.user, who.address, identified.asked, identified=identified, ask_admin=ask_admin)
+
+    async def admit(self, route: Route, caller: Caller, knock: Knock) -> Relayed | None:
+        """Let in, or the upstream's refusal. Raises ``Forbidden``, ``StoreUnavailable`` if nobody knows."""
+        match route.who:
+            case Who.ANYBODY | Who.SIGNED:
+                return None
+            case Who.ADMIN:
+                await self._require_admin(caller, knock)
+                return None
+            case Who.USER if route.policy is None or caller.asked is None:
+                return None
+            case Who.USER:
+                return await self._enter(route.policy, caller, caller.asked, knock)
+
+    async def _require_admin(self, caller: Caller, knock: Knock) -> None:
+        if caller.identified is not None:
+            # Not through ``is_admin``: here it matters whether nobody knows.
+            if not await self._is_admin(self._identity(), caller.identified, knock):
+                raise Forbidden("Only admins of this gateway may do this.")
+        elif not await caller.is_admin():
+            raise Forbidden("Only admins of this gateway may do this.")
+        caller.admin = True
+
+    async def _is_admin(self, identity: Identity, identified: Identified, knock: Knock) -> bool:
+        who, credential = identified.principal, identified.credential
+        if credential is None or credential.bound:  # what is good for one workspace alone is no admin's
+            return False
+        if credential.admin or (who.user is not None and who.user in identity.users):
+            return True
+        if identity.profiles is None:
+            return False
+        carried = identity.authenticator.carried(knock.headers, knock.query)
+        profile = await identity.profiles.ask(identified, carried, knock.at_us)
+        return profile is not None and not isinstance(profile, Relayed) and profile.role == ADMIN_ROLE
+
+    async def _enter(self, policy: Policy, caller: Caller, workspace: str, knock: Knock) -> Relayed | None:
+        """Set ``caller.workspace``, if it may act there."""
+        refusal: Relayed | Forbidden | None
+        if caller.identified is None:
+            refusal = Forbidden("Only admins of this gateway may do this.")
+        else:
+            refusal = await self._judge(policy, caller, caller.identified, workspace, knock)
+        if refusal is not None and not await caller.is_admin():
+            if isinstance(refusal, Forbidden):
+                raise refusal
+            return refusal
+        caller.workspace = workspace
+        return None
+
+    async def _judge(
+        self, policy: Policy, caller: Caller, who: Identified, workspace: str, knock: Knock
+    ) -> Relayed | Forbidden | None:
+        identity = self._identity()
+        carried = identity.authenticator.carried(knock.headers, knock.query)
+        if policy is Policy.MEMBER:
+            return await self._belongs(identity, who, carried, workspace, knock.at_us)
+        held = None
+        if identity.policies is not None:
+            held = await identity.policies.ask(who, carried, workspace, knock.at_us)
+        if held is None:
+            return Forbidden("Nothing here tells what you may do in this workspace, so only admins may do this for it.")
+        if isinstance(held, Relayed):
+            return held
+        caller.policies = held
+        if policy.value in held or EVERYTHING in held:
+            return None
+        return Forbidden(f"Your policies in this workspace do not include {policy.value}.")
+
+    async def _belongs(
+        self, identity: Identity, who: Identified, carried: Carried, workspace: str, now_us: int
+    ) -> Relayed | Forbidden | None:
+        if vouched(who, workspace):
+            return None
+        if not identity.members_known:
+            return Forbidden("Nothing here tells who belongs to a workspace, so only admins may do this for one.")
+        try:
+            return await identity.membership.ask(who, carried, workspace, now_us)
+        except Forbidden as problem:
+            return problem
+
+
+def address_of(identity: Identity, knock: Knock) -> str | None:
+    """The client's network."""
+    return identity.authenticator.nobody(knock.headers, knock.peer).principal.address
+
+
+def _admin_token(knock: Knock) -> bytes | None:
+    """The token of an admin's login, if the request carries one."""
+    found = [value for name, value in knock.headers if name.lower() == b"authorization"]
+    tokens = [value[len(_BEARER) :].strip() for value in found if value[: len(_BEARER)].lower() == _BEARER]
+    if not any(token.startswith(PREFIX) for token in tokens):
+        return None
+    if len(found) > 1:
+        raise BadRequest("The header 'Authorization' is there twice. Send it once.")
+    return tokens[0]

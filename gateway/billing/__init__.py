@@ -1,0 +1,1 @@
+"""What admins and customers do: use cases on the store, without HTTP."""

@@ -1,0 +1,110 @@
+"""The gateway's own prefixes, wired: which door a path leads to, and what the API is given to work with."""
+
+from collections.abc import Awaitable, Callable
+
+from gateway import assembly
+from gateway.api.call import Knock
+from gateway.api.desk import Desk
+from gateway.api.entry import Api
+from gateway.api.identity import Identity
+from gateway.api.operations import Operations
+from gateway.api.router import Router
+from gateway.api.table import routes
+from gateway.core.answers import Answer
+from gateway.core.problems import NotFound
+from gateway.core.target import Target
+from gateway.identity.policy_probe import LONGEST_LIST, PolicyProbe
+from gateway.proxy.asker import UpstreamAsker
+from gateway.proxy.body import read_body
+from gateway.proxy.chronicle import Trip
+from gateway.proxy.pool import Connections
+from gateway.proxy.running import Live
+from gateway.settings.models import Settings
+from gateway.stocked import Stocked
+from gateway.tasks import Tasks
+
+Door = Callable[[Trip, tuple[str, ...]], Awaitable[Answer]]
+"""Answers a path below a prefix, given as lower-case segments."""
+
+
+class OwnRoutes:
+    """What lies under the gateway's own prefixes. ``configure`` it before the first request and at each reload."""
+
+    def __init__(self, live: Live, stocked: Stocked, operations: Operations, tasks: Tasks) -> None:
+        self._live = live
+        self._operations = operations
+        self._tasks = tasks
+        self._settings: Settings | None = None
+        self._fleet: Connections | None = None
+        self._policies: PolicyProbe | None = None
+        self.desk = Desk(
+            snapshot=lambda: live.running.snapshot,
+            configured=lambda: stocked.configured,
+            identity=self._identity,
+            shop=stocked.shop,
+        )
+        self.api = Api(Router(routes(with_store=stocked.shop is not None)), self.desk, lambda: 120)
+        self._doors: tuple[tuple[tuple[str, ...], Door], ...] = ()
+
+    def configure(self, settings: Settings, fleet: Connections) -> None:
+        """Take these settings. What is remembered of callers stays, unless identity or upstream have changed."""
+        before, self._settings = self._settings, settings
+        same = before is not None and before.identity == settings.identity and before.workspace == settings.workspace
+        if not same or fleet is not self._fleet:
+            self._policies = self._policy_probe(settings, fleet)
+        self._fleet = fleet
+        self._doors = (
+            (segments(settings.prefixes.internal), self._answer_operations),
+            (segments(settings.prefixes.api), self._answer_api),
+        )
+
+    async def answer(self, trip: Trip, target: Target) -> Answer:
+        """The answer to one of our own paths. Raises a ``Problem``, ``NotFound`` where nothing is."""
+        path = tuple(segment.lower() for segment in target.segments)
+        for prefix, door in self._doors:
+            if path[: len(prefix)] == prefix:
+                return await door(trip, path[len(prefix) :])
+        raise NotFound("This path is the gateway's own, and nothing is there.")
+
+    async def _answer_operations(self, trip: Trip, path: tuple[str, ...]) -> Answer:
+        return self._operations.answer(trip.request.method, path)
+
+    async def _answer_api(self, trip: Trip, path: tuple[str, ...]) -> Answer:
+        request = trip.request
+        knock = Knock(
+            method=request.method,
+            segments=path[:-1] if path and not path[-1] else path,
+            query=trip.query,
+            headers=request.headers,
+            peer=request.peer,
+            id=trip.id,
+            at_us=trip.at_us,
+            body=lambda most: read_body(request, most),
+        )
+        try:
+            return await self.api.answer(knock)
+        finally:
+            if knock.caller is not None:
+                trip.identified = knock.caller.identified
+
+    def _identity(self) -> Identity:
+        running = self._live.running
+        return Identity(
+            authenticator=running.authenticator,
+            membership=running.membership,
+            policies=self._policies,
+            members_known=self._settings is not None and self._settings.workspace.membership != "trust_clients",
+        )
+
+    def _policy_probe(self, settings: Settings, fleet: Connections) -> PolicyProbe | None:
+        if settings.workspace.membership != "upstream":
+            return None
+        asker = UpstreamAsker(
+            fleet, settings.workspace.probe.timeout.seconds, assembly.own_fields(settings), most=LONGEST_LIST
+        )
+        return PolicyProbe(assembly.policy_question(settings), asker, self._tasks)
+
+
+def segments(prefix: str) -> tuple[str, ...]:
+    """A prefix as lower-case segments."""
+    return tuple(prefix.strip("/").lower().split("/"))
