@@ -1,0 +1,131 @@
+"""Subscriptions as admins, customers and providers work on them, and who sees which.
+
+What a customer may not see is not there: 404 by id, absent from lists. What moves a subscription is
+``core/subscription``'s table alone.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.billing.plan_ids import file_plan_of
+from gateway.core.problems import Conflict, NotFound, Unprocessable
+from gateway.core.scope import Scope
+from gateway.core.subscription import Event, PlanVersion, Status, Word
+from gateway.store import plans, subscribed, subscriptions
+from gateway.store.listing import Listing
+from gateway.store.mandate import Mandate
+from gateway.store.rows import SubscriptionDraft, SubscriptionRow
+from gateway.store.store import Store
+from gateway.store.subscribed import Wanted
+
+DAY_US = 86_400_000_000
+USUAL_DAYS = 30
+"""How long a plan of the configuration is given for, which says nothing about that."""
+Tell = Callable[[SubscriptionRow, Event], Awaitable[None]]
+"""Tells a payment provider that its customer stops, or goes on with, a subscription. Raises a ``Problem``."""
+
+
+class Viewer(NamedTuple):
+    """Who looks. ``workspace``: one that was named, and that the viewer may act for."""
+
+    user: str | None
+    workspace: str | None = None
+    admin: bool = False
+
+    def sees(self, row: SubscriptionRow) -> bool:
+        """Whether it is the viewer's: bought by the user, or the workspace's."""
+        if self.admin:
+            return True
+        if self.user is not None and row.user_id == self.user:
+            return True
+        return self.workspace is not None and row.scope == Scope("workspace", self.workspace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gift:
+    """What an admin gives by hand. ``starts_us`` ``None``: now; ``ends_us`` ``None``: after the plan's days."""
+
+    plan_id: str
+    scope: Scope
+    user_id: str
+    throughput_override: int | None = None
+    starts_us: int | None = None
+    ends_us: int | None = None
+
+
+async def give(
+    store: Store, gift: Gift, file_plans: Collection[str], by: Mandate, *, idempotency_key: str | None = None
+) -> SubscriptionRow:
+    """Give a plan to a scope; also an inactive one. ``file_plans``: slugs of the configuration's.
+
+    Raises ``NotFound`` for an unknown plan, ``Unprocessable`` for an end before the start, ``Conflict`` as ``create``.
+    """
+    plan: PlanVersion | str
+    slug = file_plan_of(gift.plan_id, file_plans)
+    if slug is not None:
+        plan, days = slug, USUAL_DAYS
+    else:
+        found = await plans.get(store, gift.plan_id)
+        plan, days = PlanVersion(found.id, found.version), found.terms.duration_days
+    starts_us = by.now_us if gift.starts_us is None else gift.starts_us
+    ends_us = starts_us + days * DAY_US if gift.ends_us is None else gift.ends_us
+    if ends_us <= starts_us:
+        raise Unprocessable("A subscription ends after it starts.")
+    draft = SubscriptionDraft(
+        plan=plan,
+        scope=gift.scope,
+        user_id=gift.user_id,
+        status=Status.ACTIVE,
+        starts_us=starts_us,
+        ends_us=ends_us,
+        throughput_override=gift.throughput_override,
+    )
+    return await subscriptions.create(store, draft, by, idempotency_key=idempotency_key)
+
+
+async def seen(store: Store, id_: str, viewer: Viewer) -> SubscriptionRow:
+    """A subscription, if it is the viewer's. Raises ``NotFound``, the same whether it exists or not."""
+    row = await subscribed.get(store, id_)
+    if not viewer.sees(row):
+        raise NotFound("There is no such subscription.")
+    return row
+
+
+async def own(store: Store, listing: Listing, viewer: Viewer, wanted: Wanted) -> tuple[SubscriptionRow, ...]:
+    """A page of the named workspace's subscriptions, or of those the user has bought. ``wanted`` narrows it further."""
+    if viewer.workspace is None and viewer.user is None:
+        return ()
+    only = Wanted(
+        user_id=viewer.user if viewer.workspace is None else None,
+        workspace_id=viewer.workspace,
+        status=wanted.status,
+        granting_at_us=wanted.granting_at_us,
+    )
+    return await subscribed.page(store, listing, only)
+
+
+async def stop(store: Store, id_: str, viewer: Viewer, by: Mandate, tell: Tell | None = None) -> SubscriptionRow:
+    """A customer does not want it renewed; an order that is not paid is dropped.
+
+    ``tell``: the provider's part, before ours. Raises ``NotFound``, ``Conflict`` with what stands in the way.
+    """
+    return await _customers_act(store, id_, Event.STOP, viewer, by, tell)
+
+
+async def reactivate(store: Store, id_: str, viewer: Viewer, by: Mandate, tell: Tell | None = None) -> SubscriptionRow:
+    """A customer wants it renewed after all. Raises as ``stop``."""
+    return await _customers_act(store, id_, Event.REACTIVATE, viewer, by, tell)
+
+
+async def _customers_act(
+    store: Store, id_: str, event: Event, viewer: Viewer, by: Mandate, tell: Tell | None
+) -> SubscriptionRow:
+    row = await seen(store, id_, viewer)
+    word = Word(event, by.now_us)
+    subscriptions.advanced(row, word)  # refuse before anybody else is told
+    if row.provider != "manual":
+        if tell is None:
+            raise Conflict(f"This was bought through {row.provider}, which this gateway does not know now.")
+        await tell(row, event)
+    return await subscriptions.update(store, id_, lambda old: subscriptions.advanced(old, word), by, action=event.value)

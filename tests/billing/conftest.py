@@ -1,0 +1,3 @@
+"""Use cases run on SQLite and on PostgreSQL."""
+
+from tests.databases.fixtures import *  # noqa: F403
