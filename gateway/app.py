@@ -155,7 +155,8 @@ class Gateway:
     def _assemble(self, settings: Settings, snapshot: Snapshot, before: Running | None) -> Running:
         """What requests see. Identity, membership and connections stay where their settings did not change."""
         old = None if before is None else self.settings
-        same_identity = old is not None and old.identity == settings.identity and old.workspace == settings.workspace
+        said = (settings.identity, settings.workspace, settings.admins.claim)
+        same_identity = old is not None and (old.identity, old.workspace, old.admins.claim) == said
         authenticator = before.authenticator if before is not None and same_identity else self._authenticator(settings)
         same_upstream = old is not None and transport.same_upstream(old, settings)
         if not same_upstream:

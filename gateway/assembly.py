@@ -1,7 +1,7 @@
 """From checked settings to the values that requests are served with. Nothing here opens a socket or a file."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gateway.catalog.merge import Configured, Merged, merge
 from gateway.core.forwarding import Forwarding
@@ -85,7 +85,7 @@ def identity_config(
     identity, workspace = settings.identity, settings.workspace
     keys_of = KeySites(Tasks()).keys if fetched is None else fetched
     return IdentityConfig(
-        issuers=tuple(_issuer(jwt, workspace.claim, keys_of) for jwt in identity.jwt),
+        issuers=tuple(_issuer(jwt, workspace.claim, keys_of, settings.admins.claim) for jwt in identity.jwt),
         jwt=_carriers(identity.jwt),
         api_keys=tuple(
             ApiKey(
@@ -126,7 +126,12 @@ def key_sites(settings: Settings) -> frozenset[KeySite]:
     return frozenset(site for jwt in settings.identity.jwt if (site := _site(jwt)) is not None)
 
 
-def _issuer(jwt: JwtSettings, workspace_claim: str | None, fetched: Callable[[KeySite], KeySource]) -> Issuer:
+def _issuer(
+    jwt: JwtSettings,
+    workspace_claim: str | None,
+    fetched: Callable[[KeySite], KeySource],
+    admins: Mapping[str, str],
+) -> Issuer:
     keys: KeySource
     if (site := _site(jwt)) is not None:
         keys = fetched(site)
@@ -143,6 +148,7 @@ def _issuer(jwt: JwtSettings, workspace_claim: str | None, fetched: Callable[[Ke
         user_prefix=jwt.user_prefix or "",
         role_claim=jwt.role_claim,
         workspace_claim=jwt.workspace_claim or workspace_claim,
+        admin_claims=admins,
         leeway_us=jwt.leeway,
     )
 
@@ -188,7 +194,10 @@ def policy_question(settings: Settings) -> PolicyQuestion:
     """What the upstream is asked about what a caller may do in a workspace."""
     probe, header = settings.workspace.probe, settings.workspace.header
     return PolicyQuestion(
-        header=None if header is None else header.encode(), timeout_us=probe.timeout, fresh_us=probe.cache
+        path=probe.policies or "",
+        header=None if header is None else header.encode(),
+        timeout_us=probe.timeout,
+        fresh_us=probe.cache,
     )
 
 

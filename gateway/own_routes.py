@@ -4,16 +4,20 @@ from collections.abc import Awaitable, Callable
 
 from gateway import assembly
 from gateway.api.call import Knock
-from gateway.api.desk import Desk
+from gateway.api.desk import Desk, Facts
 from gateway.api.entry import Api
+from gateway.api.gate import Gate
 from gateway.api.identity import Identity
 from gateway.api.operations import Operations
+from gateway.api.pace import Pace
 from gateway.api.router import Router
 from gateway.api.table import routes
 from gateway.core.answers import Answer
 from gateway.core.problems import NotFound
 from gateway.core.target import Target
+from gateway.identity.admin_login import AdminLogin
 from gateway.identity.policy_probe import LONGEST_LIST, PolicyProbe
+from gateway.identity.profile_probe import ProfileProbe, ProfileQuestion
 from gateway.proxy.asker import UpstreamAsker
 from gateway.proxy.body import read_body
 from gateway.proxy.chronicle import Trip
@@ -22,6 +26,10 @@ from gateway.proxy.running import Live
 from gateway.settings.models import Settings
 from gateway.stocked import Stocked
 from gateway.tasks import Tasks
+
+_PATIENCE_S = 10.0
+"""Above what each question allows itself."""
+_TOKENS = "/user/oauth/token"
 
 Door = Callable[[Trip, tuple[str, ...]], Awaitable[Answer]]
 """Answers a path below a prefix, given as lower-case segments."""
@@ -37,22 +45,31 @@ class OwnRoutes:
         self._settings: Settings | None = None
         self._fleet: Connections | None = None
         self._policies: PolicyProbe | None = None
+        self._profiles: ProfileProbe | None = None
+        self._login: AdminLogin | None = None
         self.desk = Desk(
             snapshot=lambda: live.running.snapshot,
             configured=lambda: stocked.configured,
             identity=self._identity,
+            facts=self._facts,
+            gate=Gate(self._identity),
+            pace=Pace(),
             shop=stocked.shop,
         )
-        self.api = Api(Router(routes(with_store=stocked.shop is not None)), self.desk, lambda: 120)
+        router = Router(routes(with_store=stocked.shop is not None))
+        self.api = Api(router, self.desk, lambda: self._now.limits.api_calls_per_minute)
         self._doors: tuple[tuple[tuple[str, ...], Door], ...] = ()
 
     def configure(self, settings: Settings, fleet: Connections) -> None:
         """Take these settings. What is remembered of callers stays, unless identity or upstream have changed."""
         before, self._settings = self._settings, settings
         same = before is not None and before.identity == settings.identity and before.workspace == settings.workspace
-        if not same or fleet is not self._fleet:
-            self._policies = self._policy_probe(settings, fleet)
+        if not same or fleet is not self._fleet or (before is not None and before.admins != settings.admins):
+            self._policies, self._profiles = self._policy_probe(settings, fleet), self._profile_probe(settings, fleet)
         self._fleet = fleet
+        if before is None or before.admins.password != settings.admins.password:
+            password = settings.admins.password
+            self._login = None if password is None else AdminLogin(password.get_secret_value())
         self._doors = (
             (segments(settings.prefixes.internal), self._answer_operations),
             (segments(settings.prefixes.api), self._answer_api),
@@ -87,22 +104,46 @@ class OwnRoutes:
             if knock.caller is not None:
                 trip.identified = knock.caller.identified
 
+    @property
+    def _now(self) -> Settings:
+        if self._settings is None:
+            raise RuntimeError("not configured")
+        return self._settings
+
+    def _facts(self) -> Facts:
+        settings = self._now
+        return Facts(
+            api_prefix=settings.prefixes.api.rstrip("/"),
+            admin_prefix=settings.prefixes.admin.rstrip("/"),
+            workspace_header=settings.workspace.header,
+            upstream_login=any(rule.path.lower() == _TOKENS for rule in settings.rules),
+        )
+
     def _identity(self) -> Identity:
-        running = self._live.running
+        running, settings = self._live.running, self._now
+        queries = {jwt.query for jwt in settings.identity.jwt} | {settings.workspace.query}
         return Identity(
             authenticator=running.authenticator,
             membership=running.membership,
             policies=self._policies,
-            members_known=self._settings is not None and self._settings.workspace.membership != "trust_clients",
+            profiles=self._profiles,
+            users=frozenset(settings.admins.users),
+            login=self._login,
+            carriers=frozenset(query for query in queries if query is not None),
+            members_known=settings.workspace.membership != "trust_clients",
         )
 
     def _policy_probe(self, settings: Settings, fleet: Connections) -> PolicyProbe | None:
-        if settings.workspace.membership != "upstream":
+        if settings.workspace.membership != "upstream" or settings.workspace.probe.policies is None:
             return None
-        asker = UpstreamAsker(
-            fleet, settings.workspace.probe.timeout.seconds, assembly.own_fields(settings), most=LONGEST_LIST
-        )
+        asker = UpstreamAsker(fleet, _PATIENCE_S, assembly.own_fields(settings), most=LONGEST_LIST)
         return PolicyProbe(assembly.policy_question(settings), asker, self._tasks)
+
+    def _profile_probe(self, settings: Settings, fleet: Connections) -> ProfileProbe | None:
+        if not settings.admins.upstream:
+            return None
+        asker = UpstreamAsker(fleet, _PATIENCE_S, assembly.own_fields(settings))
+        return ProfileProbe(ProfileQuestion(), asker, self._tasks)
 
 
 def segments(prefix: str) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.api.gate import Gate
 from gateway.api.identity import Identity
+from gateway.api.pace import Pace
 from gateway.catalog.merge import Configured
 from gateway.core.problems import NotFound
 from gateway.metering.snapshot import Snapshot
@@ -14,13 +16,28 @@ if TYPE_CHECKING:  # a gateway without a store does not load SQLAlchemy
     from gateway.store.store import Store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What pages are told of the configuration. ``upstream_login``: the upstream takes names and passwords."""
+
+    api_prefix: str
+    admin_prefix: str
+    workspace_header: str | None
+    upstream_login: bool
+    providers: tuple[str, ...] = ()
+    demo_payments: bool = False
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """``snapshot``, ``configured`` and ``identity``: as they are now. ``shop``: with the store."""
+    """What is a function tells what it is now: a reload changes it. ``shop``: with the store."""
 
     snapshot: Callable[[], Snapshot]
     configured: Callable[[], Configured]
     identity: Callable[[], Identity]
+    facts: Callable[[], Facts]
+    gate: Gate
+    pace: Pace
     shop: "Shop | None" = None
 
     @property

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from gateway.api.call import Call, Caller, Knock
 from gateway.api.desk import Desk
-from gateway.api.gate import Gate, address_of
-from gateway.api.pace import Pace
+from gateway.api.gate import address_of
 from gateway.api.reading import BODY_BYTES, read_json, read_precondition, read_query
 from gateway.api.reply import written
 from gateway.api.route import USUAL, Route
@@ -23,8 +22,8 @@ class Api:
     def __init__(self, router: Router, desk: Desk, per_minute: Callable[[], int]) -> None:
         self.router = router
         self._desk = desk
-        self._gate = Gate(desk.identity)
-        self._pace = Pace()
+        self._gate = desk.gate
+        self._pace = desk.pace
         self._per_minute = per_minute
 
     async def answer(self, knock: Knock) -> Answer:
@@ -33,7 +32,7 @@ class Api:
         caller = knock.caller = await self._identify(route, knock)
         self._count(route, _payer(caller), knock.at_us)
         _check_site(knock)
-        refusal = await self._gate.admit(route, caller, knock)
+        refusal = await self._gate.admit(route.who, route.policy, caller, knock)
         if refusal is not None:
             return _relayed(refusal)
         call = await self._read(route, caller, knock, params)
@@ -41,7 +40,7 @@ class Api:
 
     async def _identify(self, route: Route, knock: Knock) -> Caller:
         try:
-            return await self._gate.identify(route, knock)
+            return await self._gate.identify(route.who, knock)
         except (Unauthorized, BadRequest, Forbidden):
             self._count(route, ("address", address_of(self._desk.identity(), knock) or ""), knock.at_us)
             raise

@@ -6,9 +6,9 @@ the policy that the route asks for; global admins may everywhere.
 
 from collections.abc import Callable
 
+from gateway.api.audience import Policy, Who
 from gateway.api.call import Caller, Knock
 from gateway.api.identity import ADMIN_ROLE, Identity
-from gateway.api.route import Policy, Route, Who
 from gateway.core.problems import BadRequest, Forbidden, StoreUnavailable
 from gateway.identity.admin_login import PREFIX
 from gateway.identity.config import Identified
@@ -25,11 +25,11 @@ class Gate:
     def __init__(self, identity: Callable[[], Identity]) -> None:
         self._identity = identity
 
-    async def identify(self, route: Route, knock: Knock) -> Caller:
+    async def identify(self, audience: Who, knock: Knock) -> Caller:
         """Who calls. Raises ``Unauthorized`` for nobody where somebody is needed, and as ``Authenticator.identify``."""
         identity = self._identity()
         authenticator = identity.authenticator
-        if route.who in (Who.ANYBODY, Who.SIGNED):
+        if audience in (Who.ANYBODY, Who.SIGNED):
             return Caller("anonymous", address=address_of(identity, knock))
         if (token := _admin_token(knock)) is not None:
             if identity.login is None:
@@ -50,18 +50,31 @@ class Gate:
 
         return Caller(who.proof, who.user, who.address, identified.asked, identified=identified, ask_admin=ask_admin)
 
-    async def admit(self, route: Route, caller: Caller, knock: Knock) -> Relayed | None:
+    async def admit(self, audience: Who, policy: Policy | None, caller: Caller, knock: Knock) -> Relayed | None:
         """Let in, or the upstream's refusal. Raises ``Forbidden``, ``StoreUnavailable`` if nobody knows."""
-        match route.who:
+        match audience:
             case Who.ANYBODY | Who.SIGNED:
                 return None
             case Who.ADMIN:
                 await self._require_admin(caller, knock)
                 return None
-            case Who.USER if route.policy is None or caller.asked is None:
+            case Who.USER if policy is None or caller.asked is None:
                 return None
             case Who.USER:
-                return await self._enter(route.policy, caller, caller.asked, knock)
+                return await self._enter(policy, caller, caller.asked, knock)
+
+    async def learn_policies(self, caller: Caller, knock: Knock) -> None:
+        """Find out ``caller.policies`` in its workspace, as far as that is known."""
+        identity = self._identity()
+        if caller.workspace is None or caller.identified is None or identity.policies is None:
+            return
+        carried = identity.authenticator.carried(knock.headers, knock.query)
+        try:
+            held = await identity.policies.ask(caller.identified, carried, caller.workspace, knock.at_us)
+        except StoreUnavailable:
+            return
+        if isinstance(held, frozenset):
+            caller.policies = held
 
     async def _require_admin(self, caller: Caller, knock: Knock) -> None:
         if caller.identified is not None:

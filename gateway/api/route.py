@@ -2,40 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Literal, NamedTuple
 
+from gateway.api.audience import Policy, Who
 from gateway.api.call import Call
 from gateway.api.desk import Desk
 from gateway.api.fields import Said, Told
 from gateway.api.reply import Reply
 
+__all__ = ["USUAL", "Found", "Policy", "Route", "Who", "match", "route"]
+
 Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
 Handler = Callable[[Call, Desk], Awaitable[Reply]]
 USUAL = -1
 """A route's rate is the one that the settings name."""
-
-
-class Who(Enum):
-    """Whom a route answers. There is no default: a route says it, or it cannot be made."""
-
-    ANYBODY = "anybody"
-    """Credentials are neither needed nor judged."""
-    SIGNED = "signature"
-    """A provider's signature over the body, which the handler checks; credentials are not looked at."""
-    USER = "auth"
-    """Whoever has proved who they are."""
-    ADMIN = "admin"
-    """Global admins."""
-
-
-class Policy(Enum):
-    """What a workspace's member must be allowed to, to act for it on a route. Admins may everywhere."""
-
-    MEMBER = "member"
-    """Any member."""
-    READ = "billing.read"
-    MANAGE = "billing.manage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,25 @@
-"""Who is there: what the caller may do here, and what there is to know before one has a credential."""
+"""Who is there: what the caller may do here, what there is to know before that, and the admin's own login."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from gateway import __version__
 from gateway.api.call import Call
 from gateway.api.desk import Desk
-from gateway.api.fields import Told
+from gateway.api.fields import Said, Told
 from gateway.api.reply import Reply
 from gateway.api.route import Policy, Who, route
+from gateway.core.money import EXPONENTS
+from gateway.core.problems import NotFound
+from gateway.identity.admin_login import LIFETIME_S, LONGEST_PASSWORD
+
+_TRIES, _TRIES_OF_ALL = 10, 60
+"""Logins tried in a minute, from one address and from everywhere: a password is not found out by guessing."""
 
 
 class Me(Told):
-    """Who calls, as the gateway sees it. ``policies``: in the workspace that was named, where they were asked for."""
+    """Who calls, as the gateway sees it. ``policies``: in the workspace that was named."""
 
     user_id: str | None = None
     workspace_id: str | None = None
@@ -19,10 +28,58 @@ class Me(Told):
     policies: list[str]
 
 
-async def me(call: Call, _desk: Desk) -> Reply:
+class Login(Said):
+    """The admin's password."""
+
+    password: Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_PASSWORD)]
+
+
+class Token(Told):
+    """A token that the gateway's own routes accept for ``expires_in`` seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  (no password)
+    expires_in: int
+
+
+class Payments(Told):
+    """How one can pay. ``demo``: nobody pays anything for real."""
+
+    providers: list[str]
+    demo: bool
+
+
+class Logins(Told):
+    """Ways to log in from a page: at the upstream (``POST /user/oauth/token``), and as the gateway's own admin."""
+
+    upstream: bool
+    admin: bool
+
+
+class Prefixes(Told):
+    """Where things are."""
+
+    billing: str
+    admin: str
+
+
+class About(Told):
+    """What pages need before anybody has logged in. ``currencies``: the decimals of each."""
+
+    version: str
+    payments: Payments
+    login: Logins
+    workspace_header: str | None = None
+    currencies: dict[str, int]
+    buy_url: str | None = None
+    prefixes: Prefixes
+
+
+async def me(call: Call, desk: Desk) -> Reply:
     """Who calls, and what that allows."""
     caller = call.caller
     assert caller.via != "anonymous"  # noqa: S101  (the route is for users)
+    await desk.gate.learn_policies(caller, call.knock)
     return Reply(
         Me(
             user_id=caller.user,
@@ -34,4 +91,34 @@ async def me(call: Call, _desk: Desk) -> Reply:
     )
 
 
-ROUTES = (route("GET", "/me", me, who=Who.USER, policy=Policy.MEMBER, tells=Me),)
+async def about(_call: Call, desk: Desk) -> Reply:
+    """What this gateway is and how to log in, for its pages."""
+    facts = desk.facts()
+    return Reply(
+        About(
+            version=__version__,
+            payments=Payments(providers=list(facts.providers), demo=facts.demo_payments),
+            login=Logins(upstream=facts.upstream_login, admin=desk.identity().login is not None),
+            workspace_header=facts.workspace_header,
+            currencies=dict(EXPONENTS),
+            buy_url=desk.snapshot().buy_url,
+            prefixes=Prefixes(billing=facts.api_prefix, admin=facts.admin_prefix),
+        )
+    )
+
+
+async def login(call: Call, desk: Desk) -> Reply:
+    """Log in as the gateway's own admin."""
+    known = desk.identity().login
+    if known is None:
+        raise NotFound("This gateway has no admin's password. Log in as a user who is an admin.")
+    desk.pace.take(("login", "everybody"), _TRIES_OF_ALL, call.now_us)
+    token = await known.login(call.body(Login).password, call.now_us)
+    return Reply(Token(access_token=token, expires_in=LIFETIME_S))
+
+
+ROUTES = (
+    route("GET", "/me", me, who=Who.USER, policy=Policy.MEMBER, tells=Me),
+    route("GET", "/about", about, who=Who.ANYBODY, tells=About),
+    route("POST", "/login", login, who=Who.ANYBODY, takes=Login, tells=Token, per_minute=_TRIES),
+)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.settings import certificates
+from gateway.settings.admins import VARIABLE, with_password
 from gateway.settings.check import validated
 from gateway.settings.files import Files
 from gateway.settings.include import Gathering
@@ -26,6 +27,8 @@ def load(path: str | Path, env: Mapping[str, str]) -> Settings:
     root = gathering.gather(Path(path))
     problems = [*gathering.problems, *interpolation.problems]
     if root is not None:
+        root = with_password(root, env)
+        interpolation.hidden.add(env.get(VARIABLE) or "")
         outcome = validated(root, whole=not gathering.fatal)
         if isinstance(outcome, Settings):
             outcome._source = Source(files.digests, root)  # noqa: SLF001  (only the loader knows)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
+from gateway.settings.admins import AdminsSettings
 from gateway.settings.base import Section, fail_on
 from gateway.settings.cautions import cautions
 from gateway.settings.crosscheck import Known, faults
@@ -61,6 +62,10 @@ class Settings(Section):
     upstream: UpstreamSettings = Field(description="The API behind the gateway.")
     identity: IdentitySettings = Field(default=IdentitySettings(), description="How a request proves who it is.")
     workspace: WorkspaceSettings = Field(default=WorkspaceSettings(), description="Which workspace it acts in.")
+    admins: AdminsSettings = Field(
+        default=AdminsSettings(),
+        description="Who may change plans, prices, weights, keys and subscriptions through the billing API.",
+    )
     cascade: Annotated[tuple[Kind, ...], *Listed] = Field(
         default=("workspace", "user"), description="Who is asked to pay, in this order; one of them pays all of it."
     )

@@ -246,6 +246,11 @@ class LimitsSettings(Section):
         "spread over new gateways. `null`: any age.",
         json_schema_extra=RESTART,
     )
+    api_calls_per_minute: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
+        default=120,
+        description="How many calls of the gateway's own API a user, or an address without a credential, may make in a "
+        "minute; more are 429. They cost no units.",
+    )
     strip_bytes: AnySize = Field(
         default=Size.parse("4MiB"),
         description="How long an answer may be that is held because a rule has `strip_json`; a longer one is 502.",

@@ -15,6 +15,11 @@ class ProbeSettings(Section):
     path: Text = Field(
         default="/workspace/{id}", description="What is asked with the caller's own token: 2xx is yes, 4xx is no."
     )
+    policies: Text | None = Field(
+        default="/workspace/{id}/member",
+        description="The list of members with their policies, asked where the billing API needs `billing.read` or "
+        "`billing.manage`. `null`: there is none, so only admins see and change what a workspace has.",
+    )
     cache: PositiveDuration = Field(
         default=Duration.parse("60s"),
         description="How long a yes or a no is remembered: how long a removed member can still spend.",
@@ -26,10 +31,12 @@ class ProbeSettings(Section):
 
     @model_validator(mode="after")
     def _asks(self) -> Self:
-        sound = self.path.startswith("/") and self.path.count("{id}") == 1
-        fail_on(
-            [] if sound else [Fault(("path",), "must start with / and contain {id} once, where the workspace goes")]
-        )
+        faults = [
+            Fault((name,), "must start with / and contain {id} once, where the workspace goes")
+            for name, path in (("path", self.path), ("policies", self.policies))
+            if path is not None and not (path.startswith("/") and path.count("{id}") == 1)
+        ]
+        fail_on(faults)
         return self
 
 
