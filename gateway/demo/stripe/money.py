@@ -1,0 +1,229 @@
+"""What moves money in the fake Stripe: payments, invoices, refunds, disputes. Each fact goes into the ledger."""
+
+from typing import NamedTuple
+
+from gateway.demo.stripe import agreements, objects
+from gateway.demo.stripe.books import Books, Refusal
+from gateway.demo.stripe.objects import Object
+
+DAY = 86_400
+RETRIES = (1 * DAY, 3 * DAY, 5 * DAY)
+"""After which time a failed renewal is tried again; then it is given up."""
+
+
+class Fact(NamedTuple):
+    """One money fact. ``kind``: paid | refunded | disputed | won | lost | failed | ended | stopped | resumed.
+
+    ``of``: the reference of whoever sold it; ``what``: which payment. A payment says how much, and for which period.
+    """
+
+    at: int
+    kind: str
+    of: str
+    what: str = ""
+    amount: int = 0
+    start: int | None = None
+    end: int | None = None
+
+
+class Money:
+    """Acts on the books."""
+
+    def __init__(self, books: Books, url: str) -> None:
+        self.books = books
+        self.url = url
+        self.ledger: list[Fact] = []
+        self.gives_up = "canceled"
+        """What becomes of a subscription whose retries have all failed: canceled or unpaid."""
+
+    def note(
+        self,
+        kind: str,
+        of: Object,
+        what: str = "",
+        amount: int = 0,
+        period: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        """Write a fact down."""
+        reference = str((of.get("metadata") or {}).get("subscription_id") or of["id"])
+        start, end = period
+        self.ledger.append(Fact(self.books.now, kind, reference, what, amount, start, end))
+
+    def take(self, intent: Object) -> bool:
+        """Charge the customer of an intent. Whether the bank said yes."""
+        books = self.books
+        if intent["customer"] in books.declining or intent["customer"] in books.without_card:
+            intent["last_payment_error"] = {"type": "card_error", "code": "card_declined", "message": "Declined."}
+            intent["status"] = "requires_payment_method"
+            books.tell("payment_intent.payment_failed", intent)
+            return False
+        id_ = books.id("ch")
+        charge = objects.charge(id_, books.now, intent, f"{self.url}/receipts/{id_}")
+        intent |= {"status": "succeeded", "amount_received": intent["amount"], "latest_charge": id_}
+        books.keep("charges", charge, "charge.succeeded")
+        books.tell("payment_intent.succeeded", intent)
+        return True
+
+    def draft(self, subscription: Object, lines: list[Object], reason: str) -> Object:
+        """An invoice of a subscription that nobody owes yet."""
+        books = self.books
+        customer = books.customer(subscription["customer"])
+        made = agreements.invoice(
+            books.id("in"),
+            books.now,
+            customer=customer,
+            currency=subscription["currency"],
+            lines=lines,
+            of=subscription,
+        )
+        made["billing_reason"] = reason
+        subscription["latest_invoice"] = made["id"]
+        return books.keep("invoices", made, "invoice.created")
+
+    def finalize(self, invoice: Object) -> None:
+        """Now it is owed."""
+        if invoice["status"] != "draft":
+            return
+        invoice |= {"status": "open", "hosted_invoice_url": f"{self.url}/invoices/{invoice['id']}"}
+        invoice["status_transitions"]["finalized_at"] = self.books.now
+        customer = self.books.get("customers", invoice["customer"])
+        used = invoice["starting_balance"] if invoice["total"] > 0 else 0
+        customer["balance"] += min(max(-used, 0), max(invoice["total"], 0)) if used < 0 else 0
+        if invoice["total"] < 0:
+            customer["balance"] += invoice["total"]
+        self.books.tell("invoice.finalized", invoice)
+
+    def pay(self, invoice: Object) -> bool:
+        """Try to have an invoice paid. Whether it is."""
+        books = self.books
+        self.finalize(invoice)
+        invoice["attempted"] = True
+        if invoice["amount_due"]:
+            customer, metadata = invoice["customer"], dict[str, str]()
+            intent = objects.intent(
+                books.id("pi"),
+                books.now,
+                amount=invoice["amount_due"],
+                currency=invoice["currency"],
+                customer=customer,
+                metadata=metadata,
+            )
+            books.keep("payment_intents", intent, "payment_intent.created")
+            invoice["attempt_count"] += 1
+            if not self.take(intent):
+                self._failed(invoice)
+                return False
+            books.keep(
+                "invoice_payments", agreements.invoice_payment(books.id("inpay"), books.now, invoice, intent["id"])
+            )
+        invoice |= {
+            "status": "paid",
+            "amount_paid": invoice["amount_due"],
+            "amount_remaining": 0,
+            "next_payment_attempt": None,
+        }
+        invoice["status_transitions"]["paid_at"] = books.now
+        if (of := self.subscription_of(invoice)) is not None:
+            self._booked(invoice, of)
+        books.tell("invoice.paid", invoice)
+        books.tell("invoice.payment_succeeded", invoice)
+        return True
+
+    def _booked(self, invoice: Object, of: Object) -> None:
+        lines = invoice["lines"]["data"]
+        end = max(each["period"]["end"] for each in lines)
+        start = min(each["period"]["start"] for each in lines if each["period"]["end"] == end)
+        self.note("paid", of, invoice["id"], invoice["amount_paid"], (start, end))
+        if of["status"] in ("incomplete", "past_due", "unpaid"):
+            of["status"] = "active"
+            self.books.tell("customer.subscription.updated", of)
+
+    def _failed(self, invoice: Object) -> None:
+        books, of = self.books, self.subscription_of(invoice)
+        tried = invoice["attempt_count"]
+        renews = of is not None and of["status"] in ("active", "past_due", "trialing")
+        again = renews and tried <= len(RETRIES)
+        invoice["next_payment_attempt"] = books.now + RETRIES[tried - 1] if again else None
+        books.tell("invoice.payment_failed", invoice)
+        if of is None or not renews:
+            return
+        self.note("failed", of, invoice["id"])
+        if again:
+            of["status"] = "past_due"
+        elif self.gives_up == "unpaid":
+            of["status"] = "unpaid"
+        else:
+            self.end(of)
+            return
+        books.tell("customer.subscription.updated", of)
+
+    def subscription_of(self, invoice: Object) -> Object | None:
+        """The subscription that an invoice is of."""
+        parent = invoice["parent"]
+        return (
+            None if parent is None else self.books.get("subscriptions", parent["subscription_details"]["subscription"])
+        )
+
+    def end(self, subscription: Object) -> None:
+        """End a subscription now; what is not paid yet is not owed any more."""
+        books = self.books
+        if subscription["status"] in ("canceled", "incomplete_expired"):
+            return
+        over = "incomplete_expired" if subscription["status"] == "incomplete" else "canceled"
+        subscription |= {"status": over, "ended_at": books.now, "canceled_at": subscription["canceled_at"] or books.now}
+        for invoice in books.of("invoices"):
+            if invoice["status"] in ("draft", "open") and self.subscription_of(invoice) is subscription:
+                invoice |= {"status": "void", "next_payment_attempt": None}
+                books.tell("invoice.voided", invoice)
+        self.note("ended", subscription)
+        books.tell("customer.subscription.deleted", subscription)
+
+    def refund(self, charge: Object, amount: int | None) -> Object:
+        """Give money back. Raises ``Refusal`` for more than is left of it."""
+        books = self.books
+        left = charge["amount"] - charge["amount_refunded"]
+        given = left if amount is None else amount
+        if not 0 < given <= left:
+            raise Refusal(
+                400,
+                "invalid_request_error",
+                "Refund amount is greater than what is left.",
+                code="charge_already_refunded",
+            )
+        made = objects.refund(books.id("re"), books.now, given, charge)
+        charge["amount_refunded"] += given
+        charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+        self._note_charge("refunded", charge, given)
+        books.keep("refunds", made, "refund.created")
+        books.tell("charge.refunded", charge)
+        books.tell("refund.updated", made)
+        return made
+
+    def dispute(self, charge: Object, status: str = "needs_response") -> Object:
+        """The bank takes the money back, until it is decided; an inquiry (a warning) takes nothing."""
+        books = self.books
+        made = objects.dispute(books.id("du"), books.now, charge, status)
+        charge["disputed"] = True
+        books.keep("disputes", made, "charge.dispute.created")
+        if not status.startswith("warning"):
+            self._note_charge("disputed", charge, charge["amount"])
+            books.tell("charge.dispute.funds_withdrawn", made)
+        return made
+
+    def decide(self, dispute: Object, status: str) -> None:
+        """The bank has decided: won or lost."""
+        dispute["status"] = status
+        self._note_charge(status, self.books.get("charges", dispute["charge"]), dispute["amount"])
+        self.books.tell("charge.dispute.closed", dispute)
+        if status == "won":
+            self.books.tell("charge.dispute.funds_reinstated", dispute)
+
+    def _note_charge(self, kind: str, charge: Object, amount: int) -> None:
+        """A fact about a payment: of its invoice, if it paid one, else of itself."""
+        for paid in self.books.kept["invoice_payments"].values():
+            if paid["payment"]["payment_intent"] == charge["payment_intent"]:
+                of = self.subscription_of(self.books.get("invoices", paid["invoice"]))
+                if of is not None:
+                    self.note(kind, of, paid["invoice"], amount)
+                return
+        self.note(kind, charge, charge["payment_intent"], amount)

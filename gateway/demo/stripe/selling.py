@@ -1,0 +1,201 @@
+"""Checkout and subscriptions in the fake Stripe."""
+
+from typing import Any
+
+from gateway.demo.stripe import agreements, objects
+from gateway.demo.stripe.books import Books, Refusal
+from gateway.demo.stripe.form import flag
+from gateway.demo.stripe.money import Money
+from gateway.demo.stripe.objects import Object
+
+
+def refused(message: str, code: str | None = None) -> Refusal:
+    """A request that cannot be."""
+    return Refusal(400, "invalid_request_error", message, code=code)
+
+
+class Selling:
+    """Acts on the books, and on money."""
+
+    def __init__(self, books: Books, money: Money, url: str) -> None:
+        self.books, self.money, self.url = books, money, url
+
+    def product(self, said: Any) -> Object:  # noqa: ANN401  (a form)
+        """Make a product, under its own id if it names one."""
+        id_ = said.get("id") or self.books.id("prod")
+        if id_ in self.books.kept["products"]:
+            raise refused(f"Product already exists: {id_}", "resource_already_exists")
+        return self.books.keep("products", objects.product(id_, self.books.now, said), "product.created")
+
+    def open(self, said: Any) -> Object:  # noqa: ANN401
+        """A Checkout Session."""
+        books = self.books
+        lines = [(books.price(line, self.product), int(line.get("quantity", 1))) for line in said["line_items"]]
+        renews = [price["recurring"] is not None for price, _ in lines]
+        if all(renews) != (said["mode"] == "subscription"):
+            raise refused("You specified `payment` mode but passed a recurring price, or the other way round.")
+        if said.get("customer"):
+            books.customer(said["customer"])
+        id_ = books.id("cs_test")
+        amount, currency = sum(price["unit_amount"] * count for price, count in lines), lines[0][0]["currency"]
+        made = objects.session(id_, books.now, said, amount=amount, currency=currency, url=f"{self.url}/pay/{id_}")
+        books.kept["said"][id_] = {"lines": lines, "said": said}
+        return books.keep("sessions", made)
+
+    def expire(self, session: Object) -> Object:
+        """Close the page of a session that is open."""
+        if session["status"] != "open":
+            raise refused('Only Checkout Sessions with a status in ["open"] can be expired.')
+        session |= {"status": "expired", "url": None}
+        self.books.tell("checkout.session.expired", session)
+        return session
+
+    def confirm(self, session: Object, *, delayed: bool = False) -> bool:
+        """The customer pays on the page. False: the bank said no, and the page stays open."""
+        books = self.books
+        if session["status"] != "open":
+            raise refused("This Checkout Session is not open.")
+        if session["customer"] is None:
+            made = objects.customer(books.id("cus"), books.now, {"email": session["customer_email"]})
+            session["customer"] = books.keep("customers", made, "customer.created")["id"]
+        paid = self._renewing(session) if session["mode"] == "subscription" else self._once(session, delayed=delayed)
+        if not paid:
+            return False
+        session |= {"status": "complete", "url": None}
+        books.tell("checkout.session.completed", session)
+        return True
+
+    def _once(self, session: Object, *, delayed: bool) -> bool:
+        books, said = self.books, self.books.kept["said"][session["id"]]["said"].get("payment_intent_data") or {}
+        if not session["amount_total"]:
+            session["payment_status"] = "no_payment_required"
+            self.money.note("paid", session, session["id"])
+            return True
+        metadata = dict(said.get("metadata") or {})
+        intent = objects.intent(
+            books.id("pi"),
+            books.now,
+            amount=session["amount_total"],
+            currency=session["currency"],
+            customer=session["customer"],
+            metadata=metadata,
+        )
+        intent["description"] = said.get("description")
+        if delayed:
+            intent["status"] = "processing"
+        elif not self.money.take(intent):
+            return False
+        else:
+            session["payment_status"] = "paid"
+            self.money.note("paid", intent, intent["id"], intent["amount"])
+        books.keep("payment_intents", intent)
+        session["payment_intent"] = intent["id"]
+        return True
+
+    def settle(self, session: Object, *, paid: bool) -> None:
+        """The money of a delayed payment has come, or it will not."""
+        intent = self.books.get("payment_intents", session["payment_intent"])
+        if paid and self.money.take(intent):
+            session["payment_status"] = "paid"
+            self.money.note("paid", intent, intent["id"], intent["amount"])
+            self.books.tell("checkout.session.async_payment_succeeded", session)
+            return
+        intent["status"] = "requires_payment_method"
+        self.books.tell("checkout.session.async_payment_failed", session)
+
+    def _renewing(self, session: Object) -> bool:
+        kept = self.books.kept["said"][session["id"]]
+        if session["customer"] in self.books.declining:
+            return False  # the page tells the customer, and nothing is begun
+        price, said = kept["lines"][0][0], kept["said"].get("subscription_data") or {}
+        made = self.subscribe(session["customer"], price, said)
+        invoice = self.books.get("invoices", made["latest_invoice"])
+        session |= {"subscription": made["id"], "invoice": invoice["id"]}
+        session["payment_status"] = "paid" if invoice["amount_paid"] else "no_payment_required"
+        return True
+
+    def subscribe(self, customer: str, price: Object, said: Any) -> Object:  # noqa: ANN401
+        """Begin a subscription, and have its first invoice paid."""
+        books, now = self.books, self.books.now
+        books.customer(customer)
+        made = agreements.subscription(books.id("sub"), books.id("si"), now, customer=customer, price=price, said=said)
+        books.keep("subscriptions", made, "customer.subscription.created")
+        period = made["items"]["data"][0]
+        amount = 0 if made["status"] == "trialing" else price["unit_amount"]
+        line = self.line(price, amount, period["current_period_start"], period["current_period_end"])
+        invoice = self.money.draft(made, [line], "subscription_create")
+        self.money.pay(invoice)
+        return made
+
+    def line(self, price: Object, amount: int, start: int, end: int) -> Object:
+        """A line for a price."""
+        name = self.books.get("products", price["product"])["name"]
+        return agreements.line(self.books.id("il"), amount, price["currency"], name, start, end)
+
+    def update(self, subscription: Object, said: Any) -> Object:  # noqa: ANN401
+        """Change a subscription: its end, its price, its metadata."""
+        if subscription["status"] in ("canceled", "incomplete_expired"):
+            raise refused("A canceled subscription can only update its cancellation_details and metadata.")
+        if "cancel_at_period_end" in said:
+            self._stop(subscription, stopping=flag(said["cancel_at_period_end"]))
+        if said.get("cancel_at") == "":
+            subscription["cancel_at"] = None
+            self._stop(subscription, stopping=False)
+        if said.get("metadata"):
+            subscription["metadata"] |= said["metadata"]
+        if said.get("trial_end") == "now" and subscription["status"] == "trialing":
+            subscription |= {"trial_end": self.books.now}
+            self.renew(subscription)
+        if said.get("items"):
+            self._reprice(subscription, said)
+        self.books.tell("customer.subscription.updated", subscription)
+        return subscription
+
+    def _stop(self, subscription: Object, *, stopping: bool) -> None:
+        subscription |= {"cancel_at_period_end": stopping, "canceled_at": self.books.now if stopping else None}
+        subscription["cancel_at"] = subscription["items"]["data"][0]["current_period_end"] if stopping else None
+        self.money.note("stopped" if stopping else "resumed", subscription)
+
+    def proration(self, subscription: Object, price: Object, at: int) -> list[Object]:
+        """The lines of a change: what is left of the old period goes back, the new price is taken for it."""
+        item = subscription["items"]["data"][0]
+        start, end = item["current_period_start"], item["current_period_end"]
+        left, whole = max(end - at, 0), end - start
+        same = price["recurring"] == item["price"]["recurring"]
+        back = -(item["price"]["unit_amount"] * left // whole)
+        taken = price["unit_amount"] * left // whole if same else price["unit_amount"]
+        until = end if same else agreements.next_end(at, price["recurring"])
+        return [self.line(item["price"], back, at, end if same else until), self.line(price, taken, at, until)]
+
+    def _reprice(self, subscription: Object, said: Any) -> None:  # noqa: ANN401
+        given, item = said["items"][0], subscription["items"]["data"][0]
+        if given.get("id") not in (None, item["id"]):
+            raise refused(f"No such subscription item: '{given['id']}'", "resource_missing")
+        price = self.books.get("prices", given["price"])
+        if price["id"] == item["price"]["id"]:
+            return
+        at = int(said.get("proration_date", self.books.now))
+        lines = self.proration(subscription, price, at)
+        invoice = self.money.draft(subscription, lines, "subscription_update")
+        if not self.money.pay(invoice) and said.get("payment_behavior") == "pending_if_incomplete":
+            subscription["pending_update"] = {
+                "expires_at": at + 23 * 3600,
+                "subscription_items": None,
+                "trial_end": None,
+            }
+            return
+        until = lines[1]["period"]["end"]
+        if until != item["current_period_end"]:
+            item |= {"current_period_start": at, "current_period_end": until}
+        item["price"] = price
+
+    def renew(self, subscription: Object) -> Object:
+        """Begin the next period: an invoice that is owed an hour later."""
+        item = subscription["items"]["data"][0]
+        start = subscription["trial_end"] if subscription["status"] == "trialing" else item["current_period_end"]
+        end = agreements.next_end(start, item["price"]["recurring"])
+        item |= {"current_period_start": start, "current_period_end": end}
+        if subscription["status"] == "trialing":
+            subscription["status"] = "active"
+        line = self.line(item["price"], item["price"]["unit_amount"], start, end)
+        return self.money.draft(subscription, [line], "subscription_cycle")

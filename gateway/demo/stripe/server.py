@@ -1,0 +1,229 @@
+"""The fake Stripe as a server: its API, its pages, its webhooks, a clock that jumps, and faults on demand."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from aiohttp import ClientSession, ClientTimeout, web
+
+from gateway.clock import now_us
+from gateway.demo.stripe import pages, passing, routes
+from gateway.demo.stripe.books import Books, Refusal
+from gateway.demo.stripe.delivery import Delivery
+from gateway.demo.stripe.form import flag, parsed
+from gateway.demo.stripe.money import Money
+from gateway.demo.stripe.objects import Object
+from gateway.demo.stripe.selling import Selling
+from gateway.tasks import Tasks
+
+Seen = Callable[[str, str, Mapping[str, Any], int, Object], None]
+"""Told of each request of the API: method, path, form, status, answer."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """What the next request whose path begins with ``path`` meets. ``status`` 0: no answer at all, the connection ends.
+
+    ``after``: it is done before it fails, so only the answer is lost.
+    """
+
+    path: str
+    status: int
+    after: bool = False
+    method: str = "POST"
+
+
+@dataclass(slots=True)
+class _Once:
+    """What was answered under an idempotency key."""
+
+    asked: tuple[str, str, bytes]
+    status: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class FakeStripe:
+    """A whole fake. ``now``: seconds; it can only be moved on, with ``advance``."""
+
+    now: Callable[[], int] = lambda: now_us() // 1_000_000
+    automatic: bool = True
+    url: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    on_request: Seen | None = None
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
+    books: Books = field(init=False)
+    money: Money = field(init=False)
+    selling: Selling = field(init=False)
+    _once: dict[str, _Once] = field(default_factory=dict)
+    _tasks: Tasks = field(default_factory=Tasks)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _runner: web.AppRunner | None = None
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen; the URL."""
+        app = web.Application(client_max_size=1 << 20)
+        app.router.add_route("*", "/v1/{path:.*}", self._api)
+        app.router.add_route("*", "/pay/{id}", self._pay)
+        app.router.add_route("*", "/portal/{id}", self._portal)
+        app.router.add_get("/{kind:receipts|invoices}/{id}", self._paper)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        self.books = Books(self.now)
+        self.books.on_event = self._happened
+        self.money = Money(self.books, self.url)
+        self.selling = Selling(self.books, self.money, self.url)
+        return self.url
+
+    def subscribe(self, url: str, secret: str) -> Delivery:
+        """Send events to ``url`` from now on: by themselves, or when ``deliver`` is called."""
+        delivery = Delivery(url, secret, self.now)
+        self.deliveries.append(delivery)
+        if self.automatic:
+            self._tasks.start(delivery.send_forever(self._arrived), "deliver webhooks")
+        return delivery
+
+    async def deliver(self) -> int:
+        """Send what waits, once. How many were taken."""
+        async with ClientSession(timeout=ClientTimeout(total=10)) as session:
+            return sum([await each.send_all(self.chance, session) for each in self.deliveries])
+
+    def advance(self, seconds: int) -> None:
+        """Let time pass, with all that falls due."""
+        passing.advance(self.selling, self.books.now + seconds)
+
+    async def close(self) -> None:
+        """Stop."""
+        await self._tasks.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _happened(self, event: Object) -> None:
+        for each in self.deliveries:
+            each.waiting.append(event)
+        self._arrived.set()
+
+    async def _api(self, request: web.Request) -> web.StreamResponse:
+        path, raw = request.match_info["path"].strip("/"), await request.read()
+        if not request.headers.get("Authorization", "").startswith("Bearer sk_test_"):
+            return _json(
+                401, {"error": {"type": "invalid_request_error", "message": "Invalid API Key provided: sk_****"}}
+            )
+        fault = self._fault(request.method, path)
+        if fault is not None and not fault.after:
+            return self._broken(request, fault)
+        pairs = list(request.query.items()) + [(name, str(value)) for name, value in (await request.post()).items()]
+        key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        status, body = self._answered(request.method, path, pairs, raw, key)
+        return _raw(status, body) if fault is None else self._broken(request, fault)
+
+    def _answered(
+        self, method: str, path: str, pairs: list[tuple[str, str]], raw: bytes, key: str | None
+    ) -> tuple[int, bytes]:
+        asked, known = (method, path, raw), None if key is None else self._once.get(key)
+        if known is not None and known.asked == asked:
+            return known.status, known.body
+        if known is not None:
+            said = {
+                "type": "idempotency_error",
+                "message": "Keys for idempotent requests can only be used with the same parameters.",
+            }
+            return 400, orjson.dumps({"error": said})
+        self.requests.append((method, path))
+        form: Mapping[str, Any] = {}
+        try:
+            form = parsed(pairs)
+            status, answered = 200, routes.answer(self.selling, method, path, form)
+        except Refusal as refusal:
+            status, answered = refusal.status, refusal.body
+        except (KeyError, ValueError, TypeError) as error:
+            status, answered = 400, {"error": {"type": "invalid_request_error", "message": f"Missing or bad: {error}"}}
+        if self.on_request is not None:
+            self.on_request(method, path, form, status, answered)
+        body = orjson.dumps(answered)
+        if key is not None and status not in (400, 404):
+            self._once[key] = _Once(asked, status, body)
+        return status, body
+
+    def _fault(self, method: str, path: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.method in (method, "*") and path.startswith(fault.path):
+                self.faults.remove(fault)
+                return fault
+        return None
+
+    def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        if fault.status == 0:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
+        said = {"type": "rate_limit_error" if fault.status == 429 else "api_error", "message": "Not today."}  # noqa: PLR2004
+        return _json(fault.status, {"error": said})
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        session = self.books.kept["sessions"].get(request.match_info["id"])
+        if session is None or session["status"] != "open":
+            return _html(pages.told("Checkout (not real)", "This page is closed."))
+        note = ""
+        if request.method == "POST":
+            wish = str((await request.post()).get("do"))
+            customer = session["customer"]
+            (self.books.declining.add if wish == "decline" else self.books.declining.discard)(customer)
+            if self.selling.confirm(session, delayed=wish == "delay"):
+                target = (session["success_url"] or "/").replace("{CHECKOUT_SESSION_ID}", session["id"])
+                return web.HTTPSeeOther(target)
+            self.books.declining.discard(customer)
+            note = "The card was declined. Try another one."
+        lines = self.books.kept["said"][session["id"]]["lines"]
+        names = [self.books.get("products", price["product"])["name"] for price, _ in lines]
+        return _html(pages.checkout(session, names, note))
+
+    async def _portal(self, request: web.Request) -> web.Response:
+        found = self.books.kept["portals"].get(request.match_info["id"])
+        if found is None:
+            return _html(pages.told("Portal (not real)", "This page is closed."))
+        if request.method == "POST":
+            self._portal_act(found["customer"], {name: str(value) for name, value in (await request.post()).items()})
+        return _html(
+            pages.portal(self.books.of("subscriptions", customer=found["customer"]), found["return_url"] or "/")
+        )
+
+    def _portal_act(self, customer: str, form: Mapping[str, str]) -> None:
+        for act in ("stop", "resume"):
+            if act in form:
+                of = self.books.get("subscriptions", form[act])
+                self.selling.update(of, {"cancel_at_period_end": flag(act == "stop")})
+        if "card" in form:
+            (self.books.declining.add if form["card"] == "bad" else self.books.declining.discard)(customer)
+
+    async def _paper(self, request: web.Request) -> web.Response:
+        """A receipt, or an invoice that can be paid here."""
+        kind, id_ = request.match_info["kind"], request.match_info["id"]
+        invoice = self.books.kept["invoices"].get(id_)
+        if kind == "invoices" and invoice is not None and invoice["status"] == "open":
+            self.books.declining.discard(invoice["customer"])
+            self.money.pay(invoice)
+            return _html(pages.told("Invoice (not real)", f"{id_} is paid now, with a card that works."))
+        return _html(
+            pages.told("Receipt (not real)", f"{id_}: for your records, if you collect things that are not real.")
+        )
+
+
+def _json(status: int, body: Object) -> web.Response:
+    return _raw(status, orjson.dumps(body))
+
+
+def _raw(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")
+
+
+def _html(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/html")

@@ -1,0 +1,74 @@
+"""A fake Stripe that is judged while it is used, and our provider in front of it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.core.sale import Mode, Tag
+from gateway.core.scope import Scope
+from gateway.demo.stripe.server import FakeStripe
+from gateway.payments.port import Item, Wish
+from gateway.payments.stripe.client import Access
+from gateway.payments.stripe.provider import Config, StripeProvider
+from tests.payments.stripe.document import faults_of_object, faults_of_request
+
+START = 1_800_000_000
+SECRET = "whsec_of_the_tests"
+ALICE = Scope("user", "alice")
+UNDOCUMENTED = ("payment_pages",)
+
+
+@dataclass
+class Judge:
+    """Holds each request and each answer to Stripe's document; events too."""
+
+    faults: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def __call__(self, method: str, path: str, form: Mapping[str, Any], status: int, answer: Mapping[str, Any]) -> None:
+        if path.startswith(UNDOCUMENTED):
+            return
+        self.seen.add(f"{method} {path.split('/', maxsplit=1)[0]}")
+        asked = faults_of_request(method, path, form) if status == 200 else []
+        said = faults_of_object(answer) if status == 200 else []
+        self.faults += [f"{method} {path}: {each}" for each in (*asked, *said)]
+
+    def judge_events(self, fake: FakeStripe) -> None:
+        for event in fake.books.events:
+            self.faults += [f"{event['type']}: {each}" for each in faults_of_object(event)]
+
+
+@dataclass
+class Sale:
+    fake: FakeStripe
+    provider: StripeProvider
+    judge: Judge
+
+
+@asynccontextmanager
+async def sale(*, automatic: bool = False) -> AsyncIterator[Sale]:
+    judge = Judge()
+    fake = FakeStripe(now=lambda: START, automatic=automatic, on_request=judge)
+    await fake.start()
+    access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=2)
+    provider = StripeProvider(Config(access=access, secrets=(SECRET,)))
+    try:
+        yield Sale(fake, provider, judge)
+        judge.judge_events(fake)
+        if judge.faults:
+            raise AssertionError("\n".join(dict.fromkeys(judge.faults)))
+    finally:
+        await provider.close()
+        await fake.close()
+
+
+def item(amount: int = 500, mode: Mode = "payment", **more: Any) -> Item:
+    given = {"plan_id": "p1", "slug": "pro", "name": "Pro", "description": None, "currency": "usd", "days": 30}
+    return Item(**{**given, "amount": amount, "mode": mode, **more})
+
+
+def wish(customer: str, of: Item, key: str = "k1", **more: Any) -> Wish:
+    given: dict[str, Any] = {"key": key, "tag": Tag("s1", of.plan_id, ALICE, "alice"), "item": of, "customer": customer}
+    given |= {"success_url": "https://shop.test/ok?id={CHECKOUT_ID}", "cancel_url": "https://shop.test/no"}
+    return Wish(**{**given, "expires_us": (START + 86_400) * 1_000_000, **more})
