@@ -19,6 +19,7 @@ from gateway.identity.membership import ByClaim, Membership, TrustClients
 from gateway.identity.probe import ByProbe
 from gateway.journal.append import Journal
 from gateway.journal.errors import JournalError
+from gateway.journal.history import History
 from gateway.journal.open import open_journal
 from gateway.journal.options import Options, Retention
 from gateway.ledger.open import open_ledger
@@ -62,6 +63,7 @@ class Gateway:
         self._tasks = Tasks()
         self._key_sites = KeySites(self._tasks)
         self._journal: Journal | None = None
+        self._history: History | None = None
         self._doors: Doors | None = None
         self._tls: ListenerTls | None = None
         self._access: AccessLog | None = None
@@ -75,6 +77,7 @@ class Gateway:
         snapshot = assembly.build_snapshot(settings, now_us(), self.stocked.merged(configured))
         if settings.ledger.path is not None:
             self._journal = await open_journal(Path(settings.ledger.path), options=_journal_options(settings))
+            self._history = History(Path(settings.ledger.path))
         self._ledger = open_ledger(settings.ledger.url, self._restore)
         recorder = Recorder(self._journal or NoJournal(), self.metrics)
         self._meter = Meter(self._ledger, recorder, self._store_failing, self.stocked.saw)
@@ -85,7 +88,7 @@ class Gateway:
         self.live = Live(self._assemble(settings, snapshot, None))
         self.stocked.follow(self.live, self._reassemble)
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
-        self._own = OwnRoutes(self.live, self.stocked, self._operations, self._tasks)
+        self._own = OwnRoutes(self.live, self.stocked, self._operations, self._tasks, (self._ledger, self._history))
         self._own.configure(settings, self._fleet)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
@@ -110,6 +113,8 @@ class Gateway:
             await self.stocked.close()
         if self._access is not None:
             self._access.close()
+        if self._history is not None:
+            await self._history.close()
         if self._journal is not None:
             await self._journal.close()
 

@@ -18,6 +18,8 @@ from gateway.core.target import Target
 from gateway.identity.admin_login import AdminLogin
 from gateway.identity.policy_probe import LONGEST_LIST, PolicyProbe
 from gateway.identity.profile_probe import ProfileProbe, ProfileQuestion
+from gateway.journal.history import History
+from gateway.ledger.port import Ledger
 from gateway.proxy.asker import UpstreamAsker
 from gateway.proxy.body import read_body
 from gateway.proxy.chronicle import Trip
@@ -38,7 +40,9 @@ Door = Callable[[Trip, tuple[str, ...]], Awaitable[Answer]]
 class OwnRoutes:
     """What lies under the gateway's own prefixes. ``configure`` it before the first request and at each reload."""
 
-    def __init__(self, live: Live, stocked: Stocked, operations: Operations, tasks: Tasks) -> None:
+    def __init__(
+        self, live: Live, stocked: Stocked, operations: Operations, tasks: Tasks, books: tuple[Ledger, History | None]
+    ) -> None:
         self._live = live
         self._operations = operations
         self._tasks = tasks
@@ -54,6 +58,9 @@ class OwnRoutes:
             facts=self._facts,
             gate=Gate(self._identity),
             pace=Pace(),
+            ledger=books[0],
+            history=books[1],
+            parts=operations.parts,
             shop=stocked.shop,
         )
         router = Router(routes(with_store=stocked.shop is not None))

@@ -1,6 +1,6 @@
 """What handlers work with. A route that needs more adds a field here; ``gateway/own_routes.py`` fills it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,8 @@ from gateway.api.identity import Identity
 from gateway.api.pace import Pace
 from gateway.catalog.merge import Configured
 from gateway.core.problems import NotFound
+from gateway.journal.history import History
+from gateway.ledger.port import Ledger
 from gateway.metering.snapshot import Snapshot
 
 if TYPE_CHECKING:  # a gateway without a store does not load SQLAlchemy
@@ -30,7 +32,10 @@ class Facts:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """What is a function tells what it is now: a reload changes it. ``shop``: with the store."""
+    """What is a function tells what it is now: a reload changes it. ``shop``: with the store.
+
+    ``parts``: how each part of the gateway is, in words. ``history`` ``None``: nothing is kept of what was used.
+    """
 
     snapshot: Callable[[], Snapshot]
     configured: Callable[[], Configured]
@@ -38,6 +43,9 @@ class Desk:
     facts: Callable[[], Facts]
     gate: Gate
     pace: Pace
+    ledger: Ledger
+    parts: Callable[[], Mapping[str, str]]
+    history: History | None = None
     shop: "Shop | None" = None
 
     @property

@@ -26,6 +26,10 @@ class Operations:
         self._readiness = readiness
         self._serve_metrics = serve_metrics
 
+    def parts(self) -> Mapping[str, str]:
+        """How each part is, in words; ``ok`` where it is well."""
+        return self._readiness()
+
     def answer(self, method: str, path: tuple[str, ...]) -> Answer:
         """The answer to a path, given as its segments below the prefix. Raises ``NotFound``, ``MethodNotAllowed``."""
         if method not in {"GET", "HEAD"}:

@@ -75,7 +75,7 @@ def _body(reply: Reply, call: Call) -> tuple[bytes, bytes]:
             return orjson.dumps(said), JSON
         case rows:
             shown = [_shown(row) for row in rows]
-            if _wants_csv(call.knock.header(b"accept")):
+            if wants_csv(call.knock.header(b"accept")):
                 names = list(type(rows[0]).model_fields) if rows else []
                 return _csv(names, shown), CSV
             return orjson.dumps(shown), JSON
@@ -95,7 +95,7 @@ def _weak(tag: str) -> str:
     return tag.removeprefix("W/")
 
 
-def _wants_csv(accept: bytes | None) -> bool:
+def wants_csv(accept: bytes | None) -> bool:
     """Whether CSV is asked for, and JSON is not asked for before it."""
     named = [part.split(b";")[0].strip().lower() for part in (accept or b"").split(b",")]
     if b"text/csv" not in named:

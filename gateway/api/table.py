@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 
-from gateway.api import session
+from gateway.api import explain, history, overview, session, usage
 from gateway.api.route import Route
 
 
 def routes(*, with_store: bool) -> Iterable[Route]:
     """The routes. ``with_store``: those that need one too, whose modules load SQLAlchemy."""
-    yield from session.ROUTES
+    yield from (*session.ROUTES, *usage.ROUTES, *history.ROUTES, *explain.ROUTES, *overview.ROUTES)
     if with_store:
         yield from _of_store()
 
 
 def _of_store() -> Iterable[Route]:
-    yield from ()
+    from gateway.api import audit  # noqa: PLC0415  (a gateway without a store does not load SQLAlchemy)
+
+    yield from audit.ROUTES
