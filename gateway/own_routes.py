@@ -20,6 +20,7 @@ from gateway.identity.policy_probe import LONGEST_LIST, PolicyProbe
 from gateway.identity.profile_probe import ProfileProbe, ProfileQuestion
 from gateway.journal.history import History
 from gateway.ledger.port import Ledger
+from gateway.pages import FIELDS, Pages
 from gateway.proxy.asker import UpstreamAsker
 from gateway.proxy.body import read_body
 from gateway.proxy.chronicle import Trip
@@ -77,6 +78,7 @@ class OwnRoutes:
         if before is None or before.admins.password != settings.admins.password:
             password = settings.admins.password
             self._login = None if password is None else AdminLogin(password.get_secret_value())
+        self._pages = Pages(settings.prefixes.api, settings.prefixes.admin)
         self._doors = (
             (segments(settings.prefixes.internal), self._answer_operations),
             (segments(settings.prefixes.api), self._answer_api),
@@ -85,6 +87,8 @@ class OwnRoutes:
     async def answer(self, trip: Trip, target: Target) -> Answer:
         """The answer to one of our own paths. Raises a ``Problem``, ``NotFound`` where nothing is."""
         path = tuple(segment.lower() for segment in target.segments)
+        if self._pages.has(page := path[:-1] if path and not path[-1] else path):
+            return await self._answer_page(trip, page)
         for prefix, door in self._doors:
             if path[: len(prefix)] == prefix:
                 return await door(trip, path[len(prefix) :])
@@ -92,6 +96,10 @@ class OwnRoutes:
 
     async def _answer_operations(self, trip: Trip, path: tuple[str, ...]) -> Answer:
         return self._operations.answer(trip.request.method, path)
+
+    async def _answer_page(self, trip: Trip, path: tuple[str, ...]) -> Answer:
+        asked = {name: b",".join(trip.request.values(name)).decode("latin-1") for name in FIELDS}
+        return await self._pages.answer(trip.request.method, path, asked)
 
     async def _answer_api(self, trip: Trip, path: tuple[str, ...]) -> Answer:
         request = trip.request

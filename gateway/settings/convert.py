@@ -130,7 +130,8 @@ def segment(text: str, read_by: Profile) -> str:
 def own_prefixes(settings: "Settings") -> tuple[str, ...]:
     """Paths that are never forwarded, without a slash at the end."""
     own = settings.prefixes
-    return tuple(prefix.rstrip("/") for prefix in (own.api, own.admin, own.internal))
+    back = (f"{own.api.rstrip('/')}-success", f"{own.api.rstrip('/')}-cancel")  # where a payment leads back to
+    return tuple(prefix.rstrip("/") for prefix in (own.api, own.admin, own.internal, *back))
 
 
 def _plan(plan: PlanSettings) -> Plan:

@@ -112,3 +112,10 @@ def test_what_is_copied_is_there_and_let_through(source: str) -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     assert any(fnmatch(source, rule[1:]) for rule in rules if rule.startswith("!"))
+
+
+def test_the_image_fetches_the_libraries_of_the_pages_before_it_builds_the_wheel() -> None:
+    runs = [instruction.rest for instruction in stages()[0] if instruction.word == "RUN"]
+    (fetch,) = [at for at, run in enumerate(runs) if "admin_ui/libraries.py" in run]
+    (build,) = [at for at, run in enumerate(runs) if "-m build" in run]
+    assert fetch < build

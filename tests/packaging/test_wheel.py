@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -95,10 +96,28 @@ def test_the_wheel_holds_the_package_with_its_presets_and_nothing_else(wheel: Pa
     assert {name.split("/")[0] for name in names} == {"gateway", wheel.name.rsplit("-", 3)[0] + ".dist-info"}
     presets = {name for name in names if name.startswith("gateway/presets/")}
     shipped = {f"gateway/presets/config/{file.name}" for file in (ROOT / "config").glob("*.yaml")}
-    assert presets == shipped | {"gateway/presets/gateway.yaml"}
+    pages = {name for name in presets if name.startswith("gateway/presets/admin_ui/")}
+    assert presets - pages == shipped | {"gateway/presets/gateway.yaml"}
+    static = ROOT / "admin_ui" / "static"
+    assert pages == {f"gateway/presets/admin_ui/{file.relative_to(static)}" for file in files_below(static)}
+    assert "gateway/presets/admin_ui/vendor/htm-preact.js" in pages
     assert any(name.endswith("licenses/LICENSE") for name in names)
     modules = {str(file.relative_to(ROOT)) for file in (ROOT / "gateway").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_there_is_no_wheel_without_the_libraries_of_the_pages(tmp_path: Path) -> None:
+    copied = tmp_path / "checkout"
+    shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(".*", "vendor", "node_modules", "build", "tests"))
+    argv = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(copied)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "admin_ui/static/vendor" in done.stdout + done.stderr
+    assert not list(tmp_path.glob("*.whl"))
 
 
 def test_the_shipped_default_configuration_is_the_documented_one(wheel: Path) -> None:
@@ -110,6 +129,8 @@ def test_the_source_archive_has_what_its_makefile_needs(dist: Path) -> None:
     with tarfile.open(found) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names >= {"Makefile", "pyproject.toml", "requirements-dev.lock", "requirements.lock", "LICENSE", "README.md"}
+    assert not [name for name in names if "node_modules" in name]
+    assert names >= {"admin_ui/libraries.py", "admin_ui/package-lock.json", "admin_ui/static/vendor/htm-preact.js"}
     assert names >= {"gateway/cli.py", "bench/__main__.py", "tests/packaging/test_wheel.py"}
 
 
@@ -200,6 +221,8 @@ def test_the_installed_gateway_serves_and_stops_cleanly(served: Served, run: Run
     process, port = served
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/health/live", timeout=10) as answer:
         assert answer.status == 200
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/billing", timeout=10) as answer:
+        assert "/billing/assets/" in answer.read().decode()
     assert run("weighbridge", "health", "--url", f"http://127.0.0.1:{port}/-/health/live").returncode == 0
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0, (tmp_path / "log").read_text()

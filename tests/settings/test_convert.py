@@ -125,7 +125,13 @@ def test_a_profile_is_a_name_or_a_name_with_changes(loaded: Load, written: str, 
 
 
 def test_own_prefixes_have_no_slash_at_their_end(loaded: Load) -> None:
-    assert convert.own_prefixes(loaded("")) == ("/billing", "/billing-admin", "/-")
+    assert convert.own_prefixes(loaded("")) == (
+        "/billing",
+        "/billing-admin",
+        "/-",
+        "/billing-success",
+        "/billing-cancel",
+    )
 
 
 def test_what_stands_for_a_workspace_is_read_as_requests_are(loaded: Load) -> None:

@@ -1,0 +1,69 @@
+// Plans & Usage: what is left and until when, what used it, whether somebody is being refused, and what can be bought.
+
+import { html, useShared } from "../base.js";
+import { t, tWord } from "../i18n.js";
+import { duration } from "../format.js";
+import { useLive } from "../live.js";
+import { withQuery } from "../http.js";
+import { scopesOf, spentPerSecond, usageKey } from "../budget.js";
+import { serverNow } from "../clock.js";
+import { session } from "../session.js";
+import { Button, Empty, Loaded } from "../parts/ui.js";
+import { Gauge } from "../parts/gauge.js";
+import { historyPath, useHistory, UsageHistory } from "../parts/history.js";
+import { Refused } from "./refused.js";
+import { PlanCards } from "./plans.js";
+
+const EVERY = 10_000;
+
+/** @typedef {{about: About, me?: Me, workspace: {id: string, name: string} | null}} Shared */
+
+/** @param {Shared} props */
+export function PlansAndUsage({ about, me, workspace }) {
+  useShared(session);
+  const usage = useLive("/usage", { every: EVERY, workspace: workspace?.id });
+  const plans = useLive(withQuery("/plan", { active: true, limit: 1000 }));
+  const held = useLive(withQuery("/subscription", { limit: 200, active: true }), { workspace: workspace?.id });
+  const own = useLive(workspace ? withQuery("/subscription", { limit: 200, active: true, scope: "user" }) : null);
+  const recent = {
+    user: useHistory(me?.user_id ? historyPath("user", me.user_id, "hour") : null, { workspace: workspace?.id }),
+    workspace: useHistory(workspace ? historyPath("workspace", workspace.id, "hour") : null, { workspace: workspace?.id }),
+  };
+  /** @param {Usage} entry */
+  const perSecond = (entry) => {
+    const points = recent[/** @type {"user" | "workspace"} */ (entry.scope)]?.data;
+    return points ? spentPerSecond(points.filter((point) => !point.meter || !entry.meter || point.meter === entry.meter), serverNow()) : null;
+  };
+  const subscriptions = [...(held.data ?? []), ...(own.data ?? [])];
+  return html`
+    <${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
+      <${Refused} usage=${entries} plans=${plans.data} workspace=${workspace} recent=${recent} />
+      <section class="view" aria-labelledby="usage-title">
+        <header class="section"><h2 id="usage-title">${t("usage")}</h2><${Button} small kind="quiet" act=${usage.reload}>${t("refresh")}<//></header>
+        ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
+          <div class="gauges">${entries.map((entry) => html`<${Gauge} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
+        ${!workspace && about.login.upstream && html`<p class="hint">${t("usage.choose-workspace")}</p>`}
+        ${workspace && !scopesOf(entries).some((one) => one.scope === "workspace") && html`<p class="hint">${t("usage.workspace-none", { name: workspace.name })}</p>`}
+      </section>`}<//>
+    <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} />
+    <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
+}
+
+/** @param {Usage} entry @param {{name: string} | null} workspace */
+function gaugeName(entry, workspace) {
+  const whose = entry.scope === "workspace" && workspace ? workspace.name : tWord("scope", entry.scope);
+  const window = entry.window_seconds ? duration(entry.window_seconds) : "";
+  return [whose, entry.plan, window, entry.fallback ? t("fallback") : ""].filter(Boolean).join(", ");
+}
+
+/**
+ * @param {Me | undefined} me
+ * @param {{id: string, name: string} | null} workspace
+ * @returns {{scope: string, id: string, name: string}[]}
+ */
+function historyScopes(me, workspace) {
+  return [
+    ...(workspace ? [{ scope: "workspace", id: workspace.id, name: workspace.name }] : []),
+    ...(me?.user_id ? [{ scope: "user", id: me.user_id, name: t("scope.user") }] : []),
+  ];
+}

@@ -1,0 +1,125 @@
+// Subscriptions: what state each is in, when it renews or ends, and what can be done about it.
+
+import { html, useEffect, useState } from "../base.js";
+import { t, tWord } from "../i18n.js";
+import { api, PREFIX, withQuery } from "../http.js";
+import { usePages } from "../pages.js";
+import { useLive } from "../live.js";
+import { link } from "../route.js";
+import { serverNow } from "../clock.js";
+import { ACTIONS, stateOf } from "../subscription.js";
+import { Badge, Button, Choice, Empty, Id, Loaded, State, Time } from "../parts/ui.js";
+import { attempt, confirm } from "../parts/dialog.js";
+import { toast } from "../parts/toasts.js";
+import { planLimits } from "../parts/plan-card.js";
+import { number } from "../format.js";
+import { rememberCheckout } from "./checkout.js";
+import { ChangePlan } from "./change-plan.js";
+
+/** @param {{about: About, me?: Me, workspace: {id: string, name: string} | null}} props */
+export function Subscriptions({ about, me, workspace }) {
+  const [whose, setWhose] = useState("mine");
+  useEffect(() => setWhose(workspace ? "workspace" : "mine"), [workspace?.id]);
+  const inWorkspace = whose === "workspace" && workspace ? workspace.id : null;
+  const { live, more } = usePages("/subscription", { created_at: "desc" }, { every: 30_000, workspace: inWorkspace });
+  const plans = useLive(withQuery("/plan", { active: true, limit: 1000 }));
+  const [changing, setChanging] = useState(/** @type {Subscription | null} */ (null));
+  const sells = about.payments.providers.length > 0;
+  const manages = !inWorkspace || me?.admin || !me?.policies?.length || me.policies.some((one) => one === "billing.manage" || one === "workspace.admin");
+
+  const portal = () => attempt(async () => {
+    const opened = await api("/portal", { method: "POST", workspace: inWorkspace, body: { return_url: `${location.origin}${PREFIX}#/subscriptions` } });
+    location.assign(opened.url);
+  }, t("portal.opening"), toast);
+
+  return html`<section class="view" aria-labelledby="subscriptions-title">
+    <header class="section"><h2 id="subscriptions-title">${t("subscriptions")}</h2><div class="tools">
+      ${workspace && html`<${Choice} label=${t("history.whose")} value=${whose} change=${setWhose} options=${[["mine", t("mine")], ["workspace", workspace.name]]} />`}
+      ${sells && manages && html`<${Button} small act=${portal}>${t("portal")}<//>`}
+      <${Button} small kind="quiet" act=${live.reload}>${t("refresh")}<//>
+    </div></header>
+    <${Loaded} live=${live} what=${t("subscriptions.failed")} lines=${5}>${(/** @type {Subscription[]} */ rows) => html`
+      ${rows.length === 0 && html`<${Empty} title=${t("subscriptions.none")}>${t("subscriptions.none-do")} <a href=${link("plans")}>${t("refused.see-plans")}</a><//>`}
+      <ul class="cards">${rows.map((row) => html`<${Row} key=${row.id} row=${row} live=${live} workspace=${inWorkspace} manages=${manages} change=${() => setChanging(row)} />`)}</ul>
+      ${more && html`<${Button} act=${more}>${t("more")}<//>`}`}<//>
+    ${changing && html`<${ChangePlan} subscription=${changing} plans=${plans.data ?? []} workspace=${inWorkspace} close=${() => setChanging(null)} done=${live.reload} />`}
+  </section>`;
+}
+
+/**
+ * @param {{row: Subscription, live: import("../live.js").Live<Subscription[]>, workspace: string | null, manages: boolean, change: () => void}} props
+ */
+function Row({ row, live, workspace, manages, change }) {
+  const state = stateOf(row, serverNow());
+  const offered = manages ? ACTIONS(row, state) : [];
+  const name = row.plan?.name ?? row.plan_id;
+  const act = actions(row, live, workspace, change);
+  return html`<li class="card" aria-label=${name}>
+    <header><h3>${name}</h3><${State} of=${state} /><span class="spread"></span>
+      <${Badge}>${tWord("scope", row.scope)}<//><${Badge}>${tWord("mode", row.payment_mode)}<//></header>
+    <p class="state-words">${t(`state-words.${state}`)}</p>
+    <dl class="facts">
+      <div><dt>${t("starts")}</dt><dd><${Time} at=${row.starts_at} /></dd></div>
+      <div><dt>${endName(row, state)}</dt><dd>${row.expires_at ? html`<${Time} at=${row.expires_at} />` : t("never")}</dd></div>
+      ${row.cancelled_at && html`<div><dt>${t("cancelled-at")}</dt><dd><${Time} at=${row.cancelled_at} /></dd></div>`}
+      ${row.plan && html`<div><dt>${t("limit")}</dt><dd>${planLimits(row.plan).join(" · ")}</dd></div>`}
+      ${row.throughput_override !== null && row.throughput_override !== undefined && html`<div><dt>${t("override")}</dt><dd>${row.throughput_override <= 0 ? t("unlimited") : number(row.throughput_override)}</dd></div>`}
+      <div><dt>${t("provider")}</dt><dd>${tWord("provider", row.payment_provider)}</dd></div>
+      <div><dt>${t("id")}</dt><dd><${Id} id=${row.id} /></dd></div>
+    </dl>
+    ${offered.length > 0 && html`<footer>${offered.map((action) => html`<${Button} key=${action} small act=${act[action]} kind=${action === "cancel" ? "quiet" : action === "resume" || action === "pay" ? "main" : "plain"} label=${t("action.of", { action: t(`action.${action}`), name })}>${t(`action.${action}`)}<//>`)}</footer>`}
+  </li>`;
+}
+
+/** @param {Subscription} row @param {string} state */
+function endName(row, state) {
+  if (state === "expired") return t("expired-at");
+  if (state === "active" && row.payment_mode === "subscription" && !row.cancel_at_period_end) return t("renews");
+  return t("expires");
+}
+
+/**
+ * @param {Subscription} row
+ * @param {import("../live.js").Live<Subscription[]>} live
+ * @param {string | null} workspace
+ * @param {() => void} change
+ * @returns {Record<import("../subscription.js").Action, () => unknown>}
+ */
+function actions(row, live, workspace, change) {
+  const at = (/** @type {string} */ path) => withQuery(path, { id: row.id });
+  const show = (/** @type {Partial<Subscription>} */ changed) => live.change((rows) => rows.map((one) => (one.id === row.id ? { ...one, ...changed } : one)));
+  const post = (/** @type {string} */ path, /** @type {any} */ body, accept = "application/json") => api(at(path), { method: "POST", workspace, body, accept });
+  return {
+    cancel: () => confirm({
+      title: t("cancel-it.title"), text: t("cancel-it.text"), action: t("action.cancel"),
+      save: async () => {
+        await api(at("/subscription"), { method: "DELETE", workspace });
+        show({ cancel_at_period_end: true });
+        toast(t("cancel-it.done"));
+        await live.reload();
+      },
+    }),
+    // Nothing is lost by showing it at once: if the server refuses, the next answer shows it as it is.
+    reactivate: () => attempt(async () => {
+      show({ cancel_at_period_end: false });
+      try {
+        await post("/subscription/reactivate", undefined);
+      } finally {
+        await live.reload();
+      }
+    }, t("action.reactivate-done"), toast),
+    sync: () => attempt(async () => {
+      await post("/subscription/sync", undefined);
+      await live.reload();
+    }, t("action.sync-done"), toast),
+    pay: () => attempt(async () => {
+      location.assign(String(await post("/subscription/retry", undefined, "text/plain, application/json")).trim());
+    }, t("checkout.opening"), toast),
+    resume: () => attempt(async () => {
+      const opened = await post("/subscription/checkout-url", { success_url: `${location.origin}${PREFIX}-success`, cancel_url: `${location.origin}${PREFIX}-cancel` });
+      rememberCheckout({ id: row.id, external_id: row.payment_external_id ?? undefined, plan: row.plan?.name, workspace });
+      location.assign(opened.checkout_url ?? opened.url);
+    }, t("checkout.opening"), toast),
+    change,
+  };
+}

@@ -1,0 +1,149 @@
+// Usage over time as stacked bars, with the same figures as a table. uPlot is fetched when the first chart is drawn.
+
+import { html, useEffect, useMemo, useRef, useState, useShared } from "../base.js";
+import { locale, t } from "../i18n.js";
+import { compact, moment, number } from "../format.js";
+import { theme } from "../theme.js";
+
+const COLOURS = 7;
+
+/** @typedef {{name: string, values: number[], total: number}} Series */
+
+/**
+ * Points of a history as series over all its buckets: the greatest first, the small ones together at the end.
+ * @param {Point[]} points
+ * @param {number[]} starts of all buckets, milliseconds
+ * @param {(point: Point) => string} nameOf
+ * @param {(point: Point) => number} valueOf
+ * @returns {Series[]}
+ */
+export function seriesOf(points, starts, nameOf, valueOf) {
+  const places = new Map(starts.map((start, place) => [start, place]));
+  const named = new Map(/** @type {[string, Series][]} */ ([]));
+  for (const point of points) {
+    const place = places.get(Date.parse(point.start));
+    const value = valueOf(point);
+    if (place === undefined || !value) continue;
+    const name = nameOf(point);
+    const series = named.get(name) ?? { name, values: starts.map(() => 0), total: 0 };
+    series.values[place] = (series.values[place] ?? 0) + value;
+    series.total += value;
+    named.set(name, series);
+  }
+  const all = [...named.values()].sort((a, b) => b.total - a.total);
+  if (all.length <= COLOURS) return all;
+  const small = all.slice(COLOURS - 1);
+  const others = { name: t("chart.others", { n: small.length }), values: starts.map((_, at) => small.reduce((sum, one) => sum + (one.values[at] ?? 0), 0)), total: small.reduce((sum, one) => sum + one.total, 0) };
+  return [...all.slice(0, COLOURS - 1), others];
+}
+
+/**
+ * The beginnings of all buckets of a length between two instants.
+ * @param {number} from milliseconds
+ * @param {number} to
+ * @param {number} size milliseconds
+ */
+export function buckets(from, to, size) {
+  const starts = [];
+  for (let start = Math.floor(from / size) * size; start < to && starts.length < 2_000; start += size) starts.push(start);
+  return starts;
+}
+
+/**
+ * @param {{series: Series[], starts: number[], size: number, title: string, unit: string}} props `size`: of a bucket, milliseconds
+ */
+export function Chart({ series, starts, size, title, unit }) {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const [at, setAt] = useState(/** @type {number | null} */ (null));
+  const shown = useShared(theme);
+  const label = (/** @type {number} */ start) => bucketLabel(start, size);
+  const data = useMemo(() => stacked(series, starts), [series, starts]);
+  useEffect(() => {
+    const box = place.current;
+    if (!box) return undefined;
+    let gone = false;
+    /** @type {(() => void) | undefined} */
+    let clear;
+    const redraw = async () => {
+      const drawn = await draw(box, data, series.length, starts.map(label), setAt, () => gone);
+      clear?.();
+      clear = drawn;
+      if (gone) clear?.();
+    };
+    void redraw();
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", redraw);
+    return () => {
+      gone = true;
+      dark.removeEventListener("change", redraw);
+      clear?.();
+    };
+  }, [data, shown, locale()]);
+  const total = series.reduce((sum, one) => sum + one.total, 0);
+  return html`<figure class="chart" aria-label=${title}>
+    <div class="chart-plot" ref=${place} role="img" aria-label=${t("chart.summary", { title, total: number(total), unit })}></div>
+    <p class="chart-at muted">${at === null ? t("chart.total") : label(starts[at] ?? 0)}</p>
+    <ul class="legend">${series.map((one, index) => html`<li key=${one.name}><span class=${`swatch c${index + 1}`} aria-hidden="true"></span><span class="legend-name">${one.name}</span>
+      <span class="legend-value">${number(at === null ? one.total : one.values[at] ?? 0)}</span></li>`)}</ul>
+    <details class="as-table"><summary>${t("chart.table")}</summary><div class="table-box scroll" tabindex="0" role="region" aria-label=${title}><table><caption class="hidden">${title}</caption>
+      <thead><tr><th scope="col">${t("time")}</th>${series.map((one) => html`<th scope="col" class="right">${one.name}</th>`)}</tr></thead>
+      <tbody>${starts.map((start, index) => series.some((one) => one.values[index]) && html`<tr><th scope="row">${label(start)}</th>${series.map((one) => html`<td class="right">${number(one.values[index] ?? 0)}</td>`)}</tr>`)}</tbody></table></div></details>
+  </figure>`;
+}
+
+/**
+ * @param {number} start
+ * @param {number} size
+ */
+export function bucketLabel(start, size) {
+  // Days are those of the server, which counts in UTC; shorter buckets are shown in the viewer's zone.
+  if (size >= 86_400_000) return new Date(start).toLocaleDateString(locale(), { day: "numeric", month: "short", timeZone: "UTC" });
+  return moment(start, "time");
+}
+
+/**
+ * For each series the sum of it and all before it: drawn from the last to the first, each covers the next.
+ * @param {Series[]} series
+ * @param {number[]} starts
+ * @returns {number[][]}
+ */
+function stacked(series, starts) {
+  const sums = starts.map(() => 0);
+  const cumulative = series.map((one) => one.values.map((value, at) => (sums[at] = (sums[at] ?? 0) + value)));
+  return [starts.map((_, at) => at), ...cumulative.reverse()];
+}
+
+/**
+ * @param {HTMLElement} box
+ * @param {number[][]} data
+ * @param {number} count of series
+ * @param {string[]} labels
+ * @param {(at: number | null) => void} looked
+ * @param {() => boolean} gone
+ */
+async function draw(box, data, count, labels, looked, gone) {
+  const { default: uPlot } = await import("../../vendor/uplot.js");
+  if (gone()) return undefined;
+  const style = getComputedStyle(box);
+  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim() || "#888";
+  const bars = uPlot.paths.bars?.({ size: [0.82, 64], radius: 0.08 });
+  const axis = { stroke: colour("--chart-ink"), grid: { stroke: colour("--chart-line"), width: 1 }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
+  box.replaceChildren();
+  const plot = new uPlot({
+    width: Math.max(200, box.clientWidth), height: 220, padding: [8, 4, 0, 0], legend: { show: false },
+    cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+    scales: { x: { time: false, range: () => [-0.5, labels.length - 0.5] }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+    axes: [
+      { ...axis, grid: { show: false }, incrs: [1, 2, 3, 5, 6, 10, 12, 15, 24, 30, 60, 120], space: 64, values: (_, splits) => splits.map((split) => labels[split] ?? "") },
+      { ...axis, size: 52, space: 36, values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? compact(split) : "")) },
+    ],
+    series: [{}, ...Array.from({ length: count }, (_, at) => ({ fill: colour(`--c${count - at}`), width: 0, paths: bars, points: { show: false } }))],
+    hooks: { setCursor: [(/** @type {any} */ self) => looked(self.cursor.left >= 0 ? self.cursor.idx ?? null : null)] },
+  }, /** @type {any} */ (data), box);
+  const size = new ResizeObserver(() => plot.setSize({ width: Math.max(200, box.clientWidth), height: 220 }));
+  size.observe(box);
+  return () => {
+    size.disconnect();
+    plot.destroy();
+  };
+}

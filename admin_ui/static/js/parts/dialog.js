@@ -1,0 +1,95 @@
+// Dialogs: the browser's own, so focus, Escape and the background are right for everybody.
+
+import { html, Shared, useEffect, useId, useRef, useShared, useState } from "../base.js";
+import { t } from "../i18n.js";
+import { Button, Failed } from "./ui.js";
+import { Failure } from "../http.js";
+
+/**
+ * An open dialog. `close` is called by Escape as well.
+ * @param {{title: string, close: () => void, children?: any, wide?: boolean}} props
+ */
+export function Dialog({ title, close, children, wide = false }) {
+  const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const id = useId();
+  useEffect(() => {
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
+    box.current?.showModal();
+    return () => before?.focus?.();
+  }, []);
+  const cancel = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    close();
+  };
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${cancel}>
+    <header><h2 id=${id}>${title}</h2><button type="button" class="close" onClick=${close} aria-label=${t("close")}>×</button></header>
+    <div class="dialog-body">${children}</div>
+  </dialog>`;
+}
+
+/**
+ * A form in a dialog. `save` may throw a `Failure`: it is shown, and what was typed stays.
+ * @param {{title: string, close: () => void, save: () => Promise<unknown>, action: string, children?: any, kind?: "main" | "danger", wide?: boolean, failed?: (failure: Failure | null) => void}} props
+ */
+export function FormDialog({ title, close, save, action, children, kind = "main", wide = false, failed }) {
+  const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
+  const [busy, setBusy] = useState(false);
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setFailure(null);
+    failed?.(null);
+    try {
+      await save();
+      close();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      setFailure(error);
+      failed?.(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title=${title} close=${close} wide=${wide}>
+    <form onSubmit=${submit}>
+      ${children}
+      ${failure && html`<${Failed} failure=${failure} what=${t("failure.not-done")} />`}
+      <footer><${Button} act=${close}>${t("cancel")}<//>
+        <button type="submit" class=${`button ${kind}`} aria-busy=${busy}>${busy && html`<span class="spinner" aria-hidden="true"></span>`}${action}</button></footer>
+    </form>
+  <//>`;
+}
+
+/** @typedef {{title: string, text: any, action: string, kind?: "main" | "danger", save: () => Promise<unknown>}} Question */
+const asked = new Shared(/** @type {Question | null} */ (null));
+
+/**
+ * Ask before something that cannot be undone.
+ * @param {Question} question
+ */
+export function confirm(question) {
+  asked.set(question);
+}
+
+export function Confirmation() {
+  const question = useShared(asked);
+  if (!question) return null;
+  return html`<${FormDialog} title=${question.title} close=${() => asked.set(null)} save=${question.save} action=${question.action} kind=${question.kind ?? "danger"}><p>${question.text}</p><//>`;
+}
+
+/**
+ * Do something that may fail, and say how it went.
+ * @param {() => Promise<unknown>} act
+ * @param {string} done
+ * @param {(text: string, how?: {bad?: boolean}) => void} say
+ */
+export async function attempt(act, done, say) {
+  try {
+    await act();
+    say(done);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    say(error.message, { bad: true });
+  }
+}

@@ -1,0 +1,89 @@
+// The frame around each page: name, places to go, workspace, language, theme, who is signed in.
+
+import { html, useEffect, useShared } from "../base.js";
+import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
+import { choose, session, signOut, workspace } from "../session.js";
+import { forget } from "../http.js";
+import { chooseTheme, theme } from "../theme.js";
+import { link } from "../route.js";
+import { Button } from "./ui.js";
+import { Confirmation, Dialog } from "./dialog.js";
+import { Toasts } from "./toasts.js";
+import { SignIn } from "./signin.js";
+
+/** @typedef {{id: string, name: string}} Workspace */
+
+export const Mark = () => html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" /><path d="M6 22h20M9 22l3-10h8l3 10M16 12V8" /></svg>`;
+
+/**
+ * @param {{about: About, admin?: boolean, places?: [string, string][], here?: string, me?: Me, workspaces?: Workspace[], children?: any, title: string}} props
+ */
+export function Frame({ about, admin = false, places = [], here = "", me, workspaces = [], children, title }) {
+  const { token, expired } = useShared(session);
+  useShared(language);
+  useEffect(() => {
+    const place = places.find(([view]) => view === here)?.[1];
+    document.title = place ? `${place} · ${title}` : title;
+  }, [here, title, language.value]);
+  return html`<a class="skip" href="#content" onClick=${skip}>${t("skip")}</a>
+    <header class="top">
+      <div class="top-row">
+        <a class="brand" href=${link("")}><${Mark} /><span>${title}</span></a>
+        <div class="top-tools">
+          ${!admin && workspaces.length > 0 && html`<${WorkspaceChoice} workspaces=${workspaces} />`}
+          <${Settings} about=${about} me=${me} admin=${admin} signedIn=${Boolean(token)} />
+        </div>
+      </div>
+      ${!admin && places.length > 0 && html`<${Places} places=${places} here=${here} />`}
+    </header>
+    <div class=${admin && places.length ? "body with-side" : "body"}>
+      ${admin && places.length > 0 && html`<${Places} places=${places} here=${here} side />`}
+      <main id="content" tabindex="-1">${children}</main>
+    </div>
+    ${expired && html`<${Dialog} title=${t("sign-in.again")} close=${() => leave()}><${SignIn} about=${about} admin=${admin} why=${t("sign-in.expired")} /><//>`}
+    <${Confirmation} /><${Toasts} />`;
+}
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}
+
+function leave() {
+  forget();
+  signOut();
+}
+
+/** @param {{places: [string, string][], here: string, side?: boolean}} props */
+function Places({ places, here, side = false }) {
+  return html`<nav class=${side ? "side" : "tabs"} aria-label=${t("places")}><ul>
+    ${places.map(([view, name]) => html`<li><a href=${link(view)} aria-current=${view === here ? "page" : undefined}>${name}</a></li>`)}
+  </ul></nav>`;
+}
+
+/** @param {{workspaces: Workspace[]}} props */
+function WorkspaceChoice({ workspaces }) {
+  const chosen = useShared(workspace);
+  return html`<label class="inline"><span class="muted">${t("workspace")}</span>
+    <select value=${chosen ?? ""} onChange=${(/** @type {any} */ event) => choose(event.currentTarget.value || null)}>
+      <option value="">${t("workspace.none")}</option>
+      ${workspaces.map((one) => html`<option value=${one.id} selected=${one.id === chosen}>${one.name}</option>`)}
+    </select></label>`;
+}
+
+/** @param {{about: About, me?: Me, admin: boolean, signedIn: boolean}} props */
+function Settings({ about, me, admin, signedIn }) {
+  const speaks = useShared(language);
+  const shown = useShared(theme);
+  return html`<details class="menu"><summary>${t("menu")}</summary><div class="menu-body">
+    ${me && html`<p class="muted">${t("signed-in-as")} ${me.via === "admin_login" ? t("the-admin") : html`<code>${me.user_id ?? "–"}</code>`}</p>`}
+    <label>${t("language")}<select value=${speaks} onChange=${(/** @type {any} */ event) => void chooseLanguage(event.currentTarget.value)}>
+      ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} selected=${key === speaks}>${name}</option>`)}</select></label>
+    <label>${t("theme")}<select value=${shown} onChange=${(/** @type {any} */ event) => chooseTheme(event.currentTarget.value)}>
+      ${/** @type {const} */ (["auto", "light", "dark"]).map((one) => html`<option value=${one} selected=${one === shown}>${t(`theme.${one}`)}</option>`)}</select></label>
+    ${me?.admin && html`<a href=${admin ? about.prefixes.billing : about.prefixes.admin}>${t(admin ? "to-billing" : "to-admin")}</a>`}
+    ${signedIn && html`<${Button} act=${leave} small>${t("sign-out")}<//>`}
+    <p class="muted small-print">Weighbridge ${about.version}</p>
+  </div></details>`;
+}

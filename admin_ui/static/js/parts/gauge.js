@@ -1,0 +1,51 @@
+// A budget as a gauge: what is spent of how much, when it comes back, and how long it will last.
+
+import { html } from "../base.js";
+import { t, tWord } from "../i18n.js";
+import { countdown, duration, moment, number } from "../format.js";
+import { useSecond } from "../clock.js";
+import { toneOf, forecast } from "../budget.js";
+import { Badge, Time } from "./ui.js";
+
+/**
+ * @param {{entry: Usage, perSecond: number | null, name: string, done?: () => void}} props
+ */
+export function Gauge({ entry, perSecond, name }) {
+  const second = useSecond();
+  const { throughput_limit: limit, current_usage: used } = entry;
+  const tone = entry.unlimited ? "good" : toneOf(used, limit);
+  const share = entry.unlimited || limit <= 0 ? 0 : Math.min(1, used / limit);
+  return html`<article class=${`gauge ${tone}`} aria-label=${name}>
+    <header><${Badge}>${tWord("scope", entry.scope)}<//>${entry.fallback && html`<${Badge} tone="info" title=${t("fallback.what")}>${t("fallback")}<//>`}
+      <span class="gauge-plan">${entry.plan ?? ""}</span>${entry.meter && entry.meter !== "throughput" && html`<${Badge}>${tWord("meter", entry.meter)}<//>`}</header>
+    ${entry.unlimited ? html`<p class="gauge-figure">${t("unlimited")}</p><p class="muted">${t("unlimited.what")}</p>` : html`
+      <p class="gauge-figure"><strong>${number(used)}</strong><span class="muted"> / ${number(limit)}</span></p>
+      <div class="bar" role="meter" aria-valuemin="0" aria-valuemax=${limit} aria-valuenow=${Math.min(used, limit)} aria-label=${t("gauge.used", { name })}
+        aria-valuetext=${t("gauge.text", { used, limit, remaining: entry.remaining })}><span style=${{ width: `${share * 100}%` }}></span></div>
+      <p class="gauge-line"><span>${t("gauge.remaining", { remaining: entry.remaining })}</span><${Refill} entry=${entry} second=${second} /></p>
+      <${Forecast} entry=${entry} perSecond=${perSecond} second=${second} />`}
+    ${entry.fallback && html`<p class="hint">${t("fallback.what")}</p>`}
+    ${entry.subscription_ends_at && html`<p class="hint">${t("gauge.ends")} <${Time} at=${entry.subscription_ends_at} exact="date" /></p>`}
+  </article>`;
+}
+
+/** @param {{entry: Usage, second: number}} props */
+function Refill({ entry, second }) {
+  if (!entry.window_seconds || entry.refill === "none") return html`<span class="muted">${t("gauge.pack")}</span>`;
+  const window = duration(entry.window_seconds);
+  if (!entry.resets_at || entry.current_usage === 0) return html`<span class="muted">${t("gauge.window", { window })}</span>`;
+  const left = Date.parse(entry.resets_at) / 1000 - second;
+  const said = entry.refill === "continuous" ? "gauge.full-in" : "gauge.refills-in";
+  return html`<span class="muted" title=${t("gauge.window", { window })}>${t(said)} <span class="count">${countdown(left)}</span></span>`;
+}
+
+/** @param {{entry: Usage, perSecond: number | null, second: number}} props */
+function Forecast({ entry, perSecond, second }) {
+  if (perSecond === null) return html`<p class="forecast muted">${"\u00a0"}</p>`;
+  const seen = forecast(entry, perSecond, second * 1000);
+  if (seen.kind === "empty" && seen.at) {
+    const soon = seen.at - second * 1000 < 20 * 3_600_000;
+    return html`<p class="forecast warn">${t("forecast.empty", { at: moment(seen.at, soon ? "time" : "minute") })}</p>`;
+  }
+  return html`<p class="forecast muted">${t(seen.kind === "gone" ? "forecast.gone" : seen.kind === "quiet" ? "forecast.quiet" : "forecast.lasts")}</p>`;
+}

@@ -1,0 +1,94 @@
+// The history of a scope's usage: the last hour, day or month by rule, or what was refused.
+
+import { html, useMemo, useState } from "../base.js";
+import { t } from "../i18n.js";
+import { api, withQuery } from "../http.js";
+import { serverNow } from "../clock.js";
+import { useLive } from "../live.js";
+import { Choice, Empty, Loaded } from "./ui.js";
+import { buckets, Chart, seriesOf } from "./chart.js";
+
+const MINUTE = 60_000;
+/** @type {Record<string, {granularity: string, size: number, length: number, every: number}>} */
+export const RANGES = {
+  hour: { granularity: "minute", size: MINUTE, length: 60 * MINUTE, every: 30_000 },
+  day: { granularity: "hour", size: 60 * MINUTE, length: 24 * 60 * MINUTE, every: 120_000 },
+  month: { granularity: "day", size: 1440 * MINUTE, length: 30 * 1440 * MINUTE, every: 600_000 },
+};
+const MOST_PORTIONS = 10;
+
+/**
+ * What a history is called while it is followed: a scope, a range, and what tells its points apart.
+ * @param {string} scope
+ * @param {string} id
+ * @param {string} range
+ */
+export function historyPath(scope, id, range, by = "rule") {
+  return withQuery("/usage/history", { scope, id, range, by });
+}
+
+/**
+ * The points of a range that ends now, and goes on with it.
+ * @param {string | null} name from `historyPath`
+ * @param {{workspace?: string | null}} how
+ * @returns {import("../live.js").Live<Point[]>}
+ */
+export function useHistory(name, { workspace = null }) {
+  const asked = new URLSearchParams(name?.split("?")[1] ?? "");
+  const range = RANGES[asked.get("range") ?? "hour"] ?? RANGES.hour;
+  return useLive(name, { every: range?.every ?? MINUTE, workspace, load: (signal) => history(asked, range, workspace, signal) });
+}
+
+/**
+ * @param {URLSearchParams} asked
+ * @param {{granularity: string, size: number, length: number} | undefined} range
+ * @param {string | null} workspace
+ * @param {AbortSignal} signal
+ */
+async function history(asked, range, workspace, signal) {
+  if (!range) return [];
+  const to = Math.floor(serverNow() / range.size + 1) * range.size;
+  let from = new Date(to - range.length).toISOString();
+  /** @type {Point[]} */
+  const points = [];
+  for (let portion = 0; portion < MOST_PORTIONS; portion += 1) {
+    const { scope, id, by } = Object.fromEntries(asked);
+    const path = withQuery("/usage/history", { scope, id, by, granularity: range.granularity, from, to: new Date(to).toISOString(), limit: 1000 });
+    const answer = await api(path, { workspace, signal });
+    points.push(...answer.points);
+    if (!answer.next_from) break;
+    from = answer.next_from;
+  }
+  return points;
+}
+
+/**
+ * @param {{scopes: {scope: string, id: string, name: string}[], workspace: string | null, title?: string}} props
+ */
+export function UsageHistory({ scopes, workspace, title }) {
+  const [range, setRange] = useState("hour");
+  const [what, setWhat] = useState("amount");
+  const [picked, setPicked] = useState(/** @type {string | null} */ (null));
+  const scope = scopes.find((one) => one.id === picked) ?? scopes[0];
+  const live = useHistory(scope ? historyPath(scope.scope, scope.id, range) : null, { workspace });
+  if (!scope) return null;
+  return html`<section class="view" aria-labelledby="history-title">
+    <header class="section"><h2 id="history-title">${title ?? t("history")}</h2><div class="tools">
+      ${scopes.length > 1 && html`<${Choice} label=${t("history.whose")} value=${scope.id} change=${setPicked} options=${scopes.map((one) => [one.id, one.name])} />`}
+      <${Choice} label=${t("history.what")} value=${what} change=${setWhat} options=${[["amount", t("units")], ["requests", t("requests")], ["refused", t("refused")]]} />
+      <${Choice} label=${t("history.range")} value=${range} change=${setRange} options=${[["hour", t("range.hour")], ["day", t("range.day")], ["month", t("range.month")]]} />
+    </div></header>
+    <div class="panel chart-panel"><${Loaded} live=${live} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Bars} points=${points} range=${range} what=${what} />`}<//></div>
+  </section>`;
+}
+
+/** @param {{points: Point[], range: string, what: string, nameOf?: (point: Point) => string}} props */
+export function Bars({ points, range, what, nameOf }) {
+  const { size, length } = RANGES[range] ?? { size: MINUTE, length: 60 * MINUTE };
+  const to = Math.floor(serverNow() / size + 1) * size;
+  const starts = useMemo(() => buckets(to - length, to, size), [to, length, size]);
+  const series = useMemo(() => seriesOf(points, starts, nameOf ?? ((point) => point.rule ?? t("rule.none")), (point) => Number(point[/** @type {"amount"} */ (what)] ?? 0)), [points, starts, what]);
+  const unit = t(what === "amount" ? "units" : what === "requests" ? "requests" : "refused");
+  if (series.length === 0) return html`<${Empty} title=${t(what === "refused" ? "history.none-refused" : "history.none")}>${t(what === "refused" ? "history.none-refused-do" : "history.none-do")}<//>`;
+  return html`<${Chart} series=${series} starts=${starts} size=${size} title=${t("chart.title", { unit })} unit=${unit} />`;
+}

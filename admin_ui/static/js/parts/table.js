@@ -1,0 +1,63 @@
+// Tables: a page of rows at a time, so that ten thousand are as quick as ten; stacked into cards where there is no room.
+
+import { html, useEffect, useState } from "../base.js";
+import { t } from "../i18n.js";
+import { number } from "../format.js";
+import { Button } from "./ui.js";
+
+const PAGE = 50;
+
+/**
+ * @template R
+ * @typedef {object} Column
+ * @property {string} name
+ * @property {(row: R) => any} show
+ * @property {boolean} [right] a number: aligned right
+ * @property {boolean} [wide] takes what room there is
+ */
+
+/**
+ * @param {{rows: any[], columns: Column<any>[], caption: string, keyOf?: (row: any) => string, empty?: any, more?: (() => Promise<unknown>) | null, details?: ((row: any) => any)}} props
+ */
+export function Table({ rows, columns, caption, keyOf = (row) => row.id, empty, more = null, details }) {
+  const [page, setPage] = useState(0);
+  const [open, setOpen] = useState(/** @type {string | null} */ (null));
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE));
+  useEffect(() => { if (page >= pages) setPage(pages - 1); }, [pages]);
+  if (rows.length === 0) return empty ?? null;
+  const first = Math.min(page, pages - 1) * PAGE;
+  const shown = rows.slice(first, first + PAGE);
+  return html`<div class="table-box"><table>
+    <caption class="hidden">${caption}</caption>
+    <thead><tr>${columns.map((column) => html`<th scope="col" class=${classOf(column)}>${column.name || html`<span class="hidden">${t("actions")}</span>`}</th>`)}
+      ${details && html`<th scope="col"><span class="hidden">${t("details")}</span></th>`}</tr></thead>
+    <tbody>${shown.map((row) => {
+      const key = keyOf(row);
+      return html`<tr key=${key}>${columns.map((column) => html`<td class=${classOf(column)} data-name=${column.name}>${column.show(row)}</td>`)}
+        ${details && html`<td class="right"><${Button} kind="quiet" small act=${() => setOpen(open === key ? null : key)} label=${t(open === key ? "details.hide" : "details.show")}>${open === key ? "−" : "+"}<//></td>`}</tr>
+        ${details && open === key && html`<tr key=${`${key} details`} class="details-row"><td colspan=${columns.length + 1}>${details(row)}</td></tr>`}`;
+    })}</tbody></table>
+    ${(pages > 1 || more) && html`<${Pager} page=${Math.min(page, pages - 1)} pages=${pages} total=${rows.length} turn=${setPage} more=${more} caption=${caption} />`}
+  </div>`;
+}
+
+/** @param {Column<any>} column */
+function classOf(column) {
+  return [column.right && "right", column.wide && "wide"].filter(Boolean).join(" ") || undefined;
+}
+
+/**
+ * @param {{page: number, pages: number, total: number, turn: (page: number) => void, more: (() => Promise<unknown>) | null, caption: string}} props
+ */
+function Pager({ page, pages, total, turn, more, caption }) {
+  const last = page === pages - 1;
+  const onward = async () => {
+    if (last && more) await more();
+    turn(page + 1);
+  };
+  return html`<nav class="pager" aria-label=${t("pager.of", { caption })}>
+    <span class="muted">${t("pager.rows", { from: page * PAGE + 1, to: Math.min(total, (page + 1) * PAGE), total: number(total) + (more ? "+" : "") })}</span>
+    <${Button} small act=${() => turn(page - 1)} disabled=${page === 0}>${t("pager.before")}<//>
+    <${Button} small act=${onward} disabled=${last && !more}>${t("pager.next")}<//>
+  </nav>`;
+}

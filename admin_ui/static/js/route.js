@@ -1,0 +1,41 @@
+// Where the reader is: the fragment, such as #/subscriptions?status=active. It never leaves the browser.
+
+import { Shared, useShared } from "./base.js";
+
+/** @typedef {{view: string, rest: string[], query: URLSearchParams}} Route */
+
+/** @returns {Route} */
+function here() {
+  const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [view = "", ...rest] = path.split("/").map(decodeURIComponent);
+  return { view, rest, query: new URLSearchParams(query) };
+}
+
+const route = new Shared(here());
+window.addEventListener("hashchange", () => route.set(here()));
+
+/** Read the fragment again, after it was replaced without an event. */
+export function readRoute() {
+  route.set(here());
+}
+
+export function useRoute() {
+  return useShared(route);
+}
+
+/**
+ * @param {string} view
+ * @param {Record<string, string>} [query]
+ */
+export function link(view, query) {
+  const text = new URLSearchParams(query).toString();
+  return `#/${view}${text ? `?${text}` : ""}`;
+}
+
+/**
+ * @param {string} view
+ * @param {Record<string, string>} [query]
+ */
+export function go(view, query) {
+  location.hash = link(view, query);
+}
