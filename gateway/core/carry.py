@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from gateway.core.allowance import Allowance, Purse
 from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, is_closed, refill, take, units_spent, window_of
+from gateway.core.plan import signature
 
 Replaced = dict[LimitKey, Bucket]
 
@@ -22,13 +23,22 @@ Replaced = dict[LimitKey, Bucket]
 def replaced_buckets(
     state: Mapping[LimitKey, Bucket], allowance: Allowance, own: Mapping[LimitKey, Bucket]
 ) -> Replaced:
-    """The buckets of a scope that are none of its limits (``own``) any more, but that its subscriptions fed."""
+    """The buckets of a scope that are none of its limits (``own``) any more, but that its subscriptions fed.
+
+    Their order is that of their keys' names, not that in which a ledger happens to keep them.
+    """
     granted = {grant for purse in allowance.purses for grant in purse.grants}
-    return {
+    found = {
         key: bucket
         for key, bucket in state.items()
         if key not in own and key.refill is not Refill.NEVER and not granted.isdisjoint(bucket.grants)
     }
+    return found if len(found) < 2 else dict(sorted(found.items(), key=_name))  # noqa: PLR2004  (one needs no order)
+
+
+def _name(item: tuple[LimitKey, Bucket]) -> str:
+    key = item[0]
+    return f"{signature((key,))} {key.purse}"
 
 
 def inherit(bucket: Bucket | None, limit: Limit, purse: Purse, replaced: Replaced, now_us: int) -> Bucket:

@@ -16,8 +16,8 @@ import orjson
 
 from gateway.core.bucket import Bucket
 from gateway.core.cascade import Posting
+from gateway.core.limit_text import KeyTexts, key_from
 from gateway.core.scope import Scope
-from gateway.journal.keys import KeyTexts, key_from
 from gateway.journal.record import Kind, Record
 
 CHUNK = 500

@@ -9,8 +9,8 @@ not written before the process died is added up again from the entries after its
 import sqlite3
 from collections.abc import Sequence
 
+from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
-from gateway.journal.keys import KeyTexts
 from gateway.journal.record import Record
 from gateway.journal.schema import PARTS
 from gateway.journal.snapshots import write_buckets, write_holds, write_usage

@@ -8,9 +8,9 @@ from itertools import product
 from pathlib import Path
 
 from gateway.core.bucket import Bucket, LimitKey, Refill
+from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
 from gateway.journal.errors import JournalError
-from gateway.journal.keys import KeyTexts
 from gateway.journal.read import batches, facts
 from gateway.journal.record import Kind, Record
 from gateway.journal.schema import sentence

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from gateway.core.bucket import Bucket
+from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
 from gateway.journal.convert import decode, encode, join, small, tame_text
-from gateway.journal.keys import KeyTexts
 from gateway.journal.record import Record
 from gateway.journal.tally import MINUTE_US, SUMS, States, Tally, part_of
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.core.bucket import Bucket, LimitKey
+from gateway.core.limit_text import KeyTexts, key_from
 from gateway.core.scope import Scope
 from gateway.journal.condense import condense
 from gateway.journal.convert import CHUNK, decode, encode, join, tame_text
 from gateway.journal.errors import JournalError
 from gateway.journal.fold import Fold
-from gateway.journal.keys import KeyTexts, key_from
 from gateway.journal.options import Bounds
 from gateway.journal.read import batches, find
 from gateway.journal.record import Record

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from zlib import crc32
 
 from gateway.core.bucket import Bucket
+from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
-from gateway.journal.keys import KeyTexts
 from gateway.journal.record import Kind, Record
 from gateway.journal.schema import EVERYONE_PART, PARTS
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
+from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
 from gateway.journal import Kind, Record
-from gateway.journal.keys import KeyTexts
 from gateway.journal.tally import MINUTE_US, Tally
 from tests.journal.world import START_US, World, user
 

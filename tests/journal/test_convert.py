@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.core.bucket import Anchor, Bucket, Calendar, Epoch, LimitKey, Refill, Since
 from gateway.core.cascade import Posting
+from gateway.core.limit_text import KeyTexts, key_from, key_text, zone_text
 from gateway.core.scope import Scope
 from gateway.journal.convert import decode, encode, join
-from gateway.journal.keys import KeyTexts, key_from, key_text, zone_text
 from gateway.journal.record import Kind, Record
 
 huge = st.integers(-(1 << 200), 1 << 200)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
 from gateway.journal import Bounds, Kind, Record
-from gateway.journal.keys import KeyTexts
 from gateway.journal.prove import prove
 from gateway.journal.store import Store
 from gateway.journal.tally import EVERYONE, MINUTE_US, NOBODY, Tally, part_of

@@ -1,10 +1,12 @@
 """What every ledger does. A new one joins ``LEDGERS``; the core is the oracle."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.allowance import THROUGHPUT, Allowance, Plan, resolve
@@ -14,6 +16,7 @@ from gateway.core.refund import Settlement, refund, settle
 from gateway.core.scope import Scope
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.port import Ledger
+from gateway.ledger.redis.open import open_redis
 from tests.core.budgets import (
     DAY,
     HOUR,
@@ -39,20 +42,29 @@ async def nothing_kept(_scope: Scope) -> Mapping[LimitKey, Bucket]:
     return {}
 
 
-def in_memory() -> Ledger:
+async def in_memory(_redis: str) -> Ledger:
     return MemoryLedger()
 
 
-def restored() -> Ledger:
+async def restored(_redis: str) -> Ledger:
     return MemoryLedger(nothing_kept)
 
 
-LEDGERS: Mapping[str, Callable[[], Ledger]] = {"memory": in_memory, "restored": restored}
+async def in_redis(redis: str) -> Ledger:
+    return await open_redis(redis, prefix=f"contract-{os.getpid()}-{next(NUMBERS)}", now_us=None, gather_s=0)
+
+
+NUMBERS = count()
+LEDGERS: Mapping[str, Callable[[str], Awaitable[Ledger]]] = {
+    "memory": in_memory,
+    "restored": restored,
+    "redis": in_redis,
+}
 
 
 @pytest.fixture(params=LEDGERS)
-async def ledger(request: pytest.FixtureRequest) -> AsyncIterator[Ledger]:
-    made = LEDGERS[request.param]()
+async def ledger(request: pytest.FixtureRequest, redis: str) -> AsyncIterator[Ledger]:
+    made = await LEDGERS[request.param](redis)
     yield made
     await made.close()
 
@@ -168,13 +180,13 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 
 
 @pytest.mark.parametrize("name", LEDGERS)
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=steps)
-def test_any_history_ends_as_the_core_says(name: str, story: list[Step]) -> None:
+def test_any_history_ends_as_the_core_says(name: str, redis: str, story: list[Step]) -> None:
     """Plans change, the clock steps both ways, and everything is done twice: by the ledger and by the core."""
 
     async def play() -> None:
-        both = Both(LEDGERS[name]())
+        both = Both(await LEDGERS[name](redis))
         now = 1000
         try:
             for number, (act, sold, step, units) in enumerate(story):

@@ -1,0 +1,1 @@
+"""Budgets shared by many gateways, in Redis or Valkey."""

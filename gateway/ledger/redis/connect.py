@@ -1,0 +1,63 @@
+"""Clients of redis-py for a place. It would send again by itself what got no answer, ten times: never here."""
+
+from typing import Any
+
+from redis.asyncio import Redis, RedisCluster, Sentinel
+from redis.asyncio.connection import ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from gateway.ledger.redis.servers import ClusterServers, OneServer, Servers
+from gateway.ledger.redis.url import Place
+
+CONNECTIONS = 16
+"""So many calls to one server can be on their way at once."""
+
+Options = dict[str, Any]
+
+
+def servers_at(place: Place, timeout_s: float) -> Servers:
+    """What talks to ``place``; nothing is connected yet. Each call may take ``timeout_s``."""
+    patience: Options = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+    }
+    common = {**patience, "username": place.username, "password": place.password, "client_name": "weighbridge"}
+    match place.kind:
+        case "cluster":
+            return _cluster(place, common)
+        case "sentinel":
+            return _behind_sentinels(place, common, patience)
+        case "single":
+            return _single(place, common)
+
+
+def _single(place: Place, common: Options) -> Servers:
+    if place.path is not None:
+        where: Options = {"connection_class": UnixDomainSocketConnection, "path": place.path}
+    else:
+        ((host, port),) = place.hosts
+        where = {"host": host, "port": port}
+        if place.tls:
+            where |= {"connection_class": SSLConnection, "ssl_ca_certs": place.ca}
+    pool = ConnectionPool(db=place.db, max_connections=CONNECTIONS, **where, **common)
+    return OneServer(Redis(connection_pool=pool))
+
+
+def _behind_sentinels(place: Place, common: Options, patience: Options) -> Servers:
+    asked = {**patience, "password": place.sentinel_password, **_tls(place)}
+    options: Options = {**common, **_tls(place), "db": place.db, "max_connections": CONNECTIONS}
+    sentinel: Any = Sentinel  # not typed
+    found = sentinel(place.hosts, sentinel_kwargs=asked)
+    return OneServer(found.master_for(place.service, **options), found)
+
+
+def _cluster(place: Place, common: Options) -> Servers:
+    host, port = place.hosts[0]
+    options: Options = {**common, **_tls(place), "max_connections": CONNECTIONS, "cluster_error_retry_attempts": 0}
+    return ClusterServers(RedisCluster(host=host, port=port, **options))
+
+
+def _tls(place: Place) -> Options:
+    return {"ssl": True, "ssl_ca_certs": place.ca} if place.tls else {}

@@ -1,0 +1,226 @@
+"""Budgets in Redis or Valkey, shared exactly by any number of gateways.
+
+Each scope is asked by one atomic act, in the cascade's order; the next is asked only when it is known that the one
+before did not pay. ``gateway/core`` works each outcome out again from the state before, so that what a caller is told
+is what the core says.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from gateway.core import cascade
+from gateway.core.allowance import Allowance
+from gateway.core.bucket import Bucket, LimitKey
+from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.problems import StoreUnavailable
+from gateway.core.refund import Settlement, differences, gifts, refund, settle
+from gateway.core.scope import Scope
+from gateway.ledger.redis.deeds import Change, Deed, Deeds, taking
+from gateway.ledger.redis.doubts import Doubts
+from gateway.ledger.redis.line import Line
+from gateway.ledger.redis.presence import Presence
+from gateway.ledger.redis.skew import Skew
+from gateway.ledger.redis.states import States
+from gateway.ledger.redis.terms import TermsOf, gift_rows
+from gateway.tasks import Tasks
+
+_NONE: Mapping[LimitKey, Bucket] = {}
+_NOTHING = Settlement((), {})
+
+
+class RedisLedger:
+    """See ``Ledger``. Instants are the caller's; buckets count in Redis's time."""
+
+    def __init__(self, line: Line, presence: Presence, skew: Skew, close: Callable[[], Awaitable[None]]) -> None:
+        self._presence = presence
+        self._skew = skew
+        self._terms = TermsOf()
+        self._doubts = Doubts(line)
+        self._deeds = Deeds(line, self._doubts)
+        self._close = close
+        self._tasks = Tasks()
+
+    def __len__(self) -> int:
+        """How many scopes are in this process's memory: none."""
+        return 0
+
+    @property
+    def failure(self) -> str | None:
+        """Why Redis cannot be asked; ``None`` while it can."""
+        return None if self._presence.here else self._presence.reason or "away"
+
+    @property
+    def in_doubt(self) -> int:
+        """How many acts nobody knows the outcome of."""
+        return len(self._doubts)
+
+    def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
+        """See ``Ledger``: without Redis only what needs no bucket can be said."""
+        if any(allowance.purses for allowance in bill.allowances):
+            return None
+        return cascade.charge(bill, lambda _scope: _NONE, self._skew.of_server(now_us))
+
+    async def charge(self, bill: Bill, now_us: int) -> Charge | Refusal:
+        """See ``Ledger``."""
+        return self.charge_now(bill, now_us) or await self._charge(bill, self._skew.of_server(now_us))
+
+    async def drain(self, bill: Bill, now_us: int) -> Charge:
+        """See ``Ledger``."""
+        now_us = self._skew.of_server(now_us)
+        outcome = await self._charge(bill, now_us)
+        if isinstance(outcome, Charge):
+            return outcome
+        if not bill.allowances:
+            return cascade.drain(bill, lambda _scope: _NONE, now_us)
+        first = bill._replace(allowances=bill.allowances[:1])
+
+        def drained(state: Mapping[LimitKey, Bucket]) -> Charge:
+            return cascade.drain(first, lambda _scope: state, now_us)
+
+        act, keys = taking(self._terms, first.allowances[0], bill.costs, now_us)
+        deed = Deed(
+            first.allowances[0].scope, {**act, "most": True}, keys, lambda state: _change(drained(state)), drained
+        )
+        return drained((await self._deeds.do(deed, ("charge", bill.id))).before)
+
+    async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
+        """See ``Ledger``."""
+        now_us = self._skew.of_server(now_us)
+        given = gifts(charge, costs)
+        if not given:
+            return ()
+
+        def returned(state: Mapping[LimitKey, Bucket]) -> tuple[Posting, ...]:
+            return refund(charge, costs, lambda _scope: state, now_us)
+
+        deed = Deed(
+            charge.scope,
+            {"now": now_us, "gifts": gift_rows(given)},
+            [gift.key for gift in given],
+            lambda state: Change(returned(state)),
+            returned,
+        )
+        return cast("tuple[Posting, ...]", await self._once(deed, ("refund", charge.id), ()))
+
+    async def hold(self, bill: Bill, now_us: int, *, deadline_us: int, owner: str) -> Charge | Refusal:  # noqa: ARG002  (anybody may settle it)
+        """See ``Ledger``. Whoever next asks the scope after the deadline gives it back."""
+        return await self._charge(bill, self._skew.of_server(now_us), self._skew.of_server(deadline_us))
+
+    async def settle(self, charge: Charge, costs: Costs, now_us: int) -> Settlement:
+        """See ``Ledger``."""
+        now_us = self._skew.of_server(now_us)
+        less, more = differences(charge, costs)
+
+        def settled(state: Mapping[LimitKey, Bucket]) -> Settlement:
+            return settle(charge, costs, lambda _scope: state, now_us)
+
+        def change(state: Mapping[LimitKey, Bucket]) -> Change:
+            final = settled(state)
+            return Change(final.postings, final.dropped)
+
+        given = gifts(charge, less)
+        act, keys = taking(self._terms, charge.allowance, more, now_us)
+        act |= {"gifts": gift_rows(given), "ends": charge.id, "most": True}
+        deed = Deed(charge.scope, act, [*keys, *(gift.key for gift in given)], change, settled)
+        return cast("Settlement", await self._once(deed, ("settle", charge.id), _NOTHING))
+
+    async def release(self, charge: Charge, now_us: int) -> tuple[Posting, ...]:
+        """See ``Ledger``."""
+        now_us = self._skew.of_server(now_us)
+
+        def returned(state: Mapping[LimitKey, Bucket]) -> tuple[Posting, ...]:
+            return refund(charge, charge.costs, lambda _scope: state, now_us)
+
+        given = gifts(charge, charge.costs)
+        act = {"now": now_us, "gifts": gift_rows(given), "ends": charge.id}
+        deed = Deed(charge.scope, act, [gift.key for gift in given], lambda state: Change(returned(state)), returned)
+        return cast("tuple[Posting, ...]", await self._once(deed, ("settle", charge.id), ()))
+
+    async def standings(self, allowance: Allowance, now_us: int) -> tuple[Standing, ...]:
+        """See ``Ledger``."""
+        now_us = self._skew.of_server(now_us)
+        state = await self._read(allowance, now_us)
+        return cascade.standings_of(allowance, lambda _scope: state, now_us)
+
+    def call_off(self, bill: Bill) -> None:
+        """See ``Ledger``."""
+        self._doubts.disown(("charge", bill.id))
+
+    def tend(self, settled_before_us: int, now_us: int) -> None:  # noqa: ARG002  (Redis forgets by itself)
+        """See ``Ledger``."""
+        if self._doubts.unwanted and self._presence.here and not len(self._tasks):
+            self._tasks.start(self._undo(now_us), "undo charges that nobody wants")
+
+    async def close(self) -> None:
+        """See ``Ledger``."""
+        await self._tasks.close()
+        await self._close()
+
+    async def _read(self, allowance: Allowance, now_us: int) -> States:
+        if not allowance.purses:
+            return {}
+        return await self._deeds.read(allowance.scope, *taking(self._terms, allowance, {}, now_us))
+
+    async def _charge(self, bill: Bill, now_us: int, deadline_us: int | None = None) -> Charge | Refusal:
+        """Ask scope by scope. With a deadline the charge is a hold."""
+        earlier = await self._doubts.clear(("charge", bill.id))
+        if earlier == "unknown":  # it may have been paid: nobody pays again
+            return cascade.drain(bill._replace(allowances=()), lambda _scope: _NONE, now_us)
+        if earlier is not None:
+            return cast("Charge", earlier)
+        free = not any(bill.costs.values())
+        asked = (bill.allowances or (NOBODY,))[:1] if free else bill.allowances
+        states: dict[Scope, States] = {}
+        paid = False
+        for allowance in asked:
+            if deadline_us is None and (free or not allowance.purses):
+                states[allowance.scope] = await self._read(allowance, now_us)
+                paid = isinstance(cascade.charge(_of(bill, allowance), lambda scope: states[scope], now_us), Charge)
+            else:
+                told = await self._deeds.do(self._charging(bill, allowance, now_us, deadline_us), ("charge", bill.id))
+                states[allowance.scope], paid = told.before, told.done
+            if paid:
+                break
+        outcome = cascade.charge(bill, lambda scope: states.get(scope, _NONE), now_us)
+        if isinstance(outcome, Charge) is not paid:
+            raise AssertionError(f"the scripts and the core disagree about {bill.costs} of {asked}")
+        return outcome
+
+    def _charging(self, bill: Bill, allowance: Allowance, now_us: int, deadline_us: int | None) -> Deed:
+        one = _of(bill, allowance)
+
+        def charged(state: Mapping[LimitKey, Bucket]) -> Charge | Refusal:
+            return cascade.charge(one, lambda _scope: state, now_us)
+
+        act, keys = taking(self._terms, allowance, bill.costs, now_us)
+        if deadline_us is not None:
+            act["hold"] = [bill.id, deadline_us]
+        return Deed(allowance.scope, act, keys, lambda state: _change(charged(state)), charged)
+
+    async def _once(self, deed: Deed, name: tuple[str, str], nothing: object) -> object:
+        """Do what may be in doubt from an earlier try; what is too late to know is not done again."""
+        earlier = await self._doubts.clear(name)
+        if earlier is not None:
+            return nothing if earlier == "unknown" else earlier
+        told = await self._deeds.do(deed, name)
+        return deed.outcome(told.before) if told.done else nothing
+
+    async def _undo(self, now_us: int) -> None:
+        """Give back what was charged and nobody wants."""
+        while self._doubts.unwanted:
+            doubt = self._doubts.unwanted[0]
+            try:
+                outcome: Any = await self._doubts.resolve(doubt)
+                if isinstance(outcome, Charge):
+                    await self.refund(outcome, outcome.costs, now_us)
+            except StoreUnavailable:
+                return
+            self._doubts.unwanted.pop(0)
+
+
+def _of(bill: Bill, allowance: Allowance) -> Bill:
+    return bill._replace(allowances=(allowance,))
+
+
+def _change(outcome: Charge | Refusal) -> Change | None:
+    return Change(outcome.postings, outcome.dropped, outcome) if isinstance(outcome, Charge) else None

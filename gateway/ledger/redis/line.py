@@ -1,0 +1,59 @@
+"""The line to Redis: acts go out, and what became of each is known before anybody goes on.
+
+An answer that does not come is asked for once more, by the act's id. If that fails too, Redis is away: from then on
+nobody waits for it, until it answers again.
+"""
+
+from typing import Any
+
+from gateway.core.problems import StoreUnavailable
+from gateway.core.scope import Scope
+from gateway.ledger.redis.batch import Batches, Reply
+from gateway.ledger.redis.names import Names
+from gateway.ledger.redis.presence import Presence
+from gateway.ledger.redis.servers import Refused, Unheard
+
+Act = dict[str, Any]
+_SHORT = ((b"Retry-After", b"1"),)
+
+
+class Unknown(StoreUnavailable):
+    """The act may have been done, or may yet be."""
+
+
+def away() -> StoreUnavailable:
+    """What a caller hears while Redis is away."""
+    return StoreUnavailable("Budgets cannot be checked at the moment. Try again shortly.", headers=_SHORT)
+
+
+class Line:
+    """Sends acts, one by one or many together."""
+
+    def __init__(self, batches: Batches, names: Names, presence: Presence) -> None:
+        self._batches = batches
+        self._names = names
+        self._presence = presence
+
+    async def act(self, scope: Scope, act: Act) -> Reply:
+        """Do ``act``. Raises ``StoreUnavailable`` if it was not done, ``Unknown`` if nobody knows."""
+        if not self._presence.here:
+            raise away()
+        marker, key = self._names.marker(scope), self._names.scope(scope)
+        outcome = await self._batches.send(marker, key, act)
+        if isinstance(outcome, list):
+            return outcome
+        unsure = isinstance(outcome, Unheard)
+        if unsure or outcome.reason in ("READONLY", "CLUSTERDOWN", "MASTERDOWN"):
+            await self._presence.renew()
+            outcome = await self._batches.send(marker, key, {**act, "again": True} if unsure else act)
+            if isinstance(outcome, list):
+                return outcome
+            unsure = unsure or isinstance(outcome, Unheard)
+        self._presence.failed(outcome.reason, serious=not _is_of_one_act(outcome))
+        if unsure and "id" in act:
+            raise Unknown("Budgets cannot be checked at the moment. Try again shortly.", headers=_SHORT)
+        raise away()
+
+
+def _is_of_one_act(outcome: Refused | Unheard) -> bool:
+    return isinstance(outcome, Refused) and outcome.reason.startswith("a script failed")

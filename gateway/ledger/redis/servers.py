@@ -1,0 +1,198 @@
+"""Calls to Redis: one server, the one that Sentinels name, or the nodes of a cluster. Nothing is ever sent twice here.
+
+What a call came to is a value: its replies, ``Refused`` (nothing was done) or ``Unheard`` (nobody knows).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, cast
+
+from redis.asyncio import Redis, RedisCluster, Sentinel
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ClusterDownError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
+
+from gateway.ledger.redis.scripts import Script
+
+CODES = (
+    *("OOM", "READONLY", "NOPERM", "NOAUTH", "WRONGPASS"),
+    *("LOADING", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "BUSY", "NOREPLICAS"),
+)
+"""Words with which Redis says that it did nothing; from inside a script they come in the middle of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Redis did nothing. ``reason`` is its own word, such as ``OOM`` or ``READONLY``, without a secret."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """No answer: what was asked may have been done, or may yet be."""
+
+    reason: str
+
+
+class Call(NamedTuple):
+    """One call of a script: ``keys`` share a slot."""
+
+    keys: Sequence[str | bytes]
+    args: Sequence[str | bytes]
+
+
+Outcome = list[Any] | Refused | Unheard
+Command = tuple[str | bytes | int, ...]
+
+
+class Servers(Protocol):
+    """Where scripts run."""
+
+    async def run(self, script: Script, calls: Sequence[Call]) -> list[Outcome]:
+        """Run a script for each of the calls; one outcome for each."""
+        ...
+
+    async def ask(self, *command: str | bytes | int) -> Any:  # noqa: ANN401  (any reply)
+        """Send one command. Raises ``RedisError`` or ``OSError``."""
+        ...
+
+    async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Send many, in order. Raises as ``ask`` does."""
+        ...
+
+    async def renew(self) -> None:
+        """Let go of all connections: the server may be another one now."""
+        ...
+
+    async def close(self) -> None:
+        """Let go for good."""
+        ...
+
+
+def translated(error: BaseException) -> Refused | Unheard:
+    """What an error of the library says about the call. Raises what is none."""
+    if isinstance(error, (AuthenticationError, AuthorizationError, ClusterDownError, ResponseError)):
+        return Refused(_word(error))
+    if isinstance(error, (RedisError, OSError, asyncio.TimeoutError)):
+        return Unheard(type(error).__name__)
+    raise error
+
+
+def _word(error: BaseException) -> str:
+    """The first word of what Redis says: it is a code, and the rest may quote what was sent."""
+    text = str(error).strip()
+    for code in (
+        "OOM",
+        "READONLY",
+        "NOPERM",
+        "NOAUTH",
+        "WRONGPASS",
+        "LOADING",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "MISCONF",
+        "BUSY",
+    ):
+        if code in text:
+            return code
+    return type(error).__name__
+
+
+class OneServer:
+    """A single server, or the one that Sentinels name."""
+
+    def __init__(self, client: Redis, sentinel: Sentinel | None = None) -> None:
+        self._client: Any = client  # half of the library's methods are typed
+        self._sentinel: Any = sentinel
+
+    async def run(self, script: Script, calls: Sequence[Call]) -> list[Outcome]:
+        """See ``Servers``."""
+        return [await self._run(script, call) for call in calls]
+
+    async def _run(self, script: Script, call: Call) -> Outcome:
+        command = self._client.execute_command
+        try:
+            try:
+                return cast("Outcome", await command("EVALSHA", script.sha, len(call.keys), *call.keys, *call.args))
+            except NoScriptError:
+                return cast("Outcome", await command("EVAL", script.text, len(call.keys), *call.keys, *call.args))
+        except Exception as error:  # noqa: BLE001  (what is not Redis's is raised again)
+            return translated(error)
+
+    async def ask(self, *command: str | bytes | int) -> Any:  # noqa: ANN401
+        """See ``Servers``."""
+        return await self._client.execute_command(*command)
+
+    async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """See ``Servers``."""
+        return await _pipelined(self._client.pipeline(transaction=False), commands)
+
+    async def renew(self) -> None:
+        """See ``Servers``."""
+        await self._client.connection_pool.disconnect(inuse_connections=False)
+
+    async def close(self) -> None:
+        """See ``Servers``."""
+        await self._client.aclose(close_connection_pool=True)
+        if self._sentinel is not None:
+            for each in self._sentinel.sentinels:
+                await each.aclose(close_connection_pool=True)
+
+
+class ClusterServers:
+    """The nodes of a cluster: what goes to one node goes as one pipeline."""
+
+    def __init__(self, client: RedisCluster) -> None:
+        self._client: Any = client
+
+    async def run(self, script: Script, calls: Sequence[Call]) -> list[Outcome]:
+        """See ``Servers``."""
+        pipeline = self._client.pipeline(transaction=False)
+        for call in calls:
+            pipeline.execute_command("EVALSHA", script.sha, len(call.keys), *call.keys, *call.args)
+        try:
+            replies = await pipeline.execute(raise_on_error=False)
+        except Exception as error:  # noqa: BLE001  (what is not Redis's is raised again)
+            return [translated(error)] * len(calls)
+        return [await self._settled(script, call, reply) for call, reply in zip(calls, replies, strict=True)]
+
+    async def _settled(self, script: Script, call: Call, reply: Any) -> Outcome:  # noqa: ANN401
+        if isinstance(reply, NoScriptError):
+            try:
+                return cast(
+                    "Outcome",
+                    await self._client.execute_command("EVAL", script.text, len(call.keys), *call.keys, *call.args),
+                )
+            except Exception as error:  # noqa: BLE001  (what is not Redis's is raised again)
+                return translated(error)
+        return translated(reply) if isinstance(reply, BaseException) else cast("Outcome", reply)
+
+    async def ask(self, *command: str | bytes | int) -> Any:  # noqa: ANN401
+        """See ``Servers``."""
+        return await self._client.execute_command(*command)
+
+    async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """See ``Servers``."""
+        return await _pipelined(self._client.pipeline(transaction=False), commands)
+
+    async def renew(self) -> None:
+        """See ``Servers``."""
+        await self._client.aclose()
+        await self._client.initialize()
+
+    async def close(self) -> None:
+        """See ``Servers``."""
+        await self._client.aclose()
+
+
+async def _pipelined(pipeline: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401  (of either client)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return cast("list[Any]", await pipeline.execute())
