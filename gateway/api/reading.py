@@ -99,6 +99,11 @@ def _problem(at: tuple[str | int, ...], kind: str, message: str) -> dict[str, ob
     return {"field": ".".join(str(step)[:64] for step in at), "problem": said}
 
 
+def refuse(*fields: tuple[str, str]) -> Unprocessable:
+    """The 422 for fields that do not go together: each with what is wrong with it."""
+    return _unprocessable([{"field": name, "problem": problem} for name, problem in fields])
+
+
 def _unprocessable(fields: list[dict[str, object]]) -> Unprocessable:
     named = "; ".join(
         f"{each['field']} {each['problem']}" if each["field"] else f"{each['problem']}" for each in fields[:5]

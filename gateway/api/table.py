@@ -14,6 +14,7 @@ def routes(*, with_store: bool) -> Iterable[Route]:
 
 
 def _of_store() -> Iterable[Route]:
-    from gateway.api import audit  # noqa: PLC0415  (a gateway without a store does not load SQLAlchemy)
+    from gateway.api import audit, plans  # noqa: PLC0415  (a gateway without a store does not load SQLAlchemy)
 
-    yield from audit.ROUTES
+    for module in (plans, audit):
+        yield from module.ROUTES

@@ -27,8 +27,8 @@ class Listing:
             raise ValueError(f"a page has 1 to {LARGEST_PAGE} rows and starts at 0 or later")
 
 
-def listed(query: sa.Select[Any], table: sa.Table, listing: Listing) -> sa.Select[Any]:
-    """``query`` with the bounds, the order and the page of ``listing``."""
+def bounded(query: sa.Select[Any], table: sa.Table, listing: Listing) -> sa.Select[Any]:
+    """``query`` with the bounds of ``listing``: what is on all its pages."""
     created, updated = table.c.created_us, table.c.updated_us
     bounds = (
         (created, ">=", listing.created_from_us),
@@ -39,6 +39,13 @@ def listed(query: sa.Select[Any], table: sa.Table, listing: Listing) -> sa.Selec
     for column, sign, bound in bounds:
         if bound is not None:
             query = query.where(column.op(sign, is_comparison=True)(bound))
+    return query
+
+
+def listed(query: sa.Select[Any], table: sa.Table, listing: Listing) -> sa.Select[Any]:
+    """``query`` with the bounds, the order and the page of ``listing``."""
+    query = bounded(query, table, listing)
+    created, updated = table.c.created_us, table.c.updated_us
     named = {"created": created, "updated": updated}
     orders = [named[name].asc() if way == "asc" else named[name].desc() for name, way in listing.order]
     last_descends = not listing.order or listing.order[-1][1] == "desc"

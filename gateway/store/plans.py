@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.core.problems import Conflict, NotFound
 from gateway.core.subscription import PlanVersion
 from gateway.store.edits import born, check_revision, draft_of, moved
-from gateway.store.listing import Listing, contains, listed
+from gateway.store.listing import Listing, bounded, contains, listed
 from gateway.store.mandate import Mandate
 from gateway.store.prices import add_price, read_prices
 from gateway.store.rows import PlanDraft, PlanRow, PriceDraft
@@ -118,16 +118,41 @@ async def get(store: Store, id_: str) -> PlanRow:
 
 
 async def page(
-    store: Store, listing: Listing, *, active: bool | None = None, text: str | None = None
+    store: Store,
+    listing: Listing,
+    *,
+    active: bool | None = None,
+    custom: bool | None = None,
+    text: str | None = None,
 ) -> tuple[PlanRow, ...]:
     """A page of the plans. ``text``: in slug or name."""
+    async with store.read() as connection:
+        return await _rows(connection, listed(_narrowed(active, custom, text), plans, listing))
+
+
+async def count(
+    store: Store,
+    listing: Listing,
+    *,
+    active: bool | None = None,
+    custom: bool | None = None,
+    text: str | None = None,
+) -> int:
+    """How many plans there are on all pages."""
+    wanted = bounded(_narrowed(active, custom, text), plans, listing).with_only_columns(sa.func.count(plans.c.id))
+    async with store.read() as connection:
+        return (await connection.execute(wanted)).scalar_one()
+
+
+def _narrowed(active: bool | None, custom: bool | None, text: str | None) -> sa.Select[Any]:  # noqa: FBT001
     query = sa.select(plans)
     if active is not None:
         query = query.where(plans.c.active.is_(active))
+    if custom is not None:
+        query = query.where(plans.c.is_custom.is_(custom))
     if text:
         query = query.where(contains(text, plans.c.slug, plans.c.name))
-    async with store.read() as connection:
-        return await _rows(connection, listed(query, plans, listing))
+    return query
 
 
 async def one(connection: AsyncConnection, id_: str) -> PlanRow:
