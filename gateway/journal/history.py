@@ -26,6 +26,7 @@ MOST_PERIODS = 100_000
 PATIENCE_US = 2_000_000
 """A question that takes longer is given up: it asks for too much at once."""
 _STEPS = 10_000
+_STRETCH = 500
 _T = TypeVar("_T")
 
 
@@ -98,7 +99,13 @@ def usage(connection: sqlite3.Connection, asked: Question) -> tuple[list[Usage],
     first_us = -(-asked.from_us // period_us) * period_us
     if (asked.to_us - first_us) // period_us > MOST_PERIODS:
         raise TooMuch(f"more than {MOST_PERIODS:,} periods; ask for fewer, or for longer ones")
-    rows = _rows(connection, asked, first_us, asked.to_us, asked.most + 1)
+    rows: list[Usage] = []
+    at_us = first_us
+    while at_us < asked.to_us and len(rows) <= asked.most:
+        # Adding up needs every row of a stretch before its first result, so a page takes no longer stretch than it may.
+        end_us = min(asked.to_us, at_us + max(asked.most, _STRETCH) * period_us)
+        rows += _rows(connection, asked, at_us, end_us, asked.most + 1 - len(rows))
+        at_us = end_us
     if len(rows) <= asked.most:
         return rows, None
     cut_us = rows[-1].start_us
