@@ -20,7 +20,7 @@ from gateway.clock import now_us
 from gateway.core.problems import Problem
 from gateway.core.rules import RuleErrors
 from gateway.core.target import canonical_target
-from gateway.demo.run import run_demo
+from gateway.demo.run import run_backend, run_demo
 from gateway.habits.command import probe
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.command import key
@@ -170,15 +170,21 @@ def migrate(config: Path, *, as_json: bool) -> None:
 @click.option(
     "--port", default=8080, show_default=True, help="The gateway's port; the backend takes the next free one."
 )
-def demo(port: int) -> None:
+@click.option(
+    "--backend",
+    metavar="HOST:PORT",
+    help="Start the backend alone, for a gateway elsewhere; JWT_SECRET signs its tokens.",
+)
+def demo(port: int, backend: str | None) -> None:
     """Start a stand-in backend with the gateway in front, and print what to try.
 
     \b
-    Example:  weighbridge demo --port 8080
+    Examples:  weighbridge demo --port 8080
+               JWT_SECRET=... weighbridge demo --backend 127.0.0.1:9000
     """  # noqa: D301
     log.configure("warning", "console")
     try:
-        _run(lambda: run_demo(port))
+        _run((lambda: run_demo(port)) if backend is None else (lambda: run_backend(backend, os.environ)))
     except StartError as error:
         raise click.ClickException(str(error)) from None
 

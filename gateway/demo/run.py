@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import signal
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from gateway.demo.backend import Backend
 from gateway.demo.data import ACME, ALICE, BOB
-from gateway.server import start
+from gateway.server import StartError, start
 from gateway.settings.load import load
 
 _DAY_S = 24 * 3600
@@ -59,6 +60,25 @@ async def run_demo(port: int) -> None:
                 await _until_stopped()
             finally:
                 await gateway.stop()
+    finally:
+        await backend.close()
+
+
+async def run_backend(place: str, environment: Mapping[str, str]) -> None:
+    """Run the backend alone until Ctrl-C. ``place``: ``HOST:PORT``. Raises ``StartError``."""
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal():
+        raise StartError(f"--backend: {place!r} is not HOST:PORT, such as 127.0.0.1:9000")
+    if not (secret := environment.get("JWT_SECRET")):
+        raise StartError("JWT_SECRET is not set: give it the secret that the gateway in front verifies tokens with")
+    backend = Backend(jwt_secret=secret)
+    try:
+        url = await backend.start(host, int(port))
+    except OSError as error:
+        raise StartError(f"--backend: cannot listen on {place}: {error.strerror}") from error
+    try:
+        print(f"The stand-in backend listens on {url}. Nothing in it is real. Ctrl-C stops it.", flush=True)  # noqa: T201
+        await _until_stopped()
     finally:
         await backend.close()
 
