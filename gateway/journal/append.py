@@ -128,7 +128,10 @@ class Journal:
                 record.taken = True
             attempt = self._health.begin()
             try:
-                await self._run(self._store.flush, records, self._now_us(), self.appended, attempt=attempt)
+                # Shielded: cancelled while the thread is busy, it would not be run at all, and the records be gone.
+                await asyncio.shield(
+                    self._run(self._store.flush, records, self._now_us(), self.appended, attempt=attempt)
+                )
             finally:
                 self._health.end(self.report if attempt else None)
             return not self.report.waiting

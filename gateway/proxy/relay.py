@@ -17,6 +17,7 @@ from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.upstream import UpstreamConnection
 
 _NOTHING: frozenset[bytes] = frozenset()
+_LENGTH = frozenset({b"content-length"})
 
 
 class Edit(NamedTuple):
@@ -273,6 +274,8 @@ def _start(response: ResponseHead, drop: frozenset[bytes]) -> list[bytes]:
     """
     if response.connection and (named := dropped_of_response(response.connection)):
         drop = drop | named
+    if response.status < 200 or response.status == 204:  # noqa: PLR2004  (RFC 9110, 8.6: some clients would wait for it)
+        drop = drop | _LENGTH
     lines = [b"HTTP/1.1 %d %b\r\n" % (response.status, response.reason)]
     lines += [
         b"%b: %b\r\n" % field

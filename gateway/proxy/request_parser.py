@@ -15,7 +15,7 @@ from gateway.core.hop_by_hop import KEYS, RawHeaders, key_of
 from gateway.core.problems import BadRequest, ContentTooLarge, NotImplementedHere, Problem, TooLarge
 from gateway.proxy.request import Request
 
-_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ ")
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |\Z)")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _JUDGED = frozenset({b"connection", b"content-length", b"expect", b"host", b"te", b"transfer-encoding", b"upgrade"})
 _ONCE = frozenset({b"content-length", b"host", b"transfer-encoding"})
@@ -183,6 +183,8 @@ class RequestParser:
         self._silent = 0
         if self._llhttp.should_upgrade() and request.has_body:
             return  # llhttp has not looked at the body: reframe() will
+        if self._fields and not self._llhttp.should_keep_alive():
+            request.keep_alive = False  # llhttp takes nothing more: a trailer can say so as well
         self.request = None
         self.idle = True
         trailers, self._fields = self._fields, []

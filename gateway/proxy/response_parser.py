@@ -126,7 +126,9 @@ class ResponseParser:
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            return data[upgrade.args[0] :]
+            if not self.ended:
+                return data[upgrade.args[0] :]
+            self.keep_alive = False
         except httptools.HttpParserError as error:
             # Bytes behind a whole answer spoil the connection, not the answer.
             self.keep_alive = False
@@ -137,9 +139,9 @@ class ResponseParser:
         return None
 
     def on_message_begin(self) -> None:
-        """A first byte of a response."""
+        """A first byte of a response. One behind the end is nobody's: not a byte of it may reach the sink."""
         if self.ended:
-            self.keep_alive = False  # and nobody asked for it
+            self.keep_alive = False
 
     def on_status(self, reason: bytes) -> None:
         """A part of the reason phrase."""
@@ -147,6 +149,8 @@ class ResponseParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head, or of the trailers."""
+        if self.ended:
+            return
         key = KEYS.get(name) or key_of(name)
         value = value.rstrip(b" \t")
         self._fields.append((name, value))
@@ -180,7 +184,7 @@ class ResponseParser:
     def on_body(self, data: bytes) -> None:
         """A part of the body, without its chunking."""
         self._silent = 0
-        if self._bodiless:
+        if self._bodiless or self.ended:
             self.keep_alive = False  # bytes where there must be none
         elif self._sink is not None:
             self._sink.response_body(data)
@@ -188,6 +192,8 @@ class ResponseParser:
     def on_message_complete(self) -> None:
         """A response is complete, trailers included."""
         if self._final:
+            if not self._head_only and not self._llhttp.should_keep_alive():
+                self.keep_alive = False  # llhttp takes nothing more: a trailer can say so as well
             self.ended = True
 
     def _interim(self, head: ResponseHead) -> None:

@@ -1,6 +1,8 @@
 """Appending, writing, and finding it again after a restart."""
 
 import asyncio
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.core.bucket import Bucket
@@ -174,3 +176,25 @@ async def test_ids_that_are_not_unicode_have_their_buckets_too(tmp_path: Path) -
         assert spent(await journal.load(scope)) == 1
         assert await journal.fold()
         assert spent(await journal.load(scope)) == 1
+
+
+async def test_records_whose_write_nobody_waits_for_any_more_are_written(tmp_path: Path) -> None:
+    """The journal's thread has something else to do when whoever flushes is cancelled: at a stop it is the flusher."""
+    async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
+        busy, go_on = threading.Event(), threading.Event()
+
+        def hold_up() -> None:
+            busy.set()
+            go_on.wait(10)
+
+        holding = asyncio.get_running_loop().run_in_executor(journal._thread, hold_up)
+        await asyncio.to_thread(busy.wait, 10)
+        journal.append(World().charge(user(1)))
+        flushing = asyncio.ensure_future(journal.flush())
+        await asyncio.sleep(0.01)
+        flushing.cancel()
+        with suppress(asyncio.CancelledError):
+            await flushing
+        go_on.set()
+        await holding
+    assert len(on_disk(tmp_path / "j.db")) == 1
