@@ -162,6 +162,12 @@ async def one(connection: AsyncConnection, id_: str) -> PlanRow:
     raise NotFound("There is no such plan.")
 
 
+async def find(connection: AsyncConnection, id_: str | None) -> PlanRow | None:
+    """A plan if it is there, read within a transaction."""
+    found = await _rows(connection, sa.select(plans).where(plans.c.id == id_))
+    return found[0] if found else None
+
+
 async def _rows(connection: AsyncConnection, query: sa.Select[Any]) -> tuple[PlanRow, ...]:
     found = (await connection.execute(query)).all()
     ids = [row.id for row in found]

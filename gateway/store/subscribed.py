@@ -117,6 +117,29 @@ async def by_provider(
     return None if found is None else row_of(found)
 
 
+async def began(store: Store, scope: Scope, plan_id: str) -> bool:
+    """Whether ``scope`` ever had this plan through a provider: on trial, or paid."""
+    table = subscriptions.c
+    query = sa.select(table.id).where(
+        table.scope_kind == scope.kind,
+        table.scope_id == scope.id,
+        table.plan_id == plan_id,
+        table.period_end_us.is_not(None),
+    )
+    async with store.read() as connection:
+        return (await connection.execute(query.limit(1))).first() is not None
+
+
+async def companions(connection: AsyncConnection, provider: str, of: str) -> tuple[SubscriptionRow, ...]:
+    """The subscriptions that hang on the one ``of`` and are not over: their order is named after it."""
+    query = rows().where(
+        subscriptions.c.provider == provider,
+        subscriptions.c.checkout_id.startswith(f"{of}:", autoescape=True),
+        subscriptions.c.status != Status.CANCELLED,
+    )
+    return tuple(row_of(found) for found in await connection.execute(query))
+
+
 def rows() -> sa.Select[Any]:
     """Each subscription with the version of its plan that is in force."""
     bought = sa.and_(

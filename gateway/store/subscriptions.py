@@ -31,13 +31,18 @@ async def create(
     async with store.write(by) as act:
         if idempotency_key is not None and (known := await _same(act.connection, draft, idempotency_key)) is not None:
             return known
-        await _check_plan(act.connection, draft)
-        await _check_provider(act.connection, draft)
-        id_ = str(uuid4())
-        row = {"id": id_, **_columns(draft), "idempotency_key": idempotency_key, **born(act)}
-        await act.connection.execute(sa.insert(subscriptions), row)
-        made = await one(act.connection, id_)
-        act.note("subscription.create", id_, None, made, scope=made.scope)
+        return await add(act, draft, idempotency_key)
+
+
+async def add(act: Act, draft: SubscriptionDraft, idempotency_key: str | None = None) -> SubscriptionRow:
+    """``create`` within a transaction."""
+    await _check_plan(act.connection, draft)
+    await _check_provider(act.connection, draft)
+    id_ = str(uuid4())
+    row = {"id": id_, **_columns(draft), "idempotency_key": idempotency_key, **born(act)}
+    await act.connection.execute(sa.insert(subscriptions), row)
+    made = await one(act.connection, id_)
+    act.note("subscription.create", id_, None, made, scope=made.scope)
     return made
 
 
@@ -122,6 +127,11 @@ def advanced(draft: SubscriptionDraft, word: Word) -> SubscriptionDraft:
     changed = after._asdict()
     del changed["renews"]
     return replace(draft, **changed)
+
+
+def renamed(draft: SubscriptionDraft, checkout_id: str) -> SubscriptionDraft:
+    """The same, ordered under another name at the provider."""
+    return replace(draft, checkout_id=checkout_id)
 
 
 def _columns(draft: SubscriptionDraft) -> dict[str, object]:

@@ -1,0 +1,227 @@
+"""Buying: an order of ours first, then a page of the provider's on which it is paid.
+
+The order is there before anybody can pay, so a payment always finds it. The page's key is that of our row: asking
+twice, or again because an answer was lost, opens one page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway import log
+from gateway.billing.sales import DAY_US, HOUR_US, Sales, asking
+from gateway.billing.settle import settle
+from gateway.core.problems import Conflict, NotFound, Unprocessable
+from gateway.core.sale import Mode, Order, Tag
+from gateway.core.scope import Scope
+from gateway.core.subscription import PlanVersion, Status
+from gateway.payments.port import Item, ProviderError, Wish
+from gateway.store import customers, orders, plans, subscribed, subscriptions
+from gateway.store.mandate import Mandate
+from gateway.store.orders import PAYABLE, CheckoutRow, Ordered, Placed
+from gateway.store.rows import PlanRow, PriceRow, SubscriptionRow
+from gateway.store.store import Act
+
+_OPEN_US = DAY_US - HOUR_US
+"""How long a page can be paid: providers allow a day at most."""
+_FRESH_US = 300_000_000
+"""A page that closes sooner is not handed out any more."""
+
+_log = log.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """What a customer wants to buy, for whom, and where to come back to. ``currency`` ``None``: the plan's default."""
+
+    plan_id: str
+    currency: str | None
+    scope: Scope
+    user_id: str
+    mode: Mode
+    success_url: str
+    cancel_url: str
+
+
+class Page(NamedTuple):
+    """Where to pay. ``url`` empty: nowhere (any more), it may be paid already."""
+
+    url: str
+    external_id: str
+    subscription_id: str
+
+
+async def buy(sales: Sales, purchase: Purchase, by: Mandate) -> Page:
+    """Order it, and open a page. Older pages for the same scope are closed.
+
+    Raises ``NotFound`` (plan), ``Conflict`` (inactive, no price), ``Unprocessable`` (URLs), and what ``asking`` raises.
+    """
+    sales.check_return(purchase.success_url, "success_url")
+    sales.check_return(purchase.cancel_url, "cancel_url")
+    plan = await plans.get(sales.store, purchase.plan_id)
+    price = _price(plan, purchase.currency)
+    held, page, others = await _ordered(sales, purchase, plan, price, by)
+    opened = await _open(sales, held.subscription, page, item_of(plan, price, purchase.mode), by)
+    for other in others:
+        await _close(sales, other)
+    return opened
+
+
+async def resume(sales: Sales, row: SubscriptionRow, success_url: str, cancel_url: str, by: Mandate) -> Page:
+    """The page of an order that waits for its payment; a new one if the last has closed. Raises as ``buy``."""
+    sales.check_return(success_url, "success_url")
+    sales.check_return(cancel_url, "cancel_url")
+    with asking():
+        row = (await settle(sales, row.id)).subscription
+    held = await orders.get(sales.store, row.id)
+    if row.status is not Status.PENDING or not isinstance(row.plan, PlanVersion):
+        return Page("", row.checkout_id or "", row.id)
+    plan = await plans.get(sales.store, row.plan.plan_id)
+    if plan.version != row.plan.version:
+        raise Conflict("This plan has changed since it was ordered. Order it again.")
+    price = _price(plan, held.order.currency)
+    page = _usable(held, by.now_us, None)
+    if page is None:
+        async with sales.store.write(by) as act:
+            page = await _new_page(act, row.id, sales, (success_url, cancel_url))
+    return await _open(sales, row, page, item_of(plan, price, row.mode), by)
+
+
+async def confirm(sales: Sales, external_id: str) -> SubscriptionRow:
+    """The customer is back from the page: see whether it is paid. Raises ``NotFound``, and what ``asking`` raises."""
+    id_ = await orders.by_checkout(sales.store, sales.provider.name, external_id)
+    if id_ is None:
+        raise NotFound("There is no such order.")
+    with asking():
+        return (await settle(sales, id_)).subscription
+
+
+def item_of(plan: PlanRow, price: PriceRow, mode: Mode) -> Item:
+    """A plan at a price, as a provider sells it."""
+    return Item(
+        plan_id=plan.id,
+        slug=plan.slug,
+        name=plan.name,
+        description=plan.description,
+        currency=price.currency,
+        amount=price.amount,
+        days=plan.terms.duration_days,
+        mode=mode,
+    )
+
+
+def _price(plan: PlanRow, currency: str | None) -> PriceRow:
+    if plan.is_custom:
+        raise NotFound("There is no such plan.")  # made for somebody: an admin gives it
+    if not plan.active:
+        raise Conflict("This plan is not sold any more.")
+    wanted = None if currency is None else currency.lower()
+    for price in plan.prices:
+        if price.currency == wanted or (wanted is None and price.is_default):
+            return price
+    said = "no default price; name a currency" if wanted is None else f"no price in {wanted}"
+    raise Unprocessable(f"This plan has {said}.", content={"fields": [{"field": "currency", "problem": said}]})
+
+
+async def _ordered(
+    sales: Sales, purchase: Purchase, plan: PlanRow, price: PriceRow, by: Mandate
+) -> tuple[Ordered, CheckoutRow, Sequence[Ordered]]:
+    """The order and the page to be opened, and the orders whose place it takes. One transaction: two clicks see one."""
+    pages = (purchase.success_url, purchase.cancel_url)
+    version = PlanVersion(plan.id, plan.version)
+    wish = (version, purchase.mode, price.currency, price.amount)
+    async with sales.store.write(by) as act:
+        waiting = await orders.waiting(act.connection, purchase.scope, purchase.user_id, sales.provider.name)
+        for held in waiting:
+            has = (held.subscription.plan, held.subscription.mode, held.order.currency, held.order.amount)
+            if has == wish and (page := _usable(held, by.now_us, pages)) is not None:
+                return held, page, [other for other in waiting if other is not held]
+        placed = Placed(
+            plan=version,
+            scope=purchase.scope,
+            user_id=purchase.user_id,
+            mode=purchase.mode,
+            provider=sales.provider.name,
+            currency=price.currency,
+            amount=price.amount,
+        )
+        row = await orders.place(act, placed)
+        page = await _new_page(act, row.id, sales, pages)
+        await orders.set_order(act, row.id, due_us=by.now_us + sales.policy.pending_us)
+        return await orders.read(act.connection, row.id), page, waiting
+
+
+def _usable(held: Ordered, now_us: int, pages: tuple[str, str] | None) -> CheckoutRow | None:
+    """A page of this order that can still be paid and leads where it should."""
+    for page in reversed(held.checkouts):
+        same = pages is None or (page.success_url, page.cancel_url) == pages
+        if same and page.state in PAYABLE and page.expires_us > now_us + _FRESH_US:
+            return page
+    return None
+
+
+async def _new_page(act: Act, id_: str, sales: Sales, pages: tuple[str, str]) -> CheckoutRow:
+    return await orders.add_checkout(act, id_, sales.provider.name, pages, act.now_us + _OPEN_US)
+
+
+async def _open(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: Item, by: Mandate) -> Page:
+    """Have the page opened, unless it is. Lost answers cost nothing: the same key gives the same page."""
+    if page.external_id is not None and page.url is not None:
+        return Page(page.url, page.external_id, row.id)
+    async with sales.turn(f"open {page.id}"):
+        with asking():
+            order = await _opened(sales, row, page, item, by)
+        async with sales.store.write(by) as act:
+            values = {"external_id": order.id, "url": order.url, "state": order.state.value}
+            await orders.set_checkout(act, page.id, **values)
+            held = await orders.read(act.connection, row.id)
+            if held.subscription.status is Status.PENDING:
+                named = lambda old: subscriptions.renamed(old, order.id)  # noqa: E731
+                await subscriptions.change(act, held.subscription, named, "order")
+    return Page(order.url or "", order.id, row.id)
+
+
+async def _opened(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: Item, by: Mandate) -> Order:
+    customer = await customer_of(sales, row.scope, row.user_id, by)
+    wish = Wish(
+        key=f"checkout-{page.id}",
+        tag=Tag(row.id, item.plan_id, row.scope, row.user_id),
+        item=item,
+        customer=customer,
+        success_url=page.success_url,
+        cancel_url=page.cancel_url,
+        expires_us=page.expires_us,
+        trial_days=await _trial_days(sales, row, item),
+    )
+    return await sales.provider.open_order(wish)
+
+
+async def customer_of(sales: Sales, scope: Scope, user_id: str | None, by: Mandate) -> str:
+    """Who the scope is at the provider: a customer per user and per workspace. Raises ``ProviderError``."""
+    name = sales.provider.name
+    async with sales.turn(f"customer {scope}"):
+        known = await customers.find(sales.store, name, scope)
+        found = await sales.provider.ensure_customer(known, scope, user_id, f"customer-{scope}-after-{known}")
+        if found != known:
+            await customers.put(sales.store, name, scope, found, by)
+    return found
+
+
+async def _trial_days(sales: Sales, row: SubscriptionRow, item: Item) -> int:
+    """Days of a trial: once for a scope and a plan, whatever became of it."""
+    days = sales.policy.trials.get(item.slug, 0)
+    if not days or item.mode != "subscription":
+        return 0
+    had = await subscribed.began(sales.store, row.scope, item.plan_id)
+    return 0 if had else days
+
+
+async def _close(sales: Sales, other: Ordered) -> None:
+    """Close the pages of an order whose place another took. One that was paid meanwhile stays bought."""
+    try:
+        for page in other.checkouts:
+            if page.external_id is not None and page.state in PAYABLE:
+                await sales.provider.expire_order(page.external_id)
+        await settle(sales, other.subscription.id)
+    except ProviderError as error:
+        _log.warning("an older page could not be closed", order=other.subscription.id, reason=error.message)

@@ -1,0 +1,111 @@
+"""What customers do with what they have bought, where the provider has a part in it."""
+
+from gateway.billing.checkout import customer_of, item_of
+from gateway.billing.sales import Sales, asking
+from gateway.billing.settle import settle
+from gateway.core.problems import Conflict, NotFound, Unprocessable
+from gateway.core.sale import PaymentState
+from gateway.core.scope import Scope
+from gateway.core.subscription import Event, PlanVersion, Status
+from gateway.payments.port import Item, Preview
+from gateway.store import orders, plans
+from gateway.store.mandate import Mandate
+from gateway.store.rows import SubscriptionRow
+
+_MINUTE_US = 60_000_000
+
+
+async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
+    """The provider's part of stopping and of going on; ``END``: of an admin's end. Raises a ``Problem``."""
+    if row.provider != sales.provider.name:
+        raise Conflict(f"This was bought through {row.provider}, which this gateway does not know now.")
+    with asking():
+        if row.status is Status.PENDING:
+            await _close_pages(sales, row)
+        elif row.external_id is not None:
+            match event:
+                case Event.STOP:
+                    await sales.provider.stop(row.external_id)
+                case Event.REACTIVATE:
+                    await sales.provider.resume(row.external_id)
+                case Event.END:
+                    await sales.provider.end(row.external_id)
+
+
+async def _close_pages(sales: Sales, row: SubscriptionRow) -> None:
+    """An order that is dropped can be paid no more. Raises ``Conflict`` if it was paid meanwhile."""
+    for page in (await orders.get(sales.store, row.id)).checkouts:
+        if page.external_id is not None:
+            await sales.provider.expire_order(page.external_id)
+    if (await settle(sales, row.id)).subscription.status is not Status.PENDING:
+        found = (await orders.get(sales.store, row.id)).subscription
+        if found.status is not Status.CANCELLED:
+            raise Conflict("This was paid just now.")
+
+
+async def sync(sales: Sales, row: SubscriptionRow) -> SubscriptionRow:
+    """See at the provider how it stands. Raises a ``Problem``."""
+    if row.provider != sales.provider.name:
+        raise Conflict("This was not bought through a payment provider: there is nothing to look up.")
+    with asking():
+        return (await settle(sales, row.id)).subscription
+
+
+async def pay_url(sales: Sales, row: SubscriptionRow) -> str:
+    """Where what is due can be paid. Raises ``Conflict`` if nothing is."""
+    if row.provider != sales.provider.name or row.external_id is None:
+        raise Conflict("This does not renew: there is nothing to pay again.")
+    with asking():
+        receipts = await sales.provider.receipts(agreement=row.external_id)
+    due = [receipt for receipt in receipts if receipt.state is PaymentState.OPEN and receipt.pay_url is not None]
+    if not due:
+        raise Conflict("Nothing is due for this subscription.")
+    return max(due, key=lambda receipt: receipt.created_us).pay_url or ""
+
+
+async def preview(sales: Sales, row: SubscriptionRow, plan_id: str, at_us: int) -> Preview:
+    """What another plan would cost now. Raises a ``Problem``."""
+    item = await _other(sales, row, plan_id)
+    with asking():
+        return await sales.provider.preview(row.external_id or "", item, at_us)
+
+
+async def change(sales: Sales, row: SubscriptionRow, plan_id: str, by: Mandate) -> SubscriptionRow:
+    """Change to another plan, at what ``preview`` says for this minute. Raises a ``Problem``."""
+    item = await _other(sales, row, plan_id)
+    minute = by.now_us // _MINUTE_US
+    with asking():
+        key = f"change-{row.id}-{row.revision}-{plan_id}-{minute}"
+        changed = await sales.provider.change(row.external_id or "", item, by.now_us, key)
+        settled = (await settle(sales, row.id)).subscription
+    if changed.plan_id != plan_id:
+        raise Conflict(
+            "The payment did not go through, so the plan is as it was. Pay what is due, or try another card."
+        )
+    return settled
+
+
+async def portal(sales: Sales, scope: Scope, user_id: str | None, return_url: str, by: Mandate) -> str:
+    """A page of the provider's on which a customer manages cards and invoices. Raises a ``Problem``."""
+    sales.check_return(return_url, "return_url")
+    with asking():
+        customer = await customer_of(sales, scope, user_id, by)
+        return await sales.provider.portal(customer, return_url)
+
+
+async def _other(sales: Sales, row: SubscriptionRow, plan_id: str) -> Item:
+    """The plan to change to, at its price in the currency of the order."""
+    if row.provider != sales.provider.name or row.external_id is None or not isinstance(row.plan, PlanVersion):
+        raise Conflict("Only a subscription that renews can change its plan. Buy the other one.")
+    if row.status not in (Status.ACTIVE, Status.TRIALING):
+        raise Conflict("A subscription that is not paid cannot change its plan. Pay first.")
+    if row.plan.plan_id == plan_id:
+        raise Conflict("This is its plan already.")
+    plan = await plans.get(sales.store, plan_id)
+    if plan.is_custom or not plan.active:
+        raise NotFound("There is no such plan.")
+    currency = (await orders.get(sales.store, row.id)).order.currency
+    for price in plan.prices:
+        if price.currency == currency:
+            return item_of(plan, price, "subscription")
+    raise Unprocessable(f"That plan has no price in {currency}, in which this is paid.")

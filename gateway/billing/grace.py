@@ -1,0 +1,55 @@
+"""What a customer has when a renewal has failed and the grace is over: a companion of the subscription.
+
+It is a subscription of its own, given by the gateway, which begins when the grace ends and is over when the renewal is
+paid or the subscription ends. So the budgets know nothing of payments.
+"""
+
+from gateway.billing.sales import Sales
+from gateway.core.reconcile import Terms
+from gateway.core.subscription import Event, PlanVersion, Status, Word
+from gateway.store import subscribed, subscriptions
+from gateway.store.rows import PlanRow, SubscriptionDraft, SubscriptionRow
+from gateway.store.store import Act
+
+PROVIDER = "grace"
+"""In place of a provider's name: nobody paid for this."""
+_UNMET = frozenset({Status.PAST_DUE, Status.UNPAID})
+_HUNDRED = 100
+
+
+async def follow(act: Act, sales: Sales, row: SubscriptionRow, plan: PlanRow, terms: Terms) -> None:
+    """Give the companion, or end it, as ``row`` stands now."""
+    then = sales.policy.then
+    if then.kind == "off" or terms.mode == "payment":
+        return
+    name = f"{row.id}:{row.period_end_us}"
+    found = await subscribed.by_provider(act.connection, PROVIDER, checkout_id=name)
+    unmet = row.status in _UNMET and row.period_end_us is not None
+    if unmet and found is None:
+        await subscriptions.add(act, _companion(row, plan, sales, terms, name))
+    elif not unmet:
+        for each in await subscribed.companions(act.connection, PROVIDER, row.id):
+            word = Word(Event.END, act.now_us)
+            await subscriptions.change(act, each, lambda old, word=word: subscriptions.advanced(old, word), "end")  # type: ignore[misc]
+
+
+def _companion(row: SubscriptionRow, plan: PlanRow, sales: Sales, terms: Terms, name: str) -> SubscriptionDraft:
+    then = sales.policy.then
+    of: PlanVersion | str = row.plan
+    override = None
+    if then.kind == "plan":
+        of = then.plan or of
+    else:
+        limit = plan.terms.throughput
+        override = max(1, (0 if limit is None else limit.amount) * then.percent // _HUNDRED)
+    return SubscriptionDraft(
+        plan=of,
+        scope=row.scope,
+        user_id=row.user_id,
+        status=Status.ACTIVE,
+        starts_us=(row.period_end_us or 0) + terms.grace_us,
+        ends_us=None,
+        throughput_override=override,
+        provider=PROVIDER,
+        checkout_id=name,
+    )

@@ -1,0 +1,135 @@
+"""What the provider says unasked: kept as it came, answered, then acted on; what failed is tried again."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import cast
+
+from gateway import log
+from gateway.billing.sales import DAY_US, Sales
+from gateway.billing.settle import settle
+from gateway.core.problems import NotFound, Problem
+from gateway.payments.port import Owner, ProviderError, Signal, Subject
+from gateway.store import orders, signals
+from gateway.store.signals import NewSignal, SignalRow
+from gateway.tasks import Tasks
+
+GIVEN_UP_US = 3 * DAY_US
+"""For so long what failed is tried again."""
+FIRST_WAIT_US = 30_000_000
+_LONGEST_WAIT_US = 3_600_000_000
+_BATCH = 100
+_AT_ONCE = 4
+
+_log = log.get_logger(__name__)
+
+
+class Unmatched(Exception):  # noqa: N818  (what it is, and nobody's mistake yet)
+    """It is about something of ours that is not here: our row may be about to be, or was lost."""
+
+
+async def receive(sales: Sales, headers: Mapping[str, str], body: bytes) -> SignalRow | None:
+    """Keep a webhook; ``None``: it was here before. Raises ``BadSignature``."""
+    signal = sales.provider.read_signal(headers, body, sales.now_us())
+    return await keep(sales, signal)
+
+
+async def keep(sales: Sales, signal: Signal) -> SignalRow | None:
+    """Put a signal into the inbox; ``None``: it is there."""
+    new = NewSignal(
+        provider=sales.provider.name,
+        key=signal.key,
+        kind=signal.kind,
+        subject=signal.subject,
+        subject_id=signal.id,
+        body=signal.text,
+        happened_us=signal.created_us,
+        ours=signal.subject != "other",
+    )
+    return await signals.put(sales.store, new, sales.now_us() + FIRST_WAIT_US, sales.mandate())
+
+
+async def act_on(sales: Sales, row: SignalRow) -> SignalRow:
+    """Do what it asks for, and write down what came of it. Never raises for what is wrong with the signal."""
+    try:
+        subscription = await _act(sales, row)
+    except (ProviderError, Problem, Unmatched, TimeoutError) as error:
+        return await _failed(sales, row, error)
+    except Exception as error:  # noqa: BLE001  (it is kept, shown to admins and tried again)
+        _log.exception("a signal could not be acted on", signal=row.id, kind=row.kind)
+        return await _failed(sales, row, error)
+    state = "ignored" if subscription is None and row.subject != "catalog" else "done"
+    done = {"state": state, "subscription_id": subscription, "next_us": None, "problem": None}
+    await signals.mark(sales.store, row.id, sales.mandate(), attempts=row.attempts + 1, **done)
+    sales.counts.signals[state] += 1
+    return await signals.get(sales.store, row.id)
+
+
+async def replay(sales: Sales, id_: str) -> SignalRow:
+    """Act on one again, whatever came of it before. Raises ``NotFound``."""
+    return await act_on(sales, await signals.get(sales.store, id_))
+
+
+async def act_on_due(sales: Sales) -> int:
+    """Act on all that is to be tried by now. How many that were."""
+    count = 0
+    while rows := await signals.due(sales.store, sales.now_us(), _BATCH):
+        for start in range(0, len(rows), _AT_ONCE):
+            await asyncio.gather(*(act_on(sales, row) for row in rows[start : start + _AT_ONCE]))
+        count += len(rows)
+    return count
+
+
+def act_soon(sales: Sales, row: SignalRow, tasks: Tasks) -> None:
+    """Act on it beside the answer that its sender waits for."""
+    if row.state == "received":
+        tasks.start(act_on(sales, row), "act on a signal")
+
+
+async def _act(sales: Sales, row: SignalRow) -> str | None:
+    """The subscription that it was about; ``None``: nothing of ours."""
+    signal = Signal(
+        row.key,
+        row.kind,
+        cast("Subject", row.subject),
+        row.subject_id,
+        row.happened_us,
+        sales.provider.test,
+        None,
+        row.body,
+    )
+    if row.subject == "catalog":
+        _log.warning(
+            "the catalog was edited at the provider; `weighbridge sync --dry-run` shows what differs", kind=row.kind
+        )
+        return None
+    owner = await sales.provider.owner(signal)
+    if owner == Owner():
+        return None
+    name = sales.provider.name
+    found = await orders.find(
+        sales.store, name, subscription=owner.subscription, order=owner.order, agreement=owner.agreement
+    )
+    if found is None:
+        if owner.subscription is None:
+            return None  # an agreement that nobody of ours began
+        raise Unmatched(f"it is about the subscription {owner.subscription}, which is not here")
+    try:
+        changed = (await settle(sales, found, owner)).changes
+    except NotFound as error:
+        raise Unmatched(error.message) from error
+    _log.info("a signal was acted on", kind=row.kind, subscription=found, changes=len(changed))
+    return found
+
+
+async def _failed(sales: Sales, row: SignalRow, error: Exception) -> SignalRow:
+    now_us, attempts = sales.now_us(), row.attempts + 1
+    wait_us = min(FIRST_WAIT_US * 2 ** min(attempts, 20), _LONGEST_WAIT_US)
+    again = now_us - row.created_us < GIVEN_UP_US
+    problem = getattr(error, "message", None) or (str(error) if isinstance(error, Unmatched) else type(error).__name__)
+    if isinstance(error, Unmatched):
+        sales.counts.unmatched += 1
+    _log.error("a signal is not done", signal=row.id, kind=row.kind, attempts=attempts, problem=problem, again=again)
+    failed = {"state": "failed", "problem": str(problem)[:500], "next_us": now_us + wait_us if again else None}
+    await signals.mark(sales.store, row.id, sales.mandate(), attempts=attempts, **failed)
+    sales.counts.signals["failed"] += 1
+    return await signals.get(sales.store, row.id)

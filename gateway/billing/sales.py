@@ -1,0 +1,117 @@
+"""What everything about selling stands on: the store, one provider, and the house's policy."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from gateway.core.problems import BadGateway, Conflict, Problem, Unavailable, Unprocessable
+from gateway.payments.port import Declined, Gone, Provider, ProviderError
+from gateway.store.mandate import Actor, Mandate
+from gateway.store.store import Store
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+_LONGEST_URL = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """What a customer has when a renewal failed and the grace is over: nothing, a plan, or a part of their own."""
+
+    kind: Literal["off", "plan", "throttle"] = "off"
+    plan: str | None = None
+    percent: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """``return_origins``: where customers may be sent back to; ``None``: to any https origin.
+
+    ``pending_us``: how long an unpaid order is left alone before the provider is asked. ``trials``: days by plan.
+    """
+
+    return_origins: frozenset[str] | None = None
+    grace_us: int = 3 * DAY_US
+    slack_us: int = 2 * HOUR_US
+    then: Then = field(default_factory=Then)
+    pending_us: int = 10 * 60_000_000
+    trials: Mapping[str, int] = field(default_factory=dict)
+    sync_every_us: int = 60_000_000
+    per_second: float = 5.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has happened since the start, for metrics."""
+
+    signals: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    repairs: int = 0
+    unmatched: int = 0
+
+
+class Sales:
+    """One provider's sales. Work on one subscription is done one after the other."""
+
+    def __init__(
+        self, store: Store, provider: Provider, policy: Policy, now_us: Callable[[], int], new_id: Callable[[], str]
+    ) -> None:
+        self.store, self.provider, self.policy, self.now_us, self.new_id = store, provider, policy, now_us, new_id
+        self.counts = Counts()
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def mandate(self, kind: Literal["provider", "gateway"] = "provider") -> Mandate:
+        """For what the provider says, or what our own jobs do."""
+        return Mandate(Actor(kind, self.provider.name), self.now_us())
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """One after the other for each ``name``."""
+        lock = self._turns.setdefault(name, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked() and not getattr(lock, "_waiters", None):
+                self._turns.pop(name, None)
+
+    def check_return(self, url: str, field_: str) -> None:
+        """Raises ``Unprocessable`` for a page to which customers may not be sent."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}".lower()
+        allowed = self.policy.return_origins
+        known = parts.scheme == "https" if allowed is None else origin in allowed
+        clean = url.isprintable() and len(url) <= _LONGEST_URL and "@" not in parts.netloc and "\\" not in url
+        if known and clean and parts.netloc:
+            return
+        problem = "must be an https URL" if allowed is None else "is not among payments.return_origins"
+        raise Unprocessable(
+            f"This cannot be used: {field_} {problem}.", content={"fields": [{"field": field_, "problem": problem}]}
+        )
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Errors of a provider as problems for whoever asked us."""
+    try:
+        yield
+    except ProviderError as error:
+        raise _problem(error) from error
+
+
+def _problem(error: ProviderError) -> Problem:
+    content = {"reason": error.code or "provider"}
+    if isinstance(error, Declined):
+        return Conflict(f"The payment did not go through: {error.message}", content=content)
+    if isinstance(error, Gone):
+        return Conflict("The payment provider does not know this any more.", content=content)
+    if error.retry:
+        return Unavailable(
+            "The payment provider cannot be reached just now. Try again shortly.",
+            content=content,
+            headers=((b"Retry-After", b"5"),),
+        )
+    return BadGateway(f"The payment provider refused: {error.message}", content=content)
