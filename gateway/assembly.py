@@ -87,17 +87,7 @@ def identity_config(
     return IdentityConfig(
         issuers=tuple(_issuer(jwt, workspace.claim, keys_of, settings.admins.claim) for jwt in identity.jwt),
         jwt=_carriers(identity.jwt),
-        api_keys=tuple(
-            ApiKey(
-                id=key.id,
-                sha256=key.hash.removeprefix("sha256:"),
-                user=key.user,
-                workspace=key.workspace,
-                expires_us=key.expires,
-            )
-            for key in identity.api_keys
-        )
-        or (() if more_keys else None),
+        api_keys=file_keys(settings) or (() if more_keys else None),
         key=KeyCarriers(header=identity.api_key_header.encode()),
         peers=None
         if identity.peers is None
@@ -118,6 +108,20 @@ def identity_config(
         ),
         anonymous=identity.anonymous,
         trusted_proxies=identity.trusted_proxies,
+    )
+
+
+def file_keys(settings: Settings) -> tuple[ApiKey, ...]:
+    """The API keys of the configuration."""
+    return tuple(
+        ApiKey(
+            id=key.id,
+            sha256=key.hash.removeprefix("sha256:"),
+            user=key.user,
+            workspace=key.workspace,
+            expires_us=key.expires,
+        )
+        for key in settings.identity.api_keys
     )
 
 

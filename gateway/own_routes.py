@@ -62,6 +62,7 @@ class OwnRoutes:
             ledger=books[0],
             history=books[1],
             parts=operations.parts,
+            file_keys=lambda: assembly.file_keys(self._now),
             shop=stocked.shop,
         )
         router = Router(routes(with_store=stocked.shop is not None))

@@ -1,6 +1,6 @@
 """What handlers work with. A route that needs more adds a field here; ``gateway/own_routes.py`` fills it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from gateway.api.identity import Identity
 from gateway.api.pace import Pace
 from gateway.catalog.merge import Configured
 from gateway.core.problems import NotFound
+from gateway.identity.api_keys import ApiKey
 from gateway.journal.history import History
 from gateway.ledger.port import Ledger
 from gateway.metering.snapshot import Snapshot
@@ -34,7 +35,8 @@ class Facts:
 class Desk:
     """What is a function tells what it is now: a reload changes it. ``shop``: with the store.
 
-    ``parts``: how each part of the gateway is, in words. ``history`` ``None``: nothing is kept of what was used.
+    ``file_keys``: the configuration's API keys. ``parts``: how each part of the gateway is, in words. ``history``
+    ``None``: nothing is kept of what was used.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -45,6 +47,7 @@ class Desk:
     pace: Pace
     ledger: Ledger
     parts: Callable[[], Mapping[str, str]]
+    file_keys: Callable[[], Sequence[ApiKey]] = tuple
     history: History | None = None
     shop: "Shop | None" = None
 

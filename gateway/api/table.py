@@ -14,7 +14,7 @@ def routes(*, with_store: bool) -> Iterable[Route]:
 
 
 def _of_store() -> Iterable[Route]:
-    from gateway.api import audit, plans  # noqa: PLC0415  (a gateway without a store does not load SQLAlchemy)
+    from gateway.api import audit, keys, plans, weights  # noqa: PLC0415  (a gateway without a store does not load SQLAlchemy)
 
-    for module in (plans, audit):
+    for module in (plans, weights, keys, audit):
         yield from module.ROUTES

@@ -1,15 +1,16 @@
 """API keys: hashes of secrets, and whom they act for. A key that was revoked stays, so that its carriers stay ours."""
 
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.core.problems import Conflict, NotFound
 from gateway.core.scope import Scope
-from gateway.store.edits import born, moved
-from gateway.store.listing import Listing, contains, listed
+from gateway.store.edits import born, check_revision, moved
+from gateway.store.listing import Listing, bounded, contains, listed
 from gateway.store.mandate import Mandate
 from gateway.store.rows import KeyDraft, KeyRow
 from gateway.store.store import Act, Store
@@ -25,9 +26,13 @@ async def create(store: Store, draft: KeyDraft, by: Mandate) -> KeyRow:
 
 
 async def revoke(store: Store, id_: str, by: Mandate) -> KeyRow:
-    """Let a key count no more, from now on. Raises ``NotFound``, ``Conflict`` if it does not count already."""
+    """Let a key count no more, from now on.
+
+    Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` if it does not count already.
+    """
     async with store.write(by) as act:
         before = await _one(act.connection, id_)
+        check_revision(before.revision, by.if_revision, "key")
         if before.revoked_us is not None:
             raise Conflict("This key is revoked already.")
         return await _change(act, before, "key.revoke", revoked_us=by.now_us)
@@ -36,10 +41,12 @@ async def revoke(store: Store, id_: str, by: Mandate) -> KeyRow:
 async def rotate(store: Store, id_: str, draft: KeyDraft, by: Mandate, *, until_us: int) -> KeyRow:
     """Put a new key in the place of another, which counts until ``until_us`` at most. Returns the new one.
 
-    Raises ``NotFound``, ``Conflict`` if the old one was revoked or rotated already, or the new id is taken.
+    Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` if the old one was revoked or rotated already, or the new
+    id is taken.
     """
     async with store.write(by) as act:
         before = await _one(act.connection, id_)
+        check_revision(before.revision, by.if_revision, "key")
         if before.revoked_us is not None or before.replaced_by is not None:
             raise Conflict("This key was revoked or rotated already. Rotate the one that took its place.")
         made = await _insert(act, draft)
@@ -55,25 +62,47 @@ async def get(store: Store, id_: str) -> KeyRow:
         return await _one(connection, id_)
 
 
-async def page(
-    store: Store,
-    listing: Listing,
-    *,
-    user_id: str | None = None,
-    workspace_id: str | None = None,
-    text: str | None = None,
-) -> tuple[KeyRow, ...]:
-    """A page of the keys. ``text``: in id or name."""
-    query = sa.select(api_keys)
-    if user_id is not None:
-        query = query.where(api_keys.c.user_id == user_id)
-    if workspace_id is not None:
-        query = query.where(api_keys.c.workspace_id == workspace_id)
-    if text:
-        query = query.where(contains(text, api_keys.c.id, api_keys.c.name))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which keys of a list; ``None``: any. ``text``: in id or name. ``active``: whether they count at ``at_us``."""
+
+    user_id: str | None = None
+    workspace_id: str | None = None
+    text: str | None = None
+    active: bool | None = None
+    at_us: int = 0
+
+
+ALL = Wanted()
+
+
+async def page(store: Store, listing: Listing, wanted: Wanted = ALL) -> tuple[KeyRow, ...]:
+    """A page of the keys."""
     async with store.read() as connection:
-        found = await connection.execute(listed(query, api_keys, listing))
+        found = await connection.execute(listed(_narrowed(wanted), api_keys, listing))
         return tuple(KeyRow(**row._asdict()) for row in found)
+
+
+async def count(store: Store, listing: Listing, wanted: Wanted = ALL) -> int:
+    """How many keys there are on all pages."""
+    counted = bounded(_narrowed(wanted), api_keys, listing).with_only_columns(sa.func.count(api_keys.c.id))
+    async with store.read() as connection:
+        return (await connection.execute(counted)).scalar_one()
+
+
+def _narrowed(wanted: Wanted) -> sa.Select[Any]:
+    query = sa.select(api_keys)
+    if wanted.user_id is not None:
+        query = query.where(api_keys.c.user_id == wanted.user_id)
+    if wanted.workspace_id is not None:
+        query = query.where(api_keys.c.workspace_id == wanted.workspace_id)
+    if wanted.text:
+        query = query.where(contains(wanted.text, api_keys.c.id, api_keys.c.name))
+    if wanted.active is not None:
+        not_over = sa.or_(api_keys.c.expires_us.is_(None), api_keys.c.expires_us > wanted.at_us)
+        counts = sa.and_(api_keys.c.revoked_us.is_(None), not_over)
+        query = query.where(counts if wanted.active else sa.not_(counts))
+    return query
 
 
 async def known(store: Store, ids: Collection[str] | None = None) -> tuple[KeyRow, ...]:

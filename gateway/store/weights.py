@@ -1,6 +1,7 @@
 """Weights: what requests cost, as admins decide. A set of them is judged as a whole before any is kept."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.core.problems import Conflict, NotFound
 from gateway.store.edits import born, check_revision, draft_of, moved
-from gateway.store.listing import Listing, contains, listed
+from gateway.store.listing import Listing, bounded, contains, listed
 from gateway.store.mandate import Mandate
 from gateway.store.rows import WeightDraft, WeightRow
 from gateway.store.store import Store
@@ -70,14 +71,25 @@ async def page(
     store: Store, listing: Listing, *, method: str | None = None, text: str | None = None
 ) -> tuple[WeightRow, ...]:
     """A page of the weights. ``text``: in pattern or description."""
+    async with store.read() as connection:
+        found = await connection.execute(listed(_narrowed(method, text), weights, listing))
+        return tuple(WeightRow(**row._asdict()) for row in found)
+
+
+async def count(store: Store, listing: Listing, *, method: str | None = None, text: str | None = None) -> int:
+    """How many weights there are on all pages."""
+    wanted = bounded(_narrowed(method, text), weights, listing).with_only_columns(sa.func.count(weights.c.id))
+    async with store.read() as connection:
+        return (await connection.execute(wanted)).scalar_one()
+
+
+def _narrowed(method: str | None, text: str | None) -> sa.Select[Any]:
     query = sa.select(weights)
     if method is not None:
         query = query.where(weights.c.method == method)
     if text:
         query = query.where(contains(text, weights.c.pattern, weights.c.description))
-    async with store.read() as connection:
-        found = await connection.execute(listed(query, weights, listing))
-        return tuple(WeightRow(**row._asdict()) for row in found)
+    return query
 
 
 async def read_weights(connection: AsyncConnection) -> tuple[WeightRow, ...]:

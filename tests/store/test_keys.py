@@ -23,9 +23,9 @@ async def test_a_key_is_made_listed_and_revoked(store: Store) -> None:
     shared = await keys.create(store, key("k2", user_id=None, workspace_id=ACME.id, expires_us=NOW + DAY), BY)
     assert await keys.known(store) == (made, shared)
     assert await keys.known(store, {"k2", "k9"}) == (shared,)
-    assert await keys.page(store, Listing(), user_id=ALICE.id) == (made,)
-    assert await keys.page(store, Listing(), workspace_id=ACME.id) == (shared,)
-    assert await keys.page(store, Listing(), text="KEY K2") == (shared,)
+    assert await keys.page(store, Listing(), keys.Wanted(user_id=ALICE.id)) == (made,)
+    assert await keys.page(store, Listing(), keys.Wanted(workspace_id=ACME.id)) == (shared,)
+    assert await keys.page(store, Listing(), keys.Wanted(text="KEY K2")) == (shared,)
     gone = await keys.revoke(store, "k1", BY._replace(now_us=NOW + 9))
     assert (gone.revoked_us, gone.revision) == (NOW + 9, 2)
     assert await keys.get(store, "k1") == gone
