@@ -35,6 +35,7 @@ from gateway.proxy.chronicle import Chronicle
 from gateway.proxy.doors import Doors
 from gateway.proxy.fleet import Tally
 from gateway.proxy.handler import Handler
+from gateway.proxy.lane import Lane
 from gateway.proxy.request import Request
 from gateway.proxy.running import Live, Running
 from gateway.proxy.tls import ListenerTls
@@ -67,6 +68,7 @@ class Gateway:
         self._doors: Doors | None = None
         self._tls: ListenerTls | None = None
         self._access: AccessLog | None = None
+        self._lane: Lane | None = None
         self._stopping = False
 
     async def start(self) -> None:
@@ -94,7 +96,9 @@ class Gateway:
         chronicle = Chronicle(self.metrics, self._access)
         self._doors = Doors(self._problem_answer, transport.client_limits(settings))
         handler = Handler(self.live, self._meter, self._own.answer, chronicle)
-        await self._doors.open(handler, transport.main_place(settings, self._tls), "listen")
+        self._lane = Lane(self.live, self._meter, chronicle, handler.go_on)
+        lane = self._lane if settings.fast_lane else None
+        await self._doors.open(handler, transport.main_place(settings, self._tls), "listen", lane)
         if (own := transport.metrics_place(settings)) is not None:
             self._metrics_only = Operations(self.metrics, self._readiness)
             await self._doors.open(self._serve_metrics, own, "metrics.listen")
@@ -105,6 +109,8 @@ class Gateway:
         self._stopping = True
         if self._doors is not None:
             await self._doors.close(self.settings.limits.stop_timeout.seconds)
+        if self._lane is not None:
+            await self._lane.close()
         await self._tasks.close()
         if hasattr(self, "live"):
             await self._fleet.close()

@@ -26,6 +26,7 @@ class Instrument:
 
 INSTRUMENTS = (
     Instrument("requests", "counter", "Requests answered.", ("rule", "outcome", "status")),
+    Instrument("fast_lane_requests", "counter", "Requests that the fast lane took (all: `fast_lane: true`)."),
     Instrument("units", "counter", "Units debited.", ("rule", "meter", "scope")),
     Instrument("refunded_units", "counter", "Units given back.", ("rule", "meter", "scope")),
     Instrument("overrun_units", "counter", "Units delivered that no budget had (shadow rules).", ("rule", "meter")),
@@ -87,6 +88,7 @@ class Metrics(Collector):
             instrument.name: Counter() for instrument in INSTRUMENTS if instrument.kind == "counter"
         }
         self.requests = self.counters["requests"]
+        self.fast_lane_requests = self.counters["fast_lane_requests"]
         self.units = self.counters["units"]
         self.refunded_units = self.counters["refunded_units"]
         self.overrun_units = self.counters["overrun_units"]

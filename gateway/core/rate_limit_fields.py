@@ -29,6 +29,21 @@ EXPOSED = (
 )
 """What a browser's script must be able to read (CORS: ``Access-Control-Expose-Headers``)."""
 
+TELL_OF_BUDGETS = frozenset(
+    {
+        b"ratelimit",
+        b"ratelimit-policy",
+        b"x-ratelimit-limit",
+        b"x-ratelimit-remaining",
+        b"x-ratelimit-reset",
+        b"x-ratelimit-scope",
+        b"x-ratelimit-scope-id",
+        b"x-ratelimit-fallback",
+        b"x-weighbridge-cost",
+    }
+)
+"""The keys of all fields that say how a budget stands."""
+
 _LARGEST = 999_999_999_999_999
 """Of the integers of RFC 9651, 3.3.1; a larger one would make a whole field unreadable."""
 

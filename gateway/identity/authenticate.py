@@ -120,6 +120,11 @@ class Authenticator:
         return self._proofs.headers | self._peer_names | self._told
 
     @property
+    def looked_at(self) -> frozenset[bytes]:
+        """Canonical names of all headers that an outcome depends on, or that it may take off a request."""
+        return frozenset(map(canonical_name, self._wanted() | self.carriers | self._proofs.key_headers | {COOKIE}))
+
+    @property
     def takes_keys(self) -> bool:
         """Whether the gateway's own API keys are a way here."""
         return self._proofs.keys is not None

@@ -69,6 +69,23 @@ class Meter:
         visit.record = self._recorder.opened(visit, outcome)
         return outcome
 
+    def charge_now(self, visit: Visit) -> bool:
+        """``charge`` where nothing is odd and nothing has to be waited for; if not, nothing has happened."""
+        if self._store_failing():
+            return False
+        try:
+            bill = bill_for(visit)
+            if bill is None:
+                return True
+            outcome = None if claims(visit) else self._ledger.charge_now(bill, visit.at_us)
+        except (Unresolved, StoreUnavailable):
+            return False
+        if outcome is None or (isinstance(outcome, Refusal) and not visit.rule.enforce):
+            return False
+        visit.bill, visit.outcome = bill, outcome
+        visit.record = self._recorder.opened(visit, outcome)
+        return True
+
     async def settle(self, visit: Visit, *, status: int, request_sent: bool, now_us: int) -> None:
         """When the answer is over: give back what is free, or take what is due only now.
 

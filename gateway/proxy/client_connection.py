@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.core.forwarding import Forwarding
-from gateway.proxy.request import Request
 from gateway.proxy.request_parser import HeadLimits
 
 if TYPE_CHECKING:
@@ -64,6 +63,19 @@ class TunnelEnd(Protocol):
         """The client's connection is gone."""
 
 
+class Current(Protocol):
+    """The request that is being answered. ``complete``: all of it has come."""
+
+    @property
+    def complete(self) -> bool: ...  # noqa: D102
+
+    def lose_client(self) -> None:
+        """The client has left."""
+
+    def writable(self) -> None:
+        """The client takes more of the answer."""
+
+
 class Told(NamedTuple):
     """What the upstream was last told of this client (``wire``), and for which ``Host`` and version."""
 
@@ -111,7 +123,7 @@ class ClientConnection(RequestHandler):
         self.told: Told | None = None
         self.read_deadline = self.write_deadline = self.last_use = NEVER
         self._body_since = self._paused_at = 0.0
-        self._current: Request | None = None
+        self._current: Current | None = None
         self._tunnel: TunnelEnd | None = None
         self._eof = False
         self._lingering = False
@@ -139,6 +151,10 @@ class ClientConnection(RequestHandler):
         if self._tunnel is not None:
             tunnel, self._tunnel = self._tunnel, None
             tunnel.client_lost()
+        self.lose_client()
+
+    def lose_client(self) -> None:
+        """Tell the request that is being answered that nobody waits any more."""
         if self._current is not None:
             self._current.lose_client()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from gateway.core.answers import Answer
 from gateway.core.problems import Problem
 from gateway.proxy.client_connection import ClientLimits
-from gateway.proxy.downstream import GatewayServer, Handler
+from gateway.proxy.downstream import FastLane, GatewayServer, Handler
 from gateway.proxy.site import Place, Site
 
 
@@ -22,9 +22,9 @@ class Doors:
         self._limits = limits
         self._doors: list[tuple[Site, GatewayServer]] = []
 
-    async def open(self, handler: Handler, place: Place, key: str) -> None:
-        """Listen, and give ``handler`` what comes. ``key``: the setting. Raises ``CannotListen``."""
-        server = GatewayServer(handler, self._problem_answer, self._limits)
+    async def open(self, handler: Handler, place: Place, key: str, lane: FastLane | None = None) -> None:
+        """Listen, and give ``handler`` what ``lane`` leaves. ``key``: the setting. Raises ``CannotListen``."""
+        server = GatewayServer(handler, self._problem_answer, self._limits, lane)
         site = Site(server, place, self._limits.head_timeout)
         try:
             await site.start()

@@ -10,7 +10,7 @@ in two.
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Protocol, cast
 
 import structlog
 from aiohttp import web
@@ -19,8 +19,9 @@ from gateway.core.answers import Answer
 from gateway.core.hop_by_hop import RawHeaders
 from gateway.core.problems import Problem
 from gateway.proxy.answer_writer import whole
-from gateway.proxy.client_connection import ClientLimits
+from gateway.proxy.client_connection import NEVER, ClientLimits, Current
 from gateway.proxy.client_requests import ClientRequests
+from gateway.proxy.plain_request import PlainReader
 from gateway.proxy.request import BODY_BUFFER, Request
 
 _log = structlog.get_logger(__name__)
@@ -29,10 +30,20 @@ Handler = Callable[[Request], Awaitable[None]]
 ProblemAnswer = Callable[[Problem], Answer]
 
 
-class GatewayProtocol(ClientRequests):
-    """One client's connection: answers its requests in order."""
+class FastLane(Protocol):
+    """Takes requests that need no waiting (see ``lane``)."""
 
-    __slots__ = ("_problem_answer",)
+    def take(self, client: "GatewayProtocol", data: bytes) -> bool:
+        """Whether the lane answers the request that ``data`` is; if not, nothing has happened."""
+
+
+class GatewayProtocol(ClientRequests):
+    """One client's connection: answers its requests in order.
+
+    While it rests, with nothing of a request there, the fast lane may take what comes whole; its task rests meanwhile.
+    """
+
+    __slots__ = ("_lane", "_problem_answer", "_rests", "plain")
 
     def __init__(
         self,
@@ -41,9 +52,60 @@ class GatewayProtocol(ClientRequests):
         loop: asyncio.AbstractEventLoop,
         limits: ClientLimits,
         problem_answer: ProblemAnswer,
+        lane: FastLane | None,
     ) -> None:
         super().__init__(manager, loop=loop, limits=limits)
         self._problem_answer = problem_answer
+        self._lane = lane
+        self._rests = False
+        self.plain = PlainReader(limits)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._rests:
+            self._rests = False
+            if self._lane is not None and self._lane.take(self, data):
+                return
+        super().data_received(data)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the answer to a request that has come whole is the connection's last one."""
+        return self._close or (self._eof and not self._ahead)
+
+    def begin_ride(self, ride: Current) -> None:
+        """The lane answers a request."""
+        self._count()
+        self._in_head = False
+        self._current = ride
+        self.read_deadline = NEVER
+
+    def end_ride(self, *, close: bool) -> None:
+        """The request has been answered. ``close``: and the client was told that it was the last."""
+        self._current = None
+        if self._force_close:
+            return
+        if close:
+            self._end_or_linger(more=bool(self._ahead))
+        elif self._ahead or self.closing:
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+        else:
+            self._rest()
+
+    async def finish_ride(self, request: Request, handler: Handler) -> None:
+        """Let the reference path finish a request that the lane has begun."""
+        await self._answer(request, handler)
+        self.end_ride(close=not request.keep_alive or self._close)
+
+    def hand_over(self, request: Request) -> None:
+        """The lane's request is the reference path's from now on."""
+        self._current = request
+
+    def _rest(self) -> None:
+        """Wait for a next request, of which nothing has come."""
+        self._rests = self._lane is not None and not self.writing_paused and not self._broken
+        self.read_deadline = self._loop.time() + self.limits.keepalive_timeout
 
     def _make_request(
         self, method: str, raw_target: bytes, minor: int, headers: RawHeaders, keys: list[bytes]
@@ -66,29 +128,45 @@ class GatewayProtocol(ClientRequests):
                 return
             await self._serve(message, handler)
             if not message.keep_alive or self._close:
-                if not message.complete or self._ahead:
-                    self._linger()
-                    return
-                break
+                self._end_or_linger(more=not message.complete or bool(self._ahead))
+                return
+        self._end_or_linger(more=False)
+
+    def _end_or_linger(self, *, more: bool) -> None:
+        """The connection's last answer has been given. ``more``: the client has said, or says, more than that."""
+        if more:
+            self._linger()
+            return
         self._task_handler = None
         if not self._force_close:
             self._end()
 
     async def _next(self) -> None:
         """Wait for the next request."""
-        if self._request_count and self._http.idle:
-            self.read_deadline = self._loop.time() + self.limits.keepalive_timeout
+        if self._http.idle:
+            until = self.read_deadline
+            self._rest()
+            if not self._request_count:
+                self.read_deadline = until  # a new client has less time than one that has asked before
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
+            self._rests = False
 
     async def _serve(self, request: Request, handler: Handler | None) -> None:
-        """Let the handler answer one request, and answer for it if it fails."""
+        """Let the handler answer one request."""
+        self._count()
+        await self._answer(request, handler)
+
+    def _count(self) -> None:
         self._request_count += 1
         if self._request_count >= self.limits.requests:
             self._close = True
+
+    async def _answer(self, request: Request, handler: Handler | None) -> None:
+        """Let the handler answer, and answer for it if it fails."""
         self._current = request
         try:
             if handler is not None:
@@ -171,8 +249,15 @@ class GatewayProtocol(ClientRequests):
 class GatewayServer(web.Server):
     """``aiohttp.web.Server`` of ``GatewayProtocol``s. ``handler`` answers each request (see the module's top)."""
 
-    def __init__(self, handler: Handler, problem_answer: ProblemAnswer, limits: ClientLimits | None = None) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        problem_answer: ProblemAnswer,
+        limits: ClientLimits | None = None,
+        lane: FastLane | None = None,
+    ) -> None:
         super().__init__(handler)  # type: ignore[arg-type]
+        self._lane = lane
         self._limits = limits or ClientLimits()
         self._problem_answer = problem_answer
         shortest = min(self._limits.head_timeout, self._limits.body_timeout, self._limits.linger)
@@ -183,7 +268,9 @@ class GatewayServer(web.Server):
         """A protocol for one accepted connection."""
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(self._interval, self._sweep)
-        return GatewayProtocol(self, loop=self._loop, limits=self._limits, problem_answer=self._problem_answer)
+        return GatewayProtocol(
+            self, loop=self._loop, limits=self._limits, problem_answer=self._problem_answer, lane=self._lane
+        )
 
     def _sweep(self) -> None:
         """Look at every connection's deadline: one timer for all is cheaper than one each."""

@@ -51,20 +51,38 @@ async def forward(request: Request, wire: bytes, route: Route, on_head: OnHead) 
         if connection := await _connected(request, route.pool, fresh=False):
             started = loop.time()
             relay.start(connection, wire)
+            await _done(request, relay, route)
+    except NO_CONNECTION as problem:
+        relay.failure = problem
+    return _ended(request, relay, started)
+
+
+async def follow(request: Request, relay: Relay, route: Route, started: float) -> Forwarded:
+    """The rest of ``forward`` for a ``relay`` that has the answer to a request sent at the loop's time ``started``."""
+    await _done(request, relay, route)
+    return _ended(request, relay, started)
+
+
+async def _done(request: Request, relay: Relay, route: Route) -> None:
+    """Wait for the end. A request that may be repeated is, once, where a kept connection turns out to be dead."""
+    try:
+        await relay.done
+        if (
+            relay.stale
+            and relay.first_write is not None
+            and request.method in IDEMPOTENT
+            and (connection := await _connected(request, route.pool, fresh=True))
+        ):
+            relay.again(connection)
             await relay.done
-            if (
-                relay.stale
-                and relay.first_write is not None
-                and request.method in IDEMPOTENT
-                and (connection := await _connected(request, route.pool, fresh=True))
-            ):
-                relay.again(connection)
-                await relay.done
     except NO_CONNECTION as problem:
         relay.failure = relay.failure or problem  # the first of two says what may have been carried out
     except asyncio.CancelledError:
         relay.abort()
         raise
+
+
+def _ended(request: Request, relay: Relay, started: float) -> Forwarded:
     if relay.error is not None:
         raise relay.error
     return _outcome(request, relay, started)

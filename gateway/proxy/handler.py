@@ -1,7 +1,8 @@
 """The story of one request: read its target, find its rule, find who asks, debit, forward, settle, write it down."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
@@ -20,10 +21,11 @@ from gateway.metering.meter import Meter
 from gateway.metering.visit import Visit
 from gateway.proxy import answer
 from gateway.proxy.chronicle import CLIENT_LEFT, Chronicle, Trip
-from gateway.proxy.forward import forward
+from gateway.proxy.forward import follow, forward
 from gateway.proxy.headers import answer_head
 from gateway.proxy.outgoing import outgoing_head
 from gateway.proxy.request import Request
+from gateway.proxy.ride import Begun
 from gateway.proxy.running import Live
 
 OwnRoute = Callable[[Trip, Target], Awaitable[Answer]]
@@ -41,15 +43,23 @@ class Handler:
 
     async def __call__(self, request: Request) -> None:
         """Answer one request; whatever happens is answered, settled and written down exactly once."""
-        running = self._live.running
-        trip = Trip(request, running, new_id(), now_us())
+        trip = Trip(request, self._live.running, new_id(), now_us())
         self._chronicle.begin()
+        await self._see_through(trip, self._serve(trip))
+
+    async def go_on(self, request: Request) -> None:
+        """Answer a request that the fast lane has begun."""
+        begun = request.begun
+        if begun is not None:
+            await self._see_through(begun.trip, self._forward(begun.trip, begun.wire, begun))
+
+    async def _see_through(self, trip: Trip, story: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._serve(trip)
+            await story
         except Problem as problem:
             self._refuse(trip, problem)
         except Exception as error:
-            if request.head_sent:
+            if trip.request.head_sent:
                 raise
             self._chronicle.failed(trip, error)
             self._refuse(trip, Problem("The gateway failed."))
@@ -138,10 +148,15 @@ class Handler:
             fields += answer.cors_fields(trip.running.snapshot)
         return Answer(refusal.status, fields, refusal.body)
 
-    async def _forward(self, trip: Trip, wire: bytes) -> None:
-        """Send it on, and settle by how it went."""
+    async def _forward(self, trip: Trip, wire: bytes, begun: Begun | None = None) -> None:
+        """Send it on, unless the lane has, and settle by how it went."""
+        request, route = trip.request, trip.running.route
         try:
-            gone = trip.forwarded = await forward(trip.request, wire, trip.running.route, answer_head(trip))
+            if begun is None or begun.relay is None:
+                gone = await forward(request, wire, route, answer_head(trip))
+            else:
+                gone = await follow(request, begun.relay, route, begun.started)
+            trip.forwarded = gone
         finally:
             await self._settle(trip)
         if gone.failure is not None:

@@ -1,27 +1,14 @@
 """Fields that mean something to the meter: those that tell of budgets."""
 
-from gateway.core.rate_limit_fields import EXPOSED
+from gateway.core.rate_limit_fields import EXPOSED, TELL_OF_BUDGETS
 from gateway.proxy.chronicle import Trip
 from gateway.proxy.relay import Edit, OnHead
 from gateway.proxy.response_parser import ResponseHead
 from gateway.proxy.stripping import looked_through
 
-_OURS = frozenset(
-    {
-        b"ratelimit",
-        b"ratelimit-policy",
-        b"x-ratelimit-limit",
-        b"x-ratelimit-remaining",
-        b"x-ratelimit-reset",
-        b"x-ratelimit-scope",
-        b"x-ratelimit-scope-id",
-        b"x-ratelimit-fallback",
-        b"x-weighbridge-cost",
-    }
-)
 _NOTHING: frozenset[bytes] = frozenset()
 _NO_NAMES: frozenset[str] = frozenset()
-_EXPOSE = b"Access-Control-Expose-Headers: %b\r\n" % ", ".join(EXPOSED).encode()
+EXPOSE = b"Access-Control-Expose-Headers: %b\r\n" % ", ".join(EXPOSED).encode()
 
 
 def answer_head(trip: Trip) -> OnHead:
@@ -34,11 +21,11 @@ def answer_head(trip: Trip) -> OnHead:
         drop, add = _NOTHING, b""
         charge = None if trip.visit is None else trip.visit.told(head.status)
         if charge is not None:
-            drop, add = _OURS, trip.running.snapshot.families.lines_of_charge(charge, trip.at_us)
+            drop, add = TELL_OF_BUDGETS, trip.running.snapshot.families.lines_of_charge(charge, trip.at_us)
         if b"x-request-id" not in head.keys:
             add += b"X-Request-ID: %b\r\n" % trip.id.encode()
         if b"access-control-allow-origin" in head.keys and trip.exposes:
-            add += _EXPOSE
+            add += EXPOSE
         names = _NO_NAMES if trip.visit is None else trip.visit.rule.strip_json
         edit = Edit(drop, add)
         return looked_through(head, edit, names, trip.running.snapshot.strip_bytes) if names else edit

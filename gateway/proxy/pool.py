@@ -11,7 +11,7 @@ from typing import Protocol
 from gateway.proxy.endpoint import Endpoint
 from gateway.proxy.failures import GatewayBusy, UpstreamFailed, UpstreamTimedOut
 from gateway.proxy.response_parser import ResponseSink
-from gateway.proxy.upstream import NEVER, UpstreamConnection
+from gateway.proxy.upstream import NEVER, Passenger, UpstreamConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,15 @@ class TimedConnection(UpstreamConnection):
         self._until = self._loop.time() + self._keeper.total_timeout
         super().begin(sink, head_only=head_only, upgrade=upgrade)
 
+    def begin_ride(self, passenger: Passenger) -> float:
+        """Start an exchange, and its time."""
+        now = super().begin_ride(passenger)
+        self._until = now + self._keeper.total_timeout
+        return now
+
     def expire(self, now: float) -> None:
         """End the connection if it, or the exchange as a whole, was waited on for too long."""
-        if self._sink is not None and now >= self._until:
+        if self.busy and now >= self._until:
             self._fail(UpstreamTimedOut("The upstream's answer took too long.", request_sent=True))
         else:
             super().expire(now)

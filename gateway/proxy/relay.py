@@ -104,6 +104,12 @@ class Relay:
             self._up.head(self.first_write)
         self.request_flush()
 
+    def adopt(self, connection: UpstreamConnection, wire: bytes) -> None:
+        """Take the answer to a request that was written whole, as ``wire``."""
+        self._connection, self.first_write, self._ended = connection, wire, True
+        self._request.request_sent = True
+        self._request.take_body(self)
+
     def again(self, connection: UpstreamConnection) -> None:
         """Try once more with ``first_write``."""
         self.failure, self.stale = None, False

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gateway.core.answers import Answer
     from gateway.core.problems import Problem
     from gateway.proxy.downstream import GatewayProtocol
+    from gateway.proxy.ride import Begun
 
 BODY_BUFFER = 64 * 1024
 """Bytes of a body that are held while nobody takes them; then the client is not read any more."""
@@ -46,12 +47,14 @@ class Request:
     ``client_left``: nobody waits for the answer any more.
     ``head_sent``: an answer has begun, another one cannot be given. ``request_sent``: one byte of it may have been
     written to an upstream. ``broken``: why the rest of the body cannot be read. ``bytes_in``: of the body, so far.
+    ``begun``: what the fast lane has done with it already.
     """
 
     __slots__ = (
         "_chunks",
         "_exchange",
         "_held",
+        "begun",
         "broken",
         "bytes_in",
         "chunked",
@@ -104,6 +107,7 @@ class Request:
         self.head_sent = False
         self.request_sent = False
         self.broken: Problem | None = None
+        self.begun: Begun | None = None
         self.bytes_in = 0
         self._chunks: list[bytes] | None = None
         self._held = 0

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from gateway.core.forwarding import Forwarding, Hop, told_of_client
-from gateway.core.hop_by_hop import HOP_BY_HOP, dropped_of_request
+from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, dropped_of_request
 from gateway.core.max_forwards import KEY, LIMITED, hops_left
 from gateway.core.target import Target
-from gateway.proxy.client_connection import Told
+from gateway.proxy.client_connection import ClientConnection, Told
 from gateway.proxy.pool import Connections
 from gateway.proxy.request import Request
 
@@ -68,8 +68,9 @@ def request_head(
     lines += [b"%b: %b\r\n" % pair for pair, key in zip(request.headers, keys, strict=True) if key not in drop]
     if request_id:
         lines.append(b"X-Request-ID: %b\r\n" % request_id.encode())
-    told = _told(request, target.authority or request.host or b"", route.forwarding)
-    lines += [counted, told, route.own, _of_this_hop(request), b"\r\n"]
+    to = target.authority or request.host or b""
+    said = told(request.protocol, request.headers, to, request.minor, route.forwarding)
+    lines += [counted, said, route.own, _of_this_hop(request), b"\r\n"]
     return b"".join(lines)
 
 
@@ -89,15 +90,13 @@ def _of_this_hop(request: Request) -> bytes:
     return framing
 
 
-def _told(request: Request, host: bytes, forwarding: Forwarding) -> bytes:
-    """What the upstream is told of the client: mostly the same for all requests of a connection."""
-    protocol = request.protocol
-    known = protocol.told
-    if known is not None and known.host == host and known.minor == request.minor and known.forwarding is forwarding:
+def told(client: ClientConnection, headers: RawHeaders, host: bytes, minor: int, forwarding: Forwarding) -> bytes:
+    """What the upstream is told of the client, as lines: mostly the same for all requests of a connection."""
+    known = client.told
+    if known is not None and known.host == host and known.minor == minor and known.forwarding is forwarding:
         return known.wire
-    hop = Hop(protocol.peer_bytes, protocol.scheme, host, request.minor)
-    fields = told_of_client(request.headers, forwarding, hop)
-    wire = b"".join([b"%b: %b\r\n" % pair for pair in fields])
+    hop = Hop(client.peer_bytes, client.scheme, host, minor)
+    wire = b"".join([b"%b: %b\r\n" % pair for pair in told_of_client(headers, forwarding, hop)])
     if not forwarding.trusted_proxies:
-        protocol.told = Told(host, request.minor, forwarding, wire)
+        client.told = Told(host, minor, forwarding, wire)
     return wire

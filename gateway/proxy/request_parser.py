@@ -16,7 +16,7 @@ from gateway.core.problems import BadRequest, ContentTooLarge, NotImplementedHer
 from gateway.proxy.request import Request
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |\Z)")
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _JUDGED = frozenset({b"connection", b"content-length", b"expect", b"host", b"te", b"transfer-encoding", b"upgrade"})
 _ONCE = frozenset({b"content-length", b"host", b"transfer-encoding"})
 _MINOR = {"1.0": 0, "1.1": 1}
@@ -210,7 +210,7 @@ def _frame(request: Request, framing: dict[bytes, bytes]) -> None:
     if host is None:
         if request.minor == 1:
             raise BadRequest("An HTTP/1.1 request needs a Host.")
-    elif not _HOST.fullmatch(host):
+    elif not HOST.fullmatch(host):
         raise BadRequest("This is not a Host.")
     if len(framing) == 1 and host is not None:
         return  # most requests say no more

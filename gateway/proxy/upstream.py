@@ -12,6 +12,7 @@ from typing import Protocol, cast
 
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem, UpstreamTimedOut
 from gateway.proxy.keeper import Keeper
+from gateway.proxy.plain_answer import AnswerReader, PlainAnswer
 from gateway.proxy.response_parser import ResponseParser, ResponseSink
 
 NEVER = float("inf")
@@ -33,6 +34,16 @@ class TunnelEnd(Protocol):
         """The upstream's connection is gone."""
 
 
+class Passenger(Protocol):
+    """A request in the fast lane: it takes the answer if that is plain, else somebody else does."""
+
+    def answered(self, plain: PlainAnswer, now: float) -> bool:
+        """The whole answer; whether it was taken. If so, ``end_ride`` was called."""
+
+    def hand_over(self) -> ResponseSink:
+        """Who takes the answer as it comes, plain or not, or hears that there is none."""
+
+
 class UpstreamConnection(asyncio.Protocol):
     """One connection. ``used``: exchanges begun on it. ``deadline``: the loop's time by which something must happen.
 
@@ -43,6 +54,8 @@ class UpstreamConnection(asyncio.Protocol):
         "_http",
         "_keeper",
         "_loop",
+        "_passenger",
+        "_plain",
         "_request_ended",
         "_sink",
         "_tunnel",
@@ -58,7 +71,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._keeper = keeper
         self._loop = loop
         self._http = ResponseParser()
+        self._plain = AnswerReader()
         self._sink: ResponseSink | None = None
+        self._passenger: Passenger | None = None
         self._tunnel: TunnelEnd | None = None
         self._request_ended = False
         self.transport: asyncio.Transport | None = None
@@ -72,12 +87,43 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether a request can be written."""
         return self.transport is not None and not self.transport.is_closing()
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._sink is not None or self._passenger is not None
+
     def begin(self, sink: ResponseSink, *, head_only: bool = False, upgrade: bool = False) -> None:
         """Start an exchange. ``head_only``: the request is HEAD. ``upgrade``: it asks for one, 101 is an answer."""
         self._sink = sink
         self._request_ended = False
         self._http.begin(sink, head_only=head_only, upgrade=upgrade)
         self.used += 1
+
+    def begin_ride(self, passenger: Passenger) -> float:
+        """Start an exchange for a request that is written whole, at once. The loop's time."""
+        self._passenger = passenger
+        self._request_ended = True
+        self.used += 1
+        now = self._loop.time()
+        self.deadline = now + self._keeper.read_timeout
+        return now
+
+    def end_ride(self) -> None:
+        """The answer has been taken: back to the pool."""
+        self._passenger = None
+        self.deadline = NEVER
+        if self._keeper.failing:
+            self._keeper.answered()
+        if self.usable:
+            self._keeper.keep(self)
+
+    def _leave_lane(self) -> ResponseSink | None:
+        """The answer is not plain: it is read as any other."""
+        passenger, self._passenger = self._passenger, None
+        if passenger is not None:
+            self._sink = passenger.hand_over()
+            self._http.begin(self._sink, head_only=False, upgrade=False)
+        return self._sink
 
     def write(self, data: bytes) -> None:
         """Write a part of the request."""
@@ -123,15 +169,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the connection at once; its sink hears nothing more."""
-        self._sink = None
-        self._tunnel = None
+        self._sink = self._passenger = self._tunnel = None
         if self.transport is not None:
             self.transport.abort()
 
     def close(self) -> None:
         """Close the connection after what was written has gone out; its sink hears nothing more."""
-        self._sink = None
-        self._tunnel = None
+        self._sink = self._passenger = self._tunnel = None
         if self.transport is not None:
             if self.transport.get_write_buffer_size():
                 self.deadline = self._loop.time() + self._keeper.read_timeout
@@ -141,7 +185,7 @@ class UpstreamConnection(asyncio.Protocol):
         """End the connection if it was waited on for too long. ``now`` is the loop's time."""
         if now < self.deadline:
             return
-        if self._sink is not None:
+        if self.busy:
             self._fail(UpstreamTimedOut("The upstream did not answer in time.", request_sent=True))
         elif self.usable:
             self.close()
@@ -163,7 +207,7 @@ class UpstreamConnection(asyncio.Protocol):
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None:
             tunnel.upstream_lost()
-        elif self._sink is not None:
+        elif self._leave_lane() is not None:
             if exc is None and self._http.until_close:
                 self._end()
             else:
@@ -196,7 +240,11 @@ class UpstreamConnection(asyncio.Protocol):
         if self._tunnel is not None:
             self._tunnel.from_upstream(data)
             return
-        sink = self._sink
+        if self._passenger is not None:
+            plain = self._plain.read(data)
+            if plain is not None and self._passenger.answered(plain, self._loop.time()):
+                return
+        sink = self._leave_lane()
         if sink is None:
             self.abort()  # an answer that nobody asked for
             return
@@ -225,7 +273,7 @@ class UpstreamConnection(asyncio.Protocol):
             sink.response_upgraded(head, rest)
 
     def _fail(self, problem: UpstreamProblem) -> None:
-        sink = self._sink
+        sink = self._leave_lane()
         stale = isinstance(problem, UpstreamFailed) and self.used > 1 and not self._http.answered
         if not stale:
             self._keeper.failed(problem.message)

@@ -112,6 +112,12 @@ class Settings(Section):
     prefixes: PrefixSettings = Field(default=PrefixSettings(), description="Paths that are the gateway's own.")
     metrics: MetricsSettings = Field(default=MetricsSettings(), description="Prometheus metrics.")
     log: LogSettings = Field(default=LogSettings(), description="What is written down.")
+    fast_lane: bool = Field(
+        default=True,
+        description="Plain requests take a shorter way through the gateway, with the same answers, debits and records. "
+        "`false`: all take the long one.",
+        json_schema_extra=RESTART,
+    )
     limits: LimitsSettings = Field(default=LimitsSettings(), description="What a client may ask of the gateway.")
 
     _source: Source = PrivateAttr(default_factory=Source)
