@@ -43,7 +43,7 @@ interface Plan {
   description?: string | null;
   throughput_limit: number;
   window_seconds: number;
-  duration_days: number;
+  duration_days?: number | null;
   is_default: boolean;
   is_custom: boolean;
   active: boolean;
@@ -148,7 +148,7 @@ interface Explained {
   method: string;
   path: string;
   canonical: string;
-  cost: number;
+  cost: Record<string, number>;
   own: boolean;
   rule: Rule | null;
   runners_up: (Partial<Rule> & { rule?: string; reason?: string })[];

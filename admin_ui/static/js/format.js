@@ -97,14 +97,21 @@ export function duration(seconds) {
 }
 
 /**
+ * A window as it stands after "per": "hour", "90 minutes".
+ * @param {number} seconds
+ */
+export function windowName(seconds) {
+  const unit = UNITS.find(([, one]) => seconds === one)?.[0];
+  return unit ? t(`unit.${unit}`) : duration(seconds);
+}
+
+/**
  * "5,000 units per hour".
  * @param {number} amount
  * @param {number} seconds
  */
 export function throughput(amount, seconds) {
-  const [unit, size] = UNITS.find(([, one]) => seconds === one) ?? [null, 1];
-  if (unit && size) return t("per", { amount: number(amount), n: amount, window: t(`unit.${unit}`) });
-  return t("per", { amount: number(amount), n: amount, window: duration(seconds) });
+  return t("per", { amount: number(amount), n: amount, window: windowName(seconds) });
 }
 
 /**

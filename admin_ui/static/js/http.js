@@ -10,6 +10,16 @@ export const PREFIX = new URL("../../..", import.meta.url).pathname.replace(/\/$
 const KEPT = 40;
 /** @type {Map<string, {etag: string, data: any}>} */
 const known = new Map();
+/** @type {WeakMap<object, string>} */
+const tags = new WeakMap();
+
+/**
+ * The revision that an answer had, for changing what it tells of.
+ * @param {object | null | undefined} data
+ */
+export function etagOf(data) {
+  return data ? tags.get(data) : undefined;
+}
 
 export class Failure extends Error {
   /**
@@ -82,7 +92,9 @@ async function once(url, asked) {
   if (answer.status === 304 && kept) return kept.data;
   const data = await read(answer, asked.accept);
   if (!answer.ok) throw new Failure(answer.status, data, about(answer));
-  if (reads) keep(key, answer.headers.get("etag"), data);
+  const etag = answer.headers.get("etag");
+  if (data && typeof data === "object" && etag) tags.set(data, etag);
+  if (reads) keep(key, etag, data);
   return data;
 }
 

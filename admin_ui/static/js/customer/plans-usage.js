@@ -8,6 +8,7 @@ import { withQuery } from "../http.js";
 import { scopesOf, spentPerSecond, usageKey } from "../budget.js";
 import { serverNow } from "../clock.js";
 import { session } from "../session.js";
+import { stateOf } from "../subscription.js";
 import { Button, Empty, Loaded } from "../parts/ui.js";
 import { Gauge } from "../parts/gauge.js";
 import { historyPath, useHistory, UsageHistory } from "../parts/history.js";
@@ -24,7 +25,7 @@ export function PlansAndUsage({ about, me, workspace }) {
   const usage = useLive("/usage", { every: EVERY, workspace: workspace?.id });
   const plans = useLive(withQuery("/plan", { active: true, limit: 1000 }));
   const held = useLive(withQuery("/subscription", { limit: 200, active: true }), { workspace: workspace?.id });
-  const own = useLive(workspace ? withQuery("/subscription", { limit: 200, active: true, scope: "user" }) : null);
+  const own = useLive(workspace ? withQuery("/subscription", { limit: 200, active: true }) : null);
   const recent = {
     user: useHistory(me?.user_id ? historyPath("user", me.user_id, "hour") : null, { workspace: workspace?.id }),
     workspace: useHistory(workspace ? historyPath("workspace", workspace.id, "hour") : null, { workspace: workspace?.id }),
@@ -34,19 +35,26 @@ export function PlansAndUsage({ about, me, workspace }) {
     const points = recent[/** @type {"user" | "workspace"} */ (entry.scope)]?.data;
     return points ? spentPerSecond(points.filter((point) => !point.meter || !entry.meter || point.meter === entry.meter), serverNow()) : null;
   };
-  const subscriptions = [...(held.data ?? []), ...(own.data ?? [])];
+  const counting = ["active", "cancelling", "past_due"];
+  const subscriptions = [...(held.data ?? []), ...(own.data ?? [])].filter((row) => counting.includes(stateOf(row, serverNow())));
   return html`
     <${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
       <${Refused} usage=${entries} plans=${plans.data} workspace=${workspace} recent=${recent} />
       <section class="view" aria-labelledby="usage-title">
         <header class="section"><h2 id="usage-title">${t("usage")}</h2><${Button} small kind="quiet" act=${usage.reload}>${t("refresh")}<//></header>
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
-          <div class="gauges">${entries.map((entry) => html`<${Gauge} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
+          <div class="gauges">${inOrder(entries).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
         ${!workspace && about.login.upstream && html`<p class="hint">${t("usage.choose-workspace")}</p>`}
         ${workspace && !scopesOf(entries).some((one) => one.scope === "workspace") && html`<p class="hint">${t("usage.workspace-none", { name: workspace.name })}</p>`}
       </section>`}<//>
     <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} />
     <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
+}
+
+/** In the order in which they are asked to pay. @param {Usage[]} entries */
+function inOrder(entries) {
+  const rank = (/** @type {Usage} */ entry) => Number(entry.scope !== "workspace") + 2 * Number(entry.fallback);
+  return [...entries].sort((a, b) => rank(a) - rank(b));
 }
 
 /** @param {Usage} entry @param {{name: string} | null} workspace */

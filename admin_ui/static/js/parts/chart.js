@@ -126,7 +126,7 @@ async function draw(box, data, count, labels, looked, gone) {
   if (gone()) return undefined;
   const style = getComputedStyle(box);
   const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim() || "#888";
-  const bars = uPlot.paths.bars?.({ size: [0.82, 64], radius: 0.08 });
+  const bars = uPlot.paths.bars?.({ size: [0.82, 64] });
   const axis = { stroke: colour("--chart-ink"), grid: { stroke: colour("--chart-line"), width: 1 }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
   box.replaceChildren();
   const plot = new uPlot({
@@ -134,7 +134,7 @@ async function draw(box, data, count, labels, looked, gone) {
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: false, range: () => [-0.5, labels.length - 0.5] }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
     axes: [
-      { ...axis, grid: { show: false }, incrs: [1, 2, 3, 5, 6, 10, 12, 15, 24, 30, 60, 120], space: 64, values: (_, splits) => splits.map((split) => labels[split] ?? "") },
+      { ...axis, size: 28, gap: 6, grid: { show: false }, incrs: [1, 2, 3, 5, 6, 10, 12, 15, 24, 30, 60, 120], space: 64, values: (_, splits) => splits.map((split) => labels[split] ?? "") },
       { ...axis, size: 52, space: 36, values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? compact(split) : "")) },
     ],
     series: [{}, ...Array.from({ length: count }, (_, at) => ({ fill: colour(`--c${count - at}`), width: 0, paths: bars, points: { show: false } }))],

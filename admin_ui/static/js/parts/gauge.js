@@ -2,21 +2,21 @@
 
 import { html } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { countdown, duration, moment, number } from "../format.js";
+import { countdown, moment, number, windowName } from "../format.js";
 import { useSecond } from "../clock.js";
 import { toneOf, forecast } from "../budget.js";
 import { Badge, Time } from "./ui.js";
 
 /**
- * @param {{entry: Usage, perSecond: number | null, name: string, done?: () => void}} props
+ * @param {{entry: Usage, perSecond: number | null, name: string, whose?: string | null}} props `whose`: the scope's own name
  */
-export function Gauge({ entry, perSecond, name }) {
+export function Gauge({ entry, perSecond, name, whose = null }) {
   const second = useSecond();
   const { throughput_limit: limit, current_usage: used } = entry;
   const tone = entry.unlimited ? "good" : toneOf(used, limit);
   const share = entry.unlimited || limit <= 0 ? 0 : Math.min(1, used / limit);
   return html`<article class=${`gauge ${tone}`} aria-label=${name}>
-    <header><${Badge}>${tWord("scope", entry.scope)}<//>${entry.fallback && html`<${Badge} tone="info" title=${t("fallback.what")}>${t("fallback")}<//>`}
+    <header><${Badge}>${tWord("scope", entry.scope)}<//>${whose && html`<span class="gauge-name">${whose}</span>`}${entry.fallback && html`<${Badge} tone="info" title=${t("fallback.what")}>${t("fallback")}<//>`}
       <span class="gauge-plan">${entry.plan ?? ""}</span>${entry.meter && entry.meter !== "throughput" && html`<${Badge}>${tWord("meter", entry.meter)}<//>`}</header>
     ${entry.unlimited ? html`<p class="gauge-figure">${t("unlimited")}</p><p class="muted">${t("unlimited.what")}</p>` : html`
       <p class="gauge-figure"><strong>${number(used)}</strong><span class="muted"> / ${number(limit)}</span></p>
@@ -31,8 +31,8 @@ export function Gauge({ entry, perSecond, name }) {
 
 /** @param {{entry: Usage, second: number}} props */
 function Refill({ entry, second }) {
-  if (!entry.window_seconds || entry.refill === "none") return html`<span class="muted">${t("gauge.pack")}</span>`;
-  const window = duration(entry.window_seconds);
+  if (!entry.window_seconds || entry.refill === "never") return html`<span class="muted">${t("gauge.pack")}</span>`;
+  const window = windowName(entry.window_seconds);
   if (!entry.resets_at || entry.current_usage === 0) return html`<span class="muted">${t("gauge.window", { window })}</span>`;
   const left = Date.parse(entry.resets_at) / 1000 - second;
   const said = entry.refill === "continuous" ? "gauge.full-in" : "gauge.refills-in";

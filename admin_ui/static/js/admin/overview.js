@@ -1,0 +1,58 @@
+// What is going on now: load, who causes it, which rules, and whether every part is well.
+
+import { html } from "../base.js";
+import { t, tWord } from "../i18n.js";
+import { number, rate } from "../format.js";
+import { useLive } from "../live.js";
+import { useNames, Who } from "../names.js";
+import { Badge, Empty, Loaded } from "../parts/ui.js";
+import { Table } from "../parts/table.js";
+import { UsageHistory } from "../parts/history.js";
+
+/** @typedef {{scope?: string, id?: string, rule?: string, amount: number, requests: number, refused: number}} Top */
+
+export function Overview() {
+  const live = useLive("/overview", { every: 5_000 });
+  const nameOf = useNames();
+  return html`<${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {any} */ seen) => html`
+    <dl class="tiles">
+      <${Tile} name=${t("overview.rps")} figure=${figure(seen.requests_per_second)} />
+      <${Tile} name=${t("overview.refused")} figure=${figure(seen.refused_per_second)} tone=${seen.refused_per_second > 0 ? "warn" : ""} />
+      <div class="tile"><dt>${t("overview.parts")}</dt><dd class="parts">${Object.entries(seen.parts).map(([part, state]) => html`<p class="part"><span>${tWord("part", part)}</span><${Health} state=${String(state)} /></p>`)}</dd></div>
+    </dl>
+    <div class="two">
+      <section class="view" aria-labelledby="top-scopes"><header class="section"><h2 id="top-scopes">${t("overview.top-scopes")}</h2></header>
+        <div class="panel"><${Tops} rows=${seen.top_scopes} caption=${t("overview.top-scopes")} name=${t("scope")} show=${(/** @type {Top} */ row) => html`<${Who} kind=${row.scope} id=${row.id} name=${nameOf(row.scope, row.id)} />`} /></div></section>
+      <section class="view" aria-labelledby="top-rules"><header class="section"><h2 id="top-rules">${t("overview.top-rules")}</h2></header>
+        <div class="panel"><${Tops} rows=${seen.top_rules} caption=${t("overview.top-rules")} name=${t("rule")} show=${(/** @type {Top} */ row) => html`<code>${row.rule ?? t("rule.none")}</code>`} /></div></section>
+    </div>`}<//>
+    <${UsageHistory} scopes=${[{ scope: "all", id: "", name: t("everybody") }]} workspace=${null} title=${t("overview.history")} />`;
+}
+
+/** @param {number | null | undefined} perSecond */
+function figure(perSecond) {
+  return perSecond === null || perSecond === undefined ? "–" : rate(perSecond);
+}
+
+/** @param {{name: string, figure: string, tone?: string}} props */
+function Tile({ name, figure: shown, tone = "" }) {
+  return html`<div class=${`tile ${tone}`}><dt>${name}</dt><dd class="tile-figure">${shown}</dd></div>`;
+}
+
+/** @param {{state: string}} props */
+function Health({ state }) {
+  const tone = state === "ok" ? "good" : state.startsWith("degraded") ? "warn" : "bad";
+  return html`<${Badge} tone=${tone} title=${state}>${state === "ok" ? t("part.ok") : state}<//>`;
+}
+
+/** @param {{rows: Top[], caption: string, name: string, show: (row: Top) => any}} props */
+function Tops({ rows, caption, name, show }) {
+  const most = Math.max(1, ...rows.map((row) => row.amount));
+  return html`<${Table} rows=${rows} caption=${caption} keyOf=${(/** @type {Top} */ row) => `${row.scope} ${row.id} ${row.rule}`} empty=${html`<${Empty} title=${t("overview.quiet")}>${t("overview.quiet-do")}<//>`}
+    columns=${[
+      { name, wide: true, show },
+      { name: t("units"), right: true, show: (/** @type {Top} */ row) => html`<span class="share"><span class="bar" aria-hidden="true"><span style=${{ width: `${(row.amount / most) * 100}%` }}></span></span>${number(row.amount)}</span>` },
+      { name: t("requests"), right: true, show: (/** @type {Top} */ row) => number(row.requests) },
+      { name: t("refused"), right: true, show: (/** @type {Top} */ row) => (row.refused ? html`<${Badge} tone="warn">${number(row.refused)}<//>` : "0") },
+    ]} />`;
+}

@@ -1,0 +1,69 @@
+"""The stage of the browser's tests: the stand-in backend with a whole gateway in front, as a process of its own.
+
+``python -m tests.ui.stage FOLDER`` prints one line of JSON when both are ready, and ends with its standard input.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+from gateway.demo.backend import Backend
+from gateway.demo.data import ACME, BETA, USERS
+from gateway.server import start
+from gateway.settings.load import load
+
+SECRET = "a-secret-of-the-browser-tests-that-is-long"
+PASSWORD = "correct horse battery"
+_LIFE_S = 6 * 3600
+
+
+def yaml(upstream: str, folder: Path) -> str:
+    """A gateway with something of everything that the pages show."""
+    return dedent(f"""\
+        listen: 127.0.0.1:0
+        upstream: {{url: "{upstream}", profile: fiber}}
+        identity: {{jwt: {{secret: "${{JWT_SECRET}}"}}}}
+        workspace: {{membership: upstream}}
+        admins: {{upstream: true, password: "${{ADMIN_PASSWORD}}"}}
+        defaults: {{user: free, workspace: null}}
+        fallback: {{plan: free}}
+        plans:
+          - {{slug: free, name: Free, throughput_limit: 1000, window_seconds: 3600}}
+          - {{slug: team, name: Team, throughput_limit: 400, window_seconds: 60}}
+          - {{slug: tiny, name: Tiny, throughput_limit: 3, window_seconds: 3600}}
+        subscriptions:
+          - {{plan: team, scope: workspace, id: "{ACME.id}"}}
+          - {{plan: tiny, scope: user, id: "{USERS[3].id}"}}
+        rules:
+          - {{method: POST, path: /user/oauth/token, public: true, weight: 0}}
+          - {{method: GET, path: /user/me, weight: 1, pays: [user], fallback: true}}
+          - {{method: GET, path: /workspace, weight: 0, pays: [user]}}
+          - {{method: GET, path: "/workspace/{{id}}", weight: 0}}
+          - {{method: ANY, path: /contact, weight: 1}}
+          - {{method: POST, path: /message/whatsapp, weight: 5}}
+          - {{method: GET, path: "/message/**", weight: 2}}
+        ledger: sqlite:///{folder}/ledger.db
+        store: sqlite:///{folder}/store.db
+        log: {{access: {folder}/access.log}}
+        """)
+
+
+async def main(folder: Path) -> None:
+    """Run until standard input ends."""
+    backend = Backend(jwt_secret=SECRET, send_delay_s=0.01, login_limit=None)
+    upstream = await backend.start()
+    config = folder / "gateway.yaml"
+    config.write_text(yaml(upstream, folder))
+    gateway = await start(load(config, {"JWT_SECRET": SECRET, "ADMIN_PASSWORD": PASSWORD}))
+    tokens = {user.name.lower(): backend.token(user, _LIFE_S) for user in USERS}
+    facts = {"url": gateway.urls[0], "upstream": upstream, "tokens": tokens, "acme": ACME.id, "beta": BETA.id}
+    print(json.dumps(facts), flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await gateway.stop()
+    await backend.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
