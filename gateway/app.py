@@ -1,6 +1,7 @@
 """The composition root: the one file that wires everything."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from gateway.identity.probe import ByProbe
 from gateway.journal.append import Journal
 from gateway.journal.errors import JournalError
 from gateway.journal.history import History
+from gateway.journal.kept import KeptInJournal
 from gateway.journal.open import open_journal
 from gateway.journal.options import Options, Retention
 from gateway.ledger.open import open_ledger
@@ -47,9 +49,6 @@ from gateway.tasks import Tasks
 STORE_PATIENCE_US = 1_000_000
 """The journal may fail this long before ``on_store_failure`` applies (product.md 3)."""
 _TEND_S = 1.0
-_ROUND_S = 60
-_SWEPT = 100
-"""Every scope is looked at about once a minute, and a few more, so that a small ledger is not left alone."""
 
 _log = log.get_logger(__name__)
 
@@ -80,7 +79,10 @@ class Gateway:
         if settings.ledger.path is not None:
             self._journal = await open_journal(Path(settings.ledger.path), options=_journal_options(settings))
             self._history = History(Path(settings.ledger.path))
-        self._ledger = open_ledger(settings.ledger.url, self._restore)
+        kept = None if self._journal is None else KeptInJournal(self._journal, Path(settings.ledger.path or ""))
+        self._ledger = await open_ledger(
+            settings.ledger.url, self._restore, kept=kept, shared=assembly.shared(settings)
+        )
         recorder = Recorder(self._journal or NoJournal(), self.metrics)
         self._meter = Meter(self._ledger, recorder, self._store_failing, self.stocked.saw)
         self._access = _access_log(settings)
@@ -103,6 +105,7 @@ class Gateway:
             self._metrics_only = Operations(self.metrics, self._readiness)
             await self._doors.open(self._serve_metrics, own, "metrics.listen")
         self._tasks.start(self._tend(), "tend the ledger")
+        self._tasks.start(self._debit_late(), "debit what came late")
 
     async def stop(self) -> None:
         """Stop accepting, finish what is in flight (bounded), write what is left. Raises ``JournalError`` on a loss."""
@@ -220,25 +223,32 @@ class Gateway:
         parts = {"gateway": "stopping" if self._stopping else "ok"}
         if self._journal is not None:
             parts["journal"] = (self._journal.report.failure or "not written") if self._store_failing() else "ok"
+        if self._ledger.failure is not None:
+            parts["ledger"] = f"degraded: {self._ledger.failure}; on_store_failure applies"
         return {**parts, **self.stocked.parts}
 
     async def _tend(self) -> None:
-        """Once a second: fetch keys, debit what came late, give back forgotten holds, let go of full buckets."""
+        """Once a second: fetch keys, give back what nobody wants, let go of full buckets."""
         while True:
             await asyncio.sleep(_TEND_S)
             self._key_sites.tend(now_us())
             settled_us = now_us() if self._journal is None else self._journal.folded_until_us
-            self._ledger.sweep(settled_us, now_us(), len(self._ledger) // _ROUND_S + _SWEPT)
-            try:
+            self._ledger.tend(settled_us, now_us())
+
+    async def _debit_late(self) -> None:
+        while True:
+            await asyncio.sleep(_TEND_S)
+            with contextlib.suppress(StoreUnavailable):
                 await self._meter.debit_late()
-            except StoreUnavailable:
-                continue
 
     def _sample_metrics(self) -> None:
         sample, journal = self.metrics.sample, self._journal
         sample("build_info", lambda: {(__version__,): 1})
         sample("config_loaded_seconds", lambda: {(): self.live.running.snapshot.loaded_us / 1_000_000})
         sample("ledger_scopes", lambda: {(): len(self._ledger)})
+        sample("ledger_failing", lambda: {(): int(self._ledger.failure is not None)})
+        sample("ledger_late_requests", lambda: {(): self._meter.late})
+        sample("ledger_forgotten_requests", lambda: {(): self._meter.forgotten})
         sample("upstream_connections", lambda: dict(self._fleet.counts()))
         sample("upstream_up", lambda: dict(self._fleet.up()))
         sample("certificate_expires_seconds", lambda: {(key,): us / 1_000_000 for key, us in self._expiries.items()})

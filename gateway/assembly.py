@@ -20,6 +20,7 @@ from gateway.identity.policy_probe import PolicyQuestion
 from gateway.identity.probe import Question
 from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
+from gateway.ledger.open import Shared
 from gateway.metering.snapshot import Snapshot
 from gateway.proxy.pool import Connections
 from gateway.proxy.request_head import Route
@@ -233,3 +234,8 @@ def forwarding(settings: Settings) -> Forwarding:
         trusted_proxies=settings.identity.trusted_proxies,
         host=None if upstream.preserve_host else upstream.authority.encode(),
     )
+
+
+def shared(settings: Settings) -> Shared:
+    """How a ledger that others share is used."""
+    return Shared(settings.ledger.prefix, settings.ledger.timeout.seconds)

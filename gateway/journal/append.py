@@ -15,6 +15,7 @@ from gateway.journal.lock import Lock
 from gateway.journal.options import Options
 from gateway.journal.prove import prove
 from gateway.journal.record import Kind, Record
+from gateway.journal.snapshots import Kept, Place
 from gateway.journal.store import Report, Store
 from gateway.journal.sweep import Sweep
 from gateway.tasks import Tasks
@@ -169,6 +170,10 @@ class Journal:
             return
         for scope, future in wanted.items():
             future.set_result(found[scope])
+
+    async def page(self, after: Place | None, most: int) -> tuple[list[Kept], Place | None]:
+        """Scopes whose buckets are not full, after a place, and the place to go on from. Complete after ``fold``."""
+        return await self._run(self._store.page, after, self._now_us(), most)
 
     async def holds(self) -> list[Record]:
         """Holds that nobody has settled, oldest first; after a restart those of the dead process."""

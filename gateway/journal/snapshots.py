@@ -65,6 +65,30 @@ def read_buckets(connection: sqlite3.Connection, scope: Scope) -> States:
     return {key: bucket_from(*stored) for key, *stored in rows}
 
 
+Place = tuple[int, str, str, str]
+"""Where a reader of buckets has come to: part, kind, id and key of the last one."""
+Kept = tuple[Scope, dict[str, Bucket]]
+
+
+def read_page(
+    connection: sqlite3.Connection, after: Place | None, now_us: int, most: int
+) -> tuple[list[Kept], Place | None]:
+    """The next ``most`` buckets that are not full yet, by scope, and the place to go on from (``None``: the end).
+
+    A scope may go on in the next page.
+    """
+    query = (
+        "SELECT part, kind, id, key, generation, spent, as_of_us, rate, grants FROM buckets"
+        " WHERE (part, kind, id, key) > (?, ?, ?, ?) AND (full_us IS NULL OR full_us > ?)"
+        " ORDER BY part, kind, id, key LIMIT ?"
+    )
+    rows = connection.execute(query, (*(after or (-1, "", "", "")), now_us, most)).fetchall()
+    found: dict[Scope, dict[str, Bucket]] = {}
+    for _, kind, id_, key, *stored in rows:
+        found.setdefault(Scope(kind, id_), {})[key] = bucket_from(*stored)
+    return list(found.items()), tuple(rows[-1][:4]) if len(rows) == most else None
+
+
 def bucket_from(generation: int | str, spent: int | str, as_of_us: int | str, rate: int | str, grants: str) -> Bucket:
     """A bucket as it was written."""
     granted = tuple(orjson.loads(grants)) if grants else ()

@@ -18,7 +18,7 @@ from gateway.journal.options import Bounds
 from gateway.journal.read import batches, find
 from gateway.journal.record import Record
 from gateway.journal.schema import connect, sentence
-from gateway.journal.snapshots import read_buckets, read_holds
+from gateway.journal.snapshots import Kept, Place, read_buckets, read_holds, read_page
 from gateway.journal.tally import Tally
 
 _PAUSE_S = 0.00005
@@ -221,6 +221,13 @@ class Store:
     def find(self, request_id: str, before_seq: int, most: int) -> tuple[list[Record], int | None]:
         """Records of a request in some batches before a number; see ``read.find``."""
         return find(self.connection, self.path, request_id, before_seq=before_seq, most=most)
+
+    def page(self, after: Place | None, now_us: int, most: int) -> tuple[list[Kept], Place | None]:
+        """Folded buckets that are not full; see ``read_page``. Raises ``JournalError``."""
+        try:
+            return read_page(self.connection, after, now_us, most)
+        except sqlite3.Error as error:
+            raise JournalError(sentence(error, self.path)) from error
 
     def holds(self) -> list[Record]:
         """Open holds that are folded, oldest first."""

@@ -14,6 +14,7 @@ from gateway.core import cascade
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, refill, window_of
 from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.late import drain_late
 from gateway.core.refund import Settlement, refund, settle
 from gateway.core.scope import Scope
 from gateway.tasks import Tasks
@@ -23,6 +24,9 @@ Restore = Callable[[Scope], Awaitable[Mapping[LimitKey, Bucket]]]
 
 _Buckets = dict[LimitKey, Bucket]
 _NONE: Mapping[LimitKey, Bucket] = {}
+_ROUND_S = 60
+_SWEPT = 100
+"""A few more than a minute's share are looked at, so that a small ledger is not left alone."""
 
 
 class Hold(NamedTuple):
@@ -85,10 +89,10 @@ class MemoryLedger:
             await self._load(bill.allowances)
         return outcome
 
-    async def drain(self, bill: Bill, now_us: int) -> Charge:
+    async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
         """See ``Ledger``."""
         await self._load(bill.allowances)
-        outcome = cascade.drain(bill, self._buckets_of, now_us)
+        outcome = (drain_late if late else cascade.drain)(bill, self._buckets_of, now_us)
         self._keep(outcome.postings, outcome.scope, outcome.dropped)
         return outcome
 
@@ -136,6 +140,18 @@ class MemoryLedger:
     async def close(self) -> None:
         """See ``Ledger``."""
         await self._tasks.close()
+
+    def call_off(self, bill: Bill) -> None:
+        """See ``Ledger``. Here a charge that raised was not made."""
+
+    @property
+    def failure(self) -> str | None:
+        """See ``Ledger``: memory is always there."""
+        return None
+
+    def tend(self, settled_before_us: int, now_us: int) -> None:
+        """See ``Ledger``: each scope is looked at about once a minute."""
+        self.sweep(settled_before_us, now_us, len(self) // _ROUND_S + _SWEPT)
 
     def sweep(self, settled_before_us: int, now_us: int, budget: int) -> int:
         """Look at the next ``budget`` scopes and forget those that are full and that ``restore`` would bring back full.

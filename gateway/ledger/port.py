@@ -1,10 +1,31 @@
 """What every ledger does: charge, refund, hold, settle. Each call is one atomic act."""
 
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from gateway.core.allowance import Allowance
+from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
 from gateway.core.refund import Settlement
+from gateway.core.scope import Scope
+
+Page = Sequence[tuple[Scope, Mapping[LimitKey, Bucket]]]
+
+
+class Kept(Protocol):
+    """What this gateway knows by itself: its journal, for a ledger that has lost its memory."""
+
+    def pages(self) -> AsyncIterator[Page]:
+        """The buckets that are not full, in pages."""
+        ...
+
+    def filled(self) -> str:
+        """What ``fill`` was told last, also before a restart; empty: nothing."""
+        ...
+
+    def fill(self, epochs: str) -> None:
+        """Remember that the journal was brought into these epochs of the ledger."""
+        ...
 
 
 class Ledger(Protocol):
@@ -18,10 +39,10 @@ class Ledger(Protocol):
         """The same without waiting; ``None`` if the answer needs I/O (use ``charge``)."""
         ...
 
-    async def drain(self, bill: Bill, now_us: int) -> Charge:
+    async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
         """Debit what was already delivered: the first who can pay, or the first asked down to zero.
 
-        The rest is overrun.
+        The rest is overrun. ``late``: ``now_us`` is past, and only windows that are still open are debited.
         """
         ...
 
@@ -46,6 +67,23 @@ class Ledger(Protocol):
 
     async def standings(self, allowance: Allowance, now_us: int) -> tuple[Standing, ...]:
         """How each limit of an allowance stands, purse by purse."""
+        ...
+
+    def call_off(self, bill: Bill) -> None:
+        """Nobody wants a charge that raised ``StoreUnavailable``: if it was made all the same, it is given back."""
+        ...
+
+    def tend(self, settled_before_us: int, now_us: int) -> None:
+        """Once a second: let go of what need not be kept. ``settled_before_us``: the journal holds what came before."""
+        ...
+
+    def __len__(self) -> int:
+        """How many scopes are in this process's memory."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be charged at the moment, in a few words; ``None``: it can."""
         ...
 
     async def close(self) -> None:

@@ -35,6 +35,8 @@ class Meter:
         self._store_failing = store_failing
         self._saw = saw
         self._late: deque[Visit] = deque()
+        self._owed: deque[tuple[Visit, Charge, int]] = deque(maxlen=LATE_VISITS)
+        self._forgotten = 0
 
     async def charge(self, visit: Visit) -> Charge | Refusal | None:
         """Debit a visit's cost before it is forwarded. ``None``: nobody is asked to pay (now).
@@ -57,14 +59,11 @@ class Meter:
             outcome = self._ledger.charge_now(bill, visit.at_us)
             if outcome is None:
                 outcome = await self._ledger.charge(bill, visit.at_us)
+            if isinstance(outcome, Refusal) and not visit.rule.enforce:
+                visit.shadow = True
+                outcome = await self._ledger.drain(bill, visit.at_us)
         except StoreUnavailable:
-            self._apply_policy(visit)
-            outcome = self._presume(visit, bill)
-            visit.outcome = outcome
-            return outcome
-        if isinstance(outcome, Refusal) and not visit.rule.enforce:
-            visit.shadow = True
-            outcome = await self._ledger.drain(bill, visit.at_us)
+            return self._without_ledger(visit, bill)
         visit.outcome = outcome
         visit.record = self._recorder.opened(visit, outcome)
         return outcome
@@ -104,15 +103,20 @@ class Meter:
             return
         if visit.late:
             visit.late, visit.refunded = False, True
+            self._ledger.call_off(bill)
         elif outcome.postings:
-            postings = await self._ledger.refund(outcome, outcome.costs, now_us)
-            visit.refunded = bool(postings)
-            self._recorder.refunded(visit, outcome, postings, now_us)
+            try:
+                await self._give_back(visit, outcome, now_us)
+            except StoreUnavailable:
+                visit.refunded = True  # as soon as the ledger is back
+                self._owed.append((visit, outcome, now_us))
 
     def close(self, visit: Visit, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:
         """At the end of the request: complete its record, or put it in line for its late debit."""
         if visit.late and len(self._late) < LATE_VISITS:
             self._late.append(visit)
+        elif visit.late:
+            self._forgotten += 1
         if self._saw is not None and visit.principal.verified:
             self._saw(visit.principal, visit.at_us)
         if visit.record is not None:
@@ -123,14 +127,18 @@ class Meter:
     async def debit_late(self) -> None:
         """Debit what was let through while the ledger or the store could not be asked, each in its own window.
 
-        Raises ``StoreUnavailable`` while one still cannot; nothing is debited twice or forgotten.
+        And give back what could not be given back. Raises ``StoreUnavailable`` while one still cannot; nothing is
+        debited twice or forgotten.
         """
+        while self._owed:
+            await self._give_back(*self._owed[0])
+            self._owed.popleft()
         while self._late:
             visit = self._late[0]
             try:
                 bill = visit.bill = visit.bill or await self._bill(visit)
                 if bill is not None:
-                    self._recorder.late(visit, await self._ledger.drain(bill, visit.at_us))
+                    self._recorder.late(visit, await self._ledger.drain(bill, visit.at_us, late=True))
             except StoreUnavailable:
                 self._late.rotate(-1)  # one that stays unknown does not keep the others waiting
                 raise
@@ -141,6 +149,11 @@ class Meter:
         """How many ended visits wait to be debited."""
         return len(self._late)
 
+    @property
+    def forgotten(self) -> int:
+        """How many ended visits were not put in line any more, because too many waited: they went free."""
+        return self._forgotten
+
     async def _bill(self, visit: Visit) -> Bill | None:
         """``bill_for``, with what has to be fetched first. Raises ``StoreUnavailable``."""
         while True:
@@ -148,6 +161,11 @@ class Meter:
                 return bill_for(visit)
             except Unresolved as need:
                 await visit.snapshot.catalog.load(need.scope)
+
+    async def _give_back(self, visit: Visit, charge: Charge, now_us: int) -> None:
+        postings = await self._ledger.refund(charge, charge.costs, now_us)
+        visit.refunded = bool(postings)
+        self._recorder.refunded(visit, charge, postings, now_us)
 
     async def _take_after(self, visit: Visit, bill: Bill, now_us: int) -> None:
         """Debit what the upstream has accepted; if the ledger cannot be asked now, later."""
@@ -169,10 +187,22 @@ class Meter:
                 headers=((b"Retry-After", b"1"),),
             )
 
-    def _presume(self, visit: Visit, bill: Bill) -> Charge | Refusal:
+    def _without_ledger(self, visit: Visit, bill: Bill) -> Charge | Refusal | None:
         """Open: let it through as if the budgets were untouched, and debit it when the ledger is back."""
+        try:
+            self._apply_policy(visit)
+        except StoreUnavailable:
+            self._ledger.call_off(bill)
+            raise
+        visit.shadow = False
         outcome = presume(bill, lambda _scope: {}, visit.at_us)
-        visit.late = isinstance(outcome, Charge)
+        if isinstance(outcome, Refusal):
+            if visit.rule.enforce:
+                self._ledger.call_off(bill)
+            else:
+                visit.bill, visit.late = None, True  # it passes all the same, and who pays is found out later
+                return None
+        visit.outcome, visit.late = outcome, isinstance(outcome, Charge)
         return outcome
 
 

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
+
+RESTART: JsonDict = {"restart": True}
+"""Marks a key that a reload cannot apply."""
+
+SWITCH: JsonDict = {"restart": "switch"}
+"""Marks a section that a reload cannot turn on or off, though it can change what is in it."""
 
 FAULTS = "weighbridge_faults"
 """The error type whose context carries several ``Fault``s."""

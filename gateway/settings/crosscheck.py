@@ -138,7 +138,8 @@ def _listeners(settings: "Settings") -> Iterator[Fault]:
 
 def _files(settings: "Settings") -> Iterator[Fault]:
     """Two databases in one file would each refuse the other's tables."""
-    if settings.store is not None and settings.store == settings.ledger.url:
+    ledger = settings.ledger
+    if settings.store is not None and settings.store == (ledger.journal if ledger.shared else ledger.url):
         yield Fault(("store",), "is the same file as ledger; the two are kept apart")
 
 

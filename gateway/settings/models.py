@@ -5,20 +5,18 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
 from gateway.settings.admins import AdminsSettings
-from gateway.settings.base import Section, fail_on
+from gateway.settings.base import RESTART, SWITCH, Section, fail_on
 from gateway.settings.cautions import cautions
 from gateway.settings.crosscheck import Known, faults
 from gateway.settings.identity import IdentitySettings
+from gateway.settings.ledger import LedgerSettings
 from gateway.settings.names import Kind, Listed, Text
 from gateway.settings.places import Source
 from gateway.settings.plans import DefaultsSettings, FallbackSettings, PlanSettings, SubscriptionSettings
 from gateway.settings.policies import (
-    RESTART,
-    SWITCH,
     BuyUrl,
     CorsSettings,
     HeaderSettings,
-    LedgerSettings,
     LimitsSettings,
     LogSettings,
     MetricsSettings,

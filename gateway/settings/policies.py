@@ -1,11 +1,11 @@
 """Small choices of the whole gateway: store, answers, log, limits."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
-from pydantic.config import JsonDict
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from gateway.settings.base import Fault, Section, fail_on, wrong
+from gateway.settings.base import RESTART, Section, wrong
+from gateway.settings.ledger import FILE_URL, file_url
 from gateway.settings.names import Prefix, Text
 from gateway.settings.units import (
     AnyAddress,
@@ -18,14 +18,6 @@ from gateway.settings.units import (
     Whole,
 )
 
-RESTART: JsonDict = {"restart": True}
-"""Marks a key that a reload cannot apply."""
-
-SWITCH: JsonDict = {"restart": "switch"}
-"""Marks a section that a reload cannot turn on or off, though it can change what is in it."""
-
-_FILE_URL = "sqlite:///"
-
 
 def _no_lease(value: object) -> object:
     if value == "lease":
@@ -36,27 +28,12 @@ def _no_lease(value: object) -> object:
 StorePolicy = Annotated[Literal["open", "closed"], BeforeValidator(_no_lease)]
 
 
-def _ledger_url(value: str) -> str:
-    if value in ("memory", "memory:"):
-        return "memory:"
-    if not value.startswith(_FILE_URL):
-        raise wrong("this build's ledgers are memory: and sqlite:///path/to/file.db")
-    return _file_url(value)
-
-
 def _store_url(value: str) -> str:
     if value.startswith(("postgresql://", "postgres://")):
         return value
-    if not value.startswith(_FILE_URL):
+    if not value.startswith(FILE_URL):
         raise wrong("must be sqlite:///path/to/file.db or postgresql://user@host/name")
-    return _file_url(value)
-
-
-def _file_url(value: str) -> str:
-    path = value.removeprefix(_FILE_URL)
-    if path in ("", ":memory:") or path.endswith("/") or "?" in path or "\x00" in path:
-        raise wrong("must name a file: sqlite:///relative.db or sqlite:////absolute/path.db")
-    return value
+    return file_url(value)
 
 
 def _access(value: object) -> bool | str:
@@ -85,55 +62,6 @@ def _allow_origin(value: str) -> str:
 
 
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
-
-
-class LedgerSettings(Section):
-    """Where charges are kept."""
-
-    url: Annotated[str, AfterValidator(_ledger_url)] = Field(
-        default="sqlite:///weighbridge-ledger.db",
-        description="`sqlite:///path`: counters in memory with a journal on disk, relative to where the gateway runs. "
-        "`memory:`: keeps nothing, every restart fills every budget.",
-        json_schema_extra=RESTART,
-    )
-    keep: PositiveDuration = Field(
-        default=Duration.parse("30d"),
-        description="How long journal records are kept; balances do not need them once folded.",
-        json_schema_extra=RESTART,
-    )
-    keep_size: AnySize = Field(
-        default=Size.parse("8GiB"),
-        description="How large the journal may grow before the oldest records go, however young.",
-        json_schema_extra=RESTART,
-    )
-    keep_minutes: PositiveDuration = Field(
-        default=Duration.parse("2d"),
-        description="How long what was used is kept by the minute.",
-        json_schema_extra=RESTART,
-    )
-    keep_hours: PositiveDuration = Field(
-        default=Duration.parse("90d"),
-        description="How long what was used is kept by the hour.",
-        json_schema_extra=RESTART,
-    )
-    keep_days: PositiveDuration = Field(
-        default=Duration.parse("1100d"),
-        description="How long what was used is kept by the day.",
-        json_schema_extra=RESTART,
-    )
-
-    @property
-    def path(self) -> str | None:
-        """The journal's file; ``None``: memory only."""
-        return None if self.url == "memory:" else self.url.removeprefix(_FILE_URL)
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        keys = [key for key in type(self).model_fields if key != "url"]
-        changed = [key for key in keys if getattr(self, key) != type(self).model_fields[key].default]
-        useless = changed if self.path is None else []
-        fail_on([Fault((key,), "does nothing with memory:, which keeps no journal") for key in useless])
-        return self
 
 
 class HeaderSettings(Section):

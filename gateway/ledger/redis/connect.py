@@ -7,8 +7,8 @@ from redis.asyncio.connection import ConnectionPool, SSLConnection, UnixDomainSo
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from gateway.core.redis_place import Place
 from gateway.ledger.redis.servers import ClusterServers, OneServer, Servers
-from gateway.ledger.redis.url import Place
 
 CONNECTIONS = 16
 """So many calls to one server can be on their way at once."""

@@ -92,6 +92,8 @@ class Deeds:
                 change = deed.decide(before)
                 if change is None:
                     return Told(False, before)
+                if not change.postings and not change.dropped and "hold" not in act and "ends" not in act:
+                    return Told(True, before)
                 act = {**_decided(deed.act, before, change), "id": id_}
         except (Unknown, asyncio.CancelledError) as error:
             doubt = Doubt(deed.scope, id_, deed.keys, before, deed.outcome, sent_s)

@@ -14,8 +14,8 @@ from gateway.core.scope import Scope
 from gateway.ledger.redis.line import Line
 from gateway.ledger.redis.states import States, bucket_from
 
-HORIZON_S = 30.0
-"""As in ``lua/acts.lua``: outcomes are remembered for this long at least."""
+HORIZON_S = 25.0
+"""Less than in ``lua/acts.lua``, which remembers outcomes for 30 s at least: asking takes time too."""
 MOST = 100_000
 """So many are kept; of more the oldest is forgotten, as if its time had come."""
 

@@ -12,12 +12,13 @@ from gateway.core import cascade
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.late import charge_late, drain_late
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement, differences, gifts, refund, settle
 from gateway.core.scope import Scope
 from gateway.ledger.redis.deeds import Change, Deed, Deeds, taking
 from gateway.ledger.redis.doubts import Doubts
-from gateway.ledger.redis.line import Line
+from gateway.ledger.redis.line import Act, Line
 from gateway.ledger.redis.presence import Presence
 from gateway.ledger.redis.skew import Skew
 from gateway.ledger.redis.states import States
@@ -64,23 +65,23 @@ class RedisLedger:
         """See ``Ledger``."""
         return self.charge_now(bill, now_us) or await self._charge(bill, self._skew.of_server(now_us))
 
-    async def drain(self, bill: Bill, now_us: int) -> Charge:
+    async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
         """See ``Ledger``."""
         now_us = self._skew.of_server(now_us)
-        outcome = await self._charge(bill, now_us)
+        outcome = await self._charge(bill, now_us, late=late)
         if isinstance(outcome, Charge):
             return outcome
         if not bill.allowances:
             return cascade.drain(bill, lambda _scope: _NONE, now_us)
-        first = bill._replace(allowances=bill.allowances[:1])
+        first = _of(bill, bill.allowances[0])
+        decide = drain_late if late else cascade.drain
 
         def drained(state: Mapping[LimitKey, Bucket]) -> Charge:
-            return cascade.drain(first, lambda _scope: state, now_us)
+            return decide(first, lambda _scope: state, now_us)
 
-        act, keys = taking(self._terms, first.allowances[0], bill.costs, now_us)
-        deed = Deed(
-            first.allowances[0].scope, {**act, "most": True}, keys, lambda state: _change(drained(state)), drained
-        )
+        act, keys = taking(self._terms, bill.allowances[0], bill.costs, now_us)
+        act |= {"most": True, **_decided_here(late)}
+        deed = Deed(bill.allowances[0].scope, act, keys, lambda state: _change(drained(state)), drained)
         return drained((await self._deeds.do(deed, ("charge", bill.id))).before)
 
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
@@ -161,7 +162,9 @@ class RedisLedger:
             return {}
         return await self._deeds.read(allowance.scope, *taking(self._terms, allowance, {}, now_us))
 
-    async def _charge(self, bill: Bill, now_us: int, deadline_us: int | None = None) -> Charge | Refusal:
+    async def _charge(
+        self, bill: Bill, now_us: int, deadline_us: int | None = None, *, late: bool = False
+    ) -> Charge | Refusal:
         """Ask scope by scope. With a deadline the charge is a hold."""
         earlier = await self._doubts.clear(("charge", bill.id))
         if earlier == "unknown":  # it may have been paid: nobody pays again
@@ -171,30 +174,35 @@ class RedisLedger:
         free = not any(bill.costs.values())
         asked = (bill.allowances or (NOBODY,))[:1] if free else bill.allowances
         states: dict[Scope, States] = {}
+        decide = charge_late if late else cascade.charge
         paid = False
         for allowance in asked:
             if deadline_us is None and (free or not allowance.purses):
                 states[allowance.scope] = await self._read(allowance, now_us)
-                paid = isinstance(cascade.charge(_of(bill, allowance), lambda scope: states[scope], now_us), Charge)
+                paid = free or isinstance(decide(_of(bill, allowance), lambda _scope: _NONE, now_us), Charge)
             else:
-                told = await self._deeds.do(self._charging(bill, allowance, now_us, deadline_us), ("charge", bill.id))
+                deed = self._charging(_of(bill, allowance), now_us, deadline_us, late=late)
+                told = await self._deeds.do(deed, ("charge", bill.id))
                 states[allowance.scope], paid = told.before, told.done
             if paid:
                 break
-        outcome = cascade.charge(bill, lambda scope: states.get(scope, _NONE), now_us)
+        outcome = decide(bill, lambda scope: states.get(scope, _NONE), now_us)
         if isinstance(outcome, Charge) is not paid:
             raise AssertionError(f"the scripts and the core disagree about {bill.costs} of {asked}")
         return outcome
 
-    def _charging(self, bill: Bill, allowance: Allowance, now_us: int, deadline_us: int | None) -> Deed:
-        one = _of(bill, allowance)
+    def _charging(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Deed:
+        """Take a bill from the only one who is asked."""
+        (allowance,) = one.allowances or (NOBODY,)
+        decide = charge_late if late else cascade.charge
 
         def charged(state: Mapping[LimitKey, Bucket]) -> Charge | Refusal:
-            return cascade.charge(one, lambda _scope: state, now_us)
+            return decide(one, lambda _scope: state, now_us)
 
-        act, keys = taking(self._terms, allowance, bill.costs, now_us)
+        act, keys = taking(self._terms, allowance, one.costs, now_us)
+        act |= _decided_here(late)
         if deadline_us is not None:
-            act["hold"] = [bill.id, deadline_us]
+            act["hold"] = [one.id, deadline_us]
         return Deed(allowance.scope, act, keys, lambda state: _change(charged(state)), charged)
 
     async def _once(self, deed: Deed, name: tuple[str, str], nothing: object) -> object:
@@ -220,6 +228,11 @@ class RedisLedger:
 
 def _of(bill: Bill, allowance: Allowance) -> Bill:
     return bill._replace(allowances=(allowance,))
+
+
+def _decided_here(late: bool) -> Act:  # noqa: FBT001  (a switch of the act)
+    """What is late is not for the scripts: they know only the present."""
+    return {"decide": True} if late else {}
 
 
 def _change(outcome: Charge | Refusal) -> Change | None:

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator, Callable
 
 from gateway import clock
+from gateway.core.redis_place import place_of
+from gateway.ledger.port import Kept, Page
 from gateway.ledger.redis.batch import Batches
 from gateway.ledger.redis.connect import servers_at
 from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.line import Line
 from gateway.ledger.redis.names import Names
-from gateway.ledger.redis.presence import GATHER_S, Kept, Page, Presence
+from gateway.ledger.redis.presence import GATHER_S, Presence
 from gateway.ledger.redis.skew import Skew
-from gateway.ledger.redis.url import place_of
 
 TIMEOUT_S = 0.5
 

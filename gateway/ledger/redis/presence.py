@@ -5,15 +5,13 @@ memory: that one is filled from the gateways' journals first, and its new epoch 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 from redis.exceptions import RedisError
 
 from gateway import log
 from gateway.clock import new_id
-from gateway.core.bucket import Bucket, LimitKey
-from gateway.core.scope import Scope
+from gateway.ledger.port import Kept
 from gateway.ledger.redis.batch import Batches
 from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.scripts import FINISH, MERGE
@@ -33,24 +31,6 @@ _FILLING = b"!"
 _BEING_FILLED = "it is being filled from the journals"
 
 _log = log.get_logger(__name__)
-
-Page = Sequence[tuple[Scope, Mapping[LimitKey, Bucket]]]
-
-
-class Kept(Protocol):
-    """What this gateway knows by itself."""
-
-    def pages(self) -> AsyncIterator[Page]:
-        """The buckets that are not full, as the journal has them, in pages."""
-        ...
-
-    def filled(self) -> str:
-        """The epochs that the journal was brought into, as ``fill`` said it last; empty: none."""
-        ...
-
-    def fill(self, epochs: str) -> None:
-        """Remember it, also over a restart."""
-        ...
 
 
 class Presence:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.core.bucket import units_spent
 from gateway.core.scope import Scope
+from gateway.ledger.memory import MemoryLedger
 from tests.proxy.lane.corpus import made
 from tests.proxy.lane.twins import WORKSPACES, Twin, tokens, twins
 
@@ -35,6 +36,7 @@ async def test_both_ways_are_the_same_for_clients_upstreams_and_books(tmp_path: 
 def spent(twin: Twin) -> dict[Scope, list[int]]:
     """What every scope has spent, by bucket, in whole units."""
     ledger = twin.gateway._ledger
+    assert isinstance(ledger, MemoryLedger)
     return {
         scope: sorted(units_spent(bucket, key) for key, bucket in ledger._buckets_of(scope).items())
         for scope in ledger._scopes

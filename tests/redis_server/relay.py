@@ -1,0 +1,47 @@
+"""A relay in front of a server: it can hold back answers, lose them, or stop."""
+
+import asyncio
+import contextlib
+
+
+class Relay:
+    """Passes bytes on. ``deaf``: answers are lost, and connections with them. Answers wait until ``open`` is set."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self.deaf = False
+        self.lost = 0
+        self.open = asyncio.Event()
+        self.open.set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> str:
+        """Listen; returns the URL."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, near: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
+        far, far_out = await asyncio.open_connection("127.0.0.1", self._to)
+
+        async def back() -> None:
+            while data := await far.read(65536):
+                await self.open.wait()
+                if self.deaf:
+                    self.lost += 1
+                    near_out.close()
+                    return
+                near_out.write(data)
+            near_out.close()
+
+        answers = asyncio.get_running_loop().create_task(back())
+        with contextlib.suppress(ConnectionError):
+            while data := await near.read(65536):
+                far_out.write(data)
+        far_out.close()
+        with contextlib.suppress(ConnectionError):
+            await answers
