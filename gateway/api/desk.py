@@ -15,6 +15,7 @@ from gateway.ledger.port import Ledger
 from gateway.metering.snapshot import Snapshot
 
 if TYPE_CHECKING:  # a gateway without a store does not load SQLAlchemy
+    from gateway.billing.subscriptions import Tell
     from gateway.catalog.shop import Shop
     from gateway.store.store import Store
 
@@ -36,7 +37,7 @@ class Desk:
     """What is a function tells what it is now: a reload changes it. ``shop``: with the store.
 
     ``file_keys``: the configuration's API keys. ``parts``: how each part of the gateway is, in words. ``history``
-    ``None``: nothing is kept of what was used.
+    ``None``: nothing is kept of what was used. ``tell``: how a payment provider hears of customers' acts.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -50,6 +51,7 @@ class Desk:
     file_keys: Callable[[], Sequence[ApiKey]] = tuple
     history: History | None = None
     shop: "Shop | None" = None
+    tell: "Tell | None" = None
 
     @property
     def store(self) -> "Store":

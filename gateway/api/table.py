@@ -14,7 +14,8 @@ def routes(*, with_store: bool) -> Iterable[Route]:
 
 
 def _of_store() -> Iterable[Route]:
-    from gateway.api import audit, keys, plans, weights  # noqa: PLC0415  (a gateway without a store does not load SQLAlchemy)
+    # A gateway without a store does not load SQLAlchemy.
+    from gateway.api import audit, keys, plans, subscriptions, weights  # noqa: PLC0415
 
-    for module in (plans, weights, keys, audit):
+    for module in (plans, subscriptions, weights, keys, audit):
         yield from module.ROUTES

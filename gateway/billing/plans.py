@@ -54,7 +54,7 @@ class Plans:
 
     async def page(self, listing: Listing, wanted: Wanted) -> list[Offer]:
         """A page of them. Those of the configuration count as the oldest."""
-        of_file: Sequence[Offer] = [each for each in self._of_file() if _is_wanted(each, wanted)]
+        of_file: Sequence[Offer] = [each for each in self.of_file() if _is_wanted(each, wanted)]
         if wanted.source == "file":
             return await both.page(listing, of_file, _nothing, _none)
         active = True if wanted.for_customers else wanted.active
@@ -101,9 +101,10 @@ class Plans:
             raise Conflict(READ_ONLY)
 
     def _in_file(self, id_: str) -> FilePlan | None:
-        return next((each for each in self._of_file() if each.id == id_), None)
+        return next((each for each in self.of_file() if each.id == id_), None)
 
-    def _of_file(self) -> list[FilePlan]:
+    def of_file(self) -> list[FilePlan]:
+        """Those of the configuration."""
         configured = self._configured()
         given = {plan.slug for plan in configured.defaults.values() if plan is not None}
         user = configured.defaults.get("user")

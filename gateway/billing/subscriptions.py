@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.billing.plan_ids import file_plan_of
+from gateway.billing.plans import file_plan_id
 from gateway.core.problems import Conflict, NotFound, Unprocessable
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status, Word
 from gateway.store import plans, subscribed, subscriptions
-from gateway.store.listing import Listing
+from gateway.store.edits import check_revision
 from gateway.store.mandate import Mandate
 from gateway.store.rows import SubscriptionDraft, SubscriptionRow
 from gateway.store.store import Store
@@ -62,7 +62,7 @@ async def give(
     Raises ``NotFound`` for an unknown plan, ``Unprocessable`` for an end before the start, ``Conflict`` as ``create``.
     """
     plan: PlanVersion | str
-    slug = file_plan_of(gift.plan_id, file_plans)
+    slug = next((each for each in file_plans if file_plan_id(each) == gift.plan_id), None)
     if slug is not None:
         plan, days = slug, USUAL_DAYS
     else:
@@ -92,17 +92,27 @@ async def seen(store: Store, id_: str, viewer: Viewer) -> SubscriptionRow:
     return row
 
 
-async def own(store: Store, listing: Listing, viewer: Viewer, wanted: Wanted) -> tuple[SubscriptionRow, ...]:
-    """A page of the named workspace's subscriptions, or of those the user has bought. ``wanted`` narrows it further."""
+def own(viewer: Viewer, wanted: Wanted) -> Wanted | None:
+    """Narrowed to the named workspace's, or to what the user has bought; ``None``: nobody's."""
     if viewer.workspace is None and viewer.user is None:
-        return ()
-    only = Wanted(
+        return None
+    return Wanted(
         user_id=viewer.user if viewer.workspace is None else None,
         workspace_id=viewer.workspace,
         status=wanted.status,
         granting_at_us=wanted.granting_at_us,
+        idle_at_us=wanted.idle_at_us,
     )
-    return await subscribed.page(store, listing, only)
+
+
+async def end(store: Store, id_: str, by: Mandate, tell: Tell | None = None) -> SubscriptionRow:
+    """An admin ends it now, for good; at its provider too, where there is one. Raises as ``store.cancel``."""
+    row = await subscribed.get(store, id_)
+    if row.provider != "manual" and row.status is not Status.CANCELLED and tell is not None:
+        check_revision(row.revision, by.if_revision, "subscription")
+        await tell(row, Event.END)
+        by = by._replace(if_revision=None)  # what the provider then said may have moved it on
+    return await subscriptions.cancel(store, id_, by)
 
 
 async def stop(store: Store, id_: str, viewer: Viewer, by: Mandate, tell: Tell | None = None) -> SubscriptionRow:
@@ -122,10 +132,16 @@ async def _customers_act(
     store: Store, id_: str, event: Event, viewer: Viewer, by: Mandate, tell: Tell | None
 ) -> SubscriptionRow:
     row = await seen(store, id_, viewer)
+    check_revision(row.revision, by.if_revision, "subscription")
     word = Word(event, by.now_us)
-    subscriptions.advanced(row, word)  # refuse before anybody else is told
+    wanted = subscriptions.advanced(row, word)  # refuse before anybody else is told
     if row.provider != "manual":
         if tell is None:
             raise Conflict(f"This was bought through {row.provider}, which this gateway does not know now.")
         await tell(row, event)
-    return await subscriptions.update(store, id_, lambda old: subscriptions.advanced(old, word), by, action=event.value)
+
+    def edit(old: SubscriptionDraft) -> SubscriptionDraft:
+        told_already = (old.status, old.cancel_at_period_end) == (wanted.status, wanted.cancel_at_period_end)
+        return old if told_already else subscriptions.advanced(old, word)
+
+    return await subscriptions.update(store, id_, edit, by._replace(if_revision=None), action=event.value)

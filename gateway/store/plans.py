@@ -1,7 +1,7 @@
 """Plans: what is sold. Each edit of the terms is a new version; older ones stay for those who bought them."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -166,6 +166,21 @@ async def find(connection: AsyncConnection, id_: str | None) -> PlanRow | None:
     """A plan if it is there, read within a transaction."""
     found = await _rows(connection, sa.select(plans).where(plans.c.id == id_))
     return found[0] if found else None
+
+
+async def as_held(store: Store, held: Collection[PlanVersion]) -> Mapping[PlanVersion, PlanRow]:
+    """These plans with the terms that the holders of these versions have, and the version whose terms those are."""
+    query = sa.select(plans).where(plans.c.id.in_({version.plan_id for version in held}))
+    async with store.read() as connection:
+        rows = {row.id: row for row in await _rows(connection, query)}
+        versions = await read_versions(connection, rows.keys())
+    found = {}
+    for version in held:
+        if version.plan_id in rows:
+            in_force = versions[version.plan_id][version.version].in_force
+            terms = versions[version.plan_id][in_force].terms
+            found[version] = replace(rows[version.plan_id], terms=terms, version=in_force)
+    return found
 
 
 async def _rows(connection: AsyncConnection, query: sa.Select[Any]) -> tuple[PlanRow, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.core.problems import NotFound
 from gateway.core.scope import Scope
 from gateway.core.subscription import GRANTING, Holding, PlanVersion, Status
-from gateway.store.listing import Listing, contains, listed
+from gateway.store.listing import Listing, bounded, contains, listed
 from gateway.store.rows import SubscriptionRow
 from gateway.store.store import Store
 from gateway.store.tables import plan_versions, subscriptions
@@ -20,7 +20,7 @@ from gateway.store.tables import plan_versions, subscriptions
 class Wanted:
     """Which subscriptions of a list; ``None``: any. ``text``: in an id of the row, its scope, buyer or provider.
 
-    ``granting_at_us``: those that give something at that instant.
+    ``granting_at_us``: those that give something at that instant; ``idle_at_us``: those that do not.
     """
 
     scope: Scope | None = None
@@ -31,6 +31,7 @@ class Wanted:
     file_plan: str | None = None
     status: Status | None = None
     granting_at_us: int | None = None
+    idle_at_us: int | None = None
     text: str | None = None
 
 
@@ -45,6 +46,13 @@ async def page(store: Store, listing: Listing, wanted: Wanted | None = None) -> 
     query = listed(_narrowed(rows(), wanted or Wanted()), subscriptions, listing)
     async with store.read() as connection:
         return tuple(row_of(found) for found in await connection.execute(query))
+
+
+async def count(store: Store, listing: Listing, wanted: Wanted | None = None) -> int:
+    """How many there are, on all pages of a list."""
+    query = bounded(_narrowed(sa.select(subscriptions.c.id), wanted or Wanted()), subscriptions, listing)
+    async with store.read() as connection:
+        return int((await connection.execute(sa.select(sa.func.count()).select_from(query.subquery()))).scalar_one())
 
 
 async def held(store: Store, scope: Scope, now_us: int) -> tuple[Holding, ...]:
@@ -172,6 +180,10 @@ def not_over(now_us: int) -> sa.ColumnElement[bool]:
     return sa.or_(subscriptions.c.ends_us.is_(None), subscriptions.c.ends_us > now_us)
 
 
+def _grants(now_us: int) -> sa.ColumnElement[bool]:
+    return sa.and_(granting(), subscriptions.c.starts_us <= now_us, not_over(now_us))
+
+
 def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
     table = subscriptions.c
     workspace = None if wanted.workspace_id is None else Scope("workspace", wanted.workspace_id)
@@ -189,7 +201,9 @@ def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
         if value is not None:
             query = query.where(column == value)
     if (now_us := wanted.granting_at_us) is not None:
-        query = query.where(granting(), table.starts_us <= now_us, not_over(now_us))
+        query = query.where(_grants(now_us))
+    if wanted.idle_at_us is not None:
+        query = query.where(sa.not_(_grants(wanted.idle_at_us)))
     if wanted.text:
         searched = (table.id, table.scope_id, table.user_id, table.checkout_id, table.external_id, table.file_plan)
         query = query.where(contains(wanted.text, *searched))

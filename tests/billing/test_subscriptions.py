@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.billing.plan_ids import file_plan_id
-from gateway.billing.subscriptions import Gift, Viewer, give, own, reactivate, seen, stop
-from gateway.core.problems import BadGateway, Conflict, NotFound, Problem
+from gateway.billing.plans import file_plan_id
+from gateway.billing.subscriptions import Gift, Viewer, end, give, own, reactivate, seen, stop
+from gateway.core.problems import BadGateway, Conflict, NotFound, PreconditionFailed, Problem
 from gateway.core.scope import Scope
-from gateway.core.subscription import Event, PlanVersion, Status
+from gateway.core.subscription import Event, PlanVersion, Status, Word
 from gateway.store import audit, plans, subscribed, subscriptions
 from gateway.store.audit import Sought
 from gateway.store.listing import Listing
@@ -80,11 +80,13 @@ async def test_lists_hold_ones_own(store: Store, plan: PlanRow) -> None:
     over = await sold(store, plan, status=Status.CANCELLED, cancelled_us=NOW)
 
     async def listed(viewer: Viewer, **wanted: object) -> set[str]:
-        rows = await own(store, Listing(), viewer, Wanted(**wanted))  # type: ignore[arg-type]
-        return {row.id for row in rows}
+        narrowed = own(viewer, Wanted(**wanted))  # type: ignore[arg-type]
+        return set() if narrowed is None else {row.id for row in await subscribed.page(store, Listing(), narrowed)}
 
     assert await listed(ME) == {mine.id, shared.id, over.id}
     assert await listed(ME, granting_at_us=NOW) == {mine.id, shared.id}
+    assert await listed(ME, idle_at_us=NOW) == {over.id}
+    assert await listed(ME, idle_at_us=NOW + 30 * DAY) == {mine.id, shared.id, over.id}
     assert await listed(ME, status=Status.CANCELLED) == {over.id}
     assert await listed(Viewer(ALICE.id, ACME.id)) == {shared.id}
     assert await listed(ME, user_id="somebody else", kind="address") == {mine.id, shared.id, over.id}, "no way around"
@@ -140,9 +142,31 @@ async def test_the_provider_is_told_first_and_nothing_changes_if_it_refuses(stor
     assert told == [(made.id, Event.STOP)]
 
 
-def test_ids_of_file_plans_are_the_same_everywhere() -> None:
-    assert file_plan_id("team") == "768bc2f4-8dac-55a4-b432-fb5f96a669be"
-    assert file_plan_id("team") != file_plan_id("free")
+async def test_an_admins_end_is_told_to_the_provider_too(store: Store, plan: PlanRow) -> None:
+    told: list[Event] = []
+
+    async def tell(row: SubscriptionRow, event: Event) -> None:
+        told.append(event)
+        await subscriptions.override(store, row.id, 5, BY)  # the provider's word came in between
+
+    made = await sold(store, plan, provider="stripe", external_id="sub_1")
+    with pytest.raises(PreconditionFailed):
+        await end(store, made.id, BY._replace(if_revision=7), tell)
+    ended = await end(store, made.id, BY._replace(if_revision=1), tell)
+    assert (ended.status, told) == (Status.CANCELLED, [Event.END])
+    with pytest.raises(Conflict):
+        await end(store, made.id, BY, tell)
+    by_hand = await subscriptions.create(store, bought(plan), BY)
+    assert (await end(store, by_hand.id, BY, tell)).status is Status.CANCELLED
+    assert told == [Event.END]
+
+
+async def test_what_the_provider_did_meanwhile_is_not_done_again(store: Store, plan: PlanRow) -> None:
+    async def tell(row: SubscriptionRow, event: Event) -> None:
+        await subscriptions.update(store, row.id, lambda old: subscriptions.advanced(old, Word(event, NOW)), BY)
+
+    order = await sold(store, plan, status=Status.PENDING, provider="stripe", checkout_id="cs_1")
+    assert (await stop(store, order.id, ME, BY, tell)).status is Status.CANCELLED
 
 
 async def test_a_workspace_id_is_no_user_id(store: Store, plan: PlanRow) -> None:
