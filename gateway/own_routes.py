@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway import assembly
 from gateway.api.call import Knock
-from gateway.api.desk import Desk, Facts
+from gateway.api.desk import Configuration, Desk, Facts
 from gateway.api.entry import Api
 from gateway.api.gate import Gate
 from gateway.api.identity import Identity
@@ -16,6 +16,7 @@ from gateway.core.answers import Answer
 from gateway.core.problems import NotFound
 from gateway.core.target import Target
 from gateway.identity.admin_login import AdminLogin
+from gateway.identity.name_probe import NameProbe, NameQuestion
 from gateway.identity.policy_probe import LONGEST_LIST, PolicyProbe
 from gateway.identity.profile_probe import ProfileProbe, ProfileQuestion
 from gateway.journal.history import History
@@ -27,6 +28,7 @@ from gateway.proxy.chronicle import Trip
 from gateway.proxy.pool import Connections
 from gateway.proxy.running import Live
 from gateway.settings.models import Settings
+from gateway.settings.show import shown
 from gateway.stocked import Stocked
 from gateway.tasks import Tasks
 
@@ -51,12 +53,15 @@ class OwnRoutes:
         self._fleet: Connections | None = None
         self._policies: PolicyProbe | None = None
         self._profiles: ProfileProbe | None = None
+        self._names: NameProbe | None = None
         self._login: AdminLogin | None = None
         self.desk = Desk(
             snapshot=lambda: live.running.snapshot,
             configured=lambda: stocked.configured,
             identity=self._identity,
             facts=self._facts,
+            configuration=lambda: Configuration([*shown(self._now)], self._now.warnings, stocked.notes),
+            names=lambda: self._names,
             gate=Gate(self._identity),
             pace=Pace(),
             ledger=books[0],
@@ -75,6 +80,7 @@ class OwnRoutes:
         same = before is not None and before.identity == settings.identity and before.workspace == settings.workspace
         if not same or fleet is not self._fleet or (before is not None and before.admins != settings.admins):
             self._policies, self._profiles = self._policy_probe(settings, fleet), self._profile_probe(settings, fleet)
+            self._names = self._name_probe(settings, fleet)
         self._fleet = fleet
         if before is None or before.admins.password != settings.admins.password:
             password = settings.admins.password
@@ -160,6 +166,12 @@ class OwnRoutes:
             return None
         asker = UpstreamAsker(fleet, _PATIENCE_S, assembly.own_fields(settings))
         return ProfileProbe(ProfileQuestion(), asker, self._tasks)
+
+    def _name_probe(self, settings: Settings, fleet: Connections) -> NameProbe | None:
+        if settings.workspace.membership != "upstream" and not settings.admins.upstream:
+            return None
+        asker = UpstreamAsker(fleet, _PATIENCE_S, assembly.own_fields(settings), most=LONGEST_LIST)
+        return NameProbe(NameQuestion(), asker, self._tasks)
 
 
 def segments(prefix: str) -> tuple[str, ...]:

@@ -56,6 +56,11 @@ class Stocked:
             self.shop.follow(self)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what does not count."""
+        return self._noted
+
+    @property
     def has_keys(self) -> bool:
         """Whether the store has, or had, API keys: then they are a way to identify oneself."""
         return self.shop is not None and bool(self.shop.keys)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.api.gate import Gate
 from gateway.api.identity import Identity
@@ -10,6 +10,7 @@ from gateway.api.pace import Pace
 from gateway.catalog.merge import Configured
 from gateway.core.problems import NotFound
 from gateway.identity.api_keys import ApiKey
+from gateway.identity.name_probe import NameProbe
 from gateway.journal.history import History
 from gateway.ledger.port import Ledger
 from gateway.metering.snapshot import Snapshot
@@ -32,6 +33,14 @@ class Facts:
     demo_payments: bool = False
 
 
+class Configuration(NamedTuple):
+    """What is running. ``settings``: key, value as JSON can hold it, and where it was written; no secrets."""
+
+    settings: Sequence[tuple[str, object, str]]
+    warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """What is a function tells what it is now: a reload changes it. ``shop``: with the store.
@@ -44,6 +53,8 @@ class Desk:
     configured: Callable[[], Configured]
     identity: Callable[[], Identity]
     facts: Callable[[], Facts]
+    configuration: Callable[[], Configuration]
+    names: Callable[[], NameProbe | None]
     gate: Gate
     pace: Pace
     ledger: Ledger

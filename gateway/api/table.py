@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable
 
-from gateway.api import explain, history, overview, session, usage
+from gateway.api import config, explain, history, overview, session, usage
 from gateway.api.route import Route
 
 
 def routes(*, with_store: bool) -> Iterable[Route]:
     """The routes. ``with_store``: those that need one too, whose modules load SQLAlchemy."""
-    yield from (*session.ROUTES, *usage.ROUTES, *history.ROUTES, *explain.ROUTES, *overview.ROUTES)
+    yield from (*session.ROUTES, *usage.ROUTES, *history.ROUTES, *explain.ROUTES, *overview.ROUTES, *config.ROUTES)
     if with_store:
         yield from _of_store()
 
 
 def _of_store() -> Iterable[Route]:
     # A gateway without a store does not load SQLAlchemy.
-    from gateway.api import audit, keys, plans, subscriptions, weights  # noqa: PLC0415
+    from gateway.api import audit, directory, keys, plans, subscriptions, weights  # noqa: PLC0415
 
-    for module in (plans, subscriptions, weights, keys, audit):
+    for module in (plans, subscriptions, weights, keys, audit, directory):
         yield from module.ROUTES

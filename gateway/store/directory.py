@@ -1,6 +1,6 @@
 """The users and workspaces that were seen, so that an admin finds them by name and need not type their ids."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +38,15 @@ async def name(store: Store, names: Mapping[Scope, str], now_us: int) -> None:
         for scope, called in names.items():
             of_scope = sa.update(directory).where(directory.c.kind == scope.kind, directory.c.id == scope.id)
             await act.connection.execute(of_scope.values(name=called))
+
+
+async def names_of(store: Store, scopes: Collection[Scope], most: int) -> Mapping[Scope, str | None]:
+    """What those of ``scopes`` are called that were seen, the last ``most`` of them."""
+    kinds, ids = {scope.kind for scope in scopes}, {scope.id for scope in scopes}
+    query = sa.select(directory.c.kind, directory.c.id, directory.c.name).where(directory.c.kind.in_(kinds))
+    async with store.read() as connection:
+        found = await connection.execute(query.order_by(directory.c.last_seen_us.desc()).limit(most))
+        return {Scope(row.kind, row.id): row.name for row in found if row.id in ids}
 
 
 async def search(

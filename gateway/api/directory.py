@@ -1,0 +1,76 @@
+"""The users and workspaces that came by, so that admins find people by name. For admins."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.api.call import Call
+from gateway.api.desk import Desk
+from gateway.api.fields import AskedWhole, Said, SearchText, Time, Told
+from gateway.api.reply import Reply
+from gateway.api.route import Who, route
+from gateway.core.problems import StoreUnavailable
+from gateway.store import directory
+from gateway.store.listing import LARGEST_PAGE
+
+_UNNAMED = 5_000
+_FURTHEST = 10**9
+
+
+class DirectoryQuery(Said):
+    """``text``: in id or name."""
+
+    kind: Literal["user", "workspace"] | None = None
+    text: SearchText | None = None
+    limit: Annotated[AskedWhole, Field(ge=1, le=LARGEST_PAGE)] = 50
+    offset: Annotated[AskedWhole, Field(ge=0, le=_FURTHEST)] = 0
+
+
+class Seen(Told):
+    """Who came by. ``name``: as the upstream last called it to an admin."""
+
+    kind: Literal["user", "workspace"]
+    id: str
+    name: str | None = None
+    first_seen_at: Time
+    last_seen_at: Time
+
+
+async def get_directory(call: Call, desk: Desk) -> Reply:
+    """Who came by, the last first."""
+    asked = call.query(DirectoryQuery)
+    if desk.shop is not None:
+        await desk.shop.sightings.flush(desk.store, call.now_us)
+    await _learn_names(call, desk)
+    rows = await directory.search(desk.store, text=asked.text, kind=asked.kind, limit=asked.limit, offset=asked.offset)
+    return Reply(
+        [
+            Seen(
+                kind="user" if row.kind == "user" else "workspace",
+                id=row.id,
+                name=row.name,
+                first_seen_at=row.first_seen_us,
+                last_seen_at=row.last_seen_us,
+            )
+            for row in rows
+        ]
+    )
+
+
+async def _learn_names(call: Call, desk: Desk) -> None:
+    """Ask the upstream what it calls them, where the admin's credential allows that. Without an answer: no names."""
+    probe, who = desk.names(), call.caller.identified
+    if probe is None or who is None:
+        return
+    carried = desk.identity().authenticator.carried(call.knock.headers, call.knock.query)
+    try:
+        named = await probe.ask(who, carried, call.now_us)
+    except StoreUnavailable:
+        return
+    known = await directory.names_of(desk.store, named.keys(), _UNNAMED)
+    news = {scope: name for scope, name in named.items() if scope in known and known[scope] != name}
+    if news:
+        await directory.name(desk.store, news, call.now_us)
+
+
+ROUTES = (route("GET", "/directory", get_directory, who=Who.ADMIN, asks=DirectoryQuery, tells=Seen, lists=True),)

@@ -1,0 +1,48 @@
+"""Who came by, found by name, which the upstream tells to the admin's own credential."""
+
+from pathlib import Path
+
+from gateway.demo.data import ACME, ADMIN, ALICE, BOB
+from tests.api.billing_world import got, selling
+from tests.api.clients import Client
+from tests.e2e.world import World
+
+
+async def test_who_came_by_is_found_by_name(shop: World, admin: Client) -> None:
+    assert (await admin.get("/directory")).body == []
+    await shop.ask("/user/me", BOB)
+    await shop.ask("/contact", ALICE, workspace=ACME.id)
+    found = {(each["kind"], each["id"]): each for each in (await admin.get("/directory")).body}
+    assert found.keys() == {("user", BOB.id), ("user", ALICE.id), ("workspace", ACME.id)}
+    assert all(each["first_seen_at"] <= each["last_seen_at"] for each in found.values())
+
+
+async def test_names_come_from_the_upstream_with_the_admins_own_token(store_url: str, tmp_path: Path) -> None:
+    async with selling(store_url, tmp_path) as here:
+        await here.ask("/user/me", BOB)
+        await here.ask("/user/me", ALICE)
+        before = len(here.arrived)
+        named = {each["id"]: each.get("name") for each in await got(here, "/directory", ADMIN)}
+        assert named == {BOB.id: "Bob", ALICE.id: "Alice"}
+        asked = here.backend.requests[before:]
+        assert {seen.handler for seen in asked} == {"GET /workspace", "GET /user"}
+        for _ in range(3):
+            (only,) = await got(here, "/directory?text=ali&kind=user", ADMIN)
+        assert (only["id"], only["name"]) == (ALICE.id, "Alice")
+        assert len(here.arrived) == before + len(asked), "at most once a minute"
+        assert await got(here, "/directory?kind=workspace", ADMIN) == []
+        assert len(await got(here, "/directory?limit=1&offset=1", ADMIN)) == 1
+        await got(here, "/directory", BOB, status=403)
+        csv = await here.ask("/billing/directory", ADMIN, headers={"Accept": "text/csv"})
+        text = await csv.text()
+        assert text.startswith("kind,id,name,")
+        assert "password" not in text
+
+
+async def test_an_upstream_that_tells_nothing_leaves_them_without_names(store_url: str, tmp_path: Path) -> None:
+    async with selling(store_url, tmp_path) as here:
+        await here.ask("/user/me", BOB)
+        await here.backend.close()
+        (seen,) = await got(here, "/directory", ADMIN)
+        assert seen["id"] == BOB.id
+        assert "name" not in seen
