@@ -75,10 +75,7 @@ async def test_a_weight_that_could_not_count_is_refused_with_a_reason(admin: Cli
     good = {"method": "GET", "path_pattern": "/contact", "weight": 1}
     for field, value in (
         *(("method", each) for each in ("FETCH", "", 1, "GET /", None)),
-        *(
-            ("path_pattern", each)
-            for each in ("contact", "", "/" + "a" * 1024, "/a\nb", "/a/{x", "/billing/plan", "/a//b")
-        ),
+        *(("path_pattern", each) for each in ("contact", "", "/" + "a" * 1024, "/a\nb", "/a/{x", "/billing/plan")),
         *(("weight", each) for each in (-1, 1.5, "5", True, None, 10**12 + 1, 2**63)),
         ("description", "x" * 10_001),
         ("colour", "red"),
