@@ -55,6 +55,7 @@ class OwnRoutes:
         self._profiles: ProfileProbe | None = None
         self._names: NameProbe | None = None
         self._login: AdminLogin | None = None
+        router = Router(routes(with_store=stocked.shop is not None))
         self.desk = Desk(
             snapshot=lambda: live.running.snapshot,
             configured=lambda: stocked.configured,
@@ -67,10 +68,10 @@ class OwnRoutes:
             ledger=books[0],
             history=books[1],
             parts=operations.parts,
+            routes=lambda: router.routes,
             file_keys=lambda: assembly.file_keys(self._now),
             shop=stocked.shop,
         )
-        router = Router(routes(with_store=stocked.shop is not None))
         self.api = Api(router, self.desk, lambda: self._now.limits.api_calls_per_minute)
         self._doors: tuple[tuple[tuple[str, ...], Door], ...] = ()
 

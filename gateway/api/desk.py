@@ -16,6 +16,7 @@ from gateway.ledger.port import Ledger
 from gateway.metering.snapshot import Snapshot
 
 if TYPE_CHECKING:  # a gateway without a store does not load SQLAlchemy
+    from gateway.api.route import Route
     from gateway.billing.subscriptions import Tell
     from gateway.catalog.shop import Shop
     from gateway.store.store import Store
@@ -60,6 +61,7 @@ class Desk:
     ledger: Ledger
     parts: Callable[[], Mapping[str, str]]
     file_keys: Callable[[], Sequence[ApiKey]] = tuple
+    routes: "Callable[[], tuple[Route, ...]]" = tuple
     history: History | None = None
     shop: "Shop | None" = None
     tell: "Tell | None" = None

@@ -2,13 +2,24 @@
 
 from collections.abc import Iterable
 
-from gateway.api import config, explain, history, overview, session, usage
+from gateway.api import config, explain, history, openapi, overview, session, usage
 from gateway.api.route import Route
+
+_ALWAYS = (
+    session,
+    openapi,
+    usage,
+    history,
+    explain,
+    overview,
+    config,
+)
 
 
 def routes(*, with_store: bool) -> Iterable[Route]:
     """The routes. ``with_store``: those that need one too, whose modules load SQLAlchemy."""
-    yield from (*session.ROUTES, *usage.ROUTES, *history.ROUTES, *explain.ROUTES, *overview.ROUTES, *config.ROUTES)
+    for module in _ALWAYS:
+        yield from module.ROUTES
     if with_store:
         yield from _of_store()
 
@@ -17,5 +28,12 @@ def _of_store() -> Iterable[Route]:
     # A gateway without a store does not load SQLAlchemy.
     from gateway.api import audit, directory, keys, plans, subscriptions, weights  # noqa: PLC0415
 
-    for module in (plans, subscriptions, weights, keys, audit, directory):
+    for module in (
+        plans,
+        subscriptions,
+        weights,
+        keys,
+        audit,
+        directory,
+    ):
         yield from module.ROUTES
