@@ -1,0 +1,98 @@
+"""Several gateways as processes of their own, on one Redis and one PostgreSQL, and their books."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
+
+import jwt
+import redis
+from aiohttp import ClientError, ClientSession, TCPConnector
+
+from gateway.core.bucket import units_spent
+from gateway.core.limit_text import key_from
+from gateway.journal import Kind
+from gateway.journal.read import batches
+from gateway.ledger.redis.states import bucket_from
+from tests.e2e.served import Served, configure, served
+from tests.e2e.world import SECRET
+
+USER = "550e8400-e29b-41d4-a716-446655440000"
+MONTH_S = 30 * 86_400
+SHARED = """\
+ledger: {{url: "{redis}", journal: "sqlite:///{folder}/ledger.db", timeout: 2s}}
+store: {store}
+workspace: {{membership: trust_clients}}
+cascade: [user]
+defaults: {{user: free, workspace: null}}
+plans:
+  - {{slug: free, name: Free, throughput_limit: {budget}, window_seconds: 315360000, anchor: epoch}}
+log: {{access: false, level: info}}
+"""
+
+
+def token(user: str = USER) -> str:
+    return jwt.encode({"sub": user, "user_id": user, "exp": 4_000_000_000}, SECRET, algorithm="HS256")
+
+
+@asynccontextmanager
+async def gateways(
+    folder: Path, count: int, upstream: str, redis_url: str, *, budget: int, store: str = "null", more: str = ""
+) -> AsyncIterator[list[Served]]:
+    """``count`` gateways that listen, each with a journal of its own."""
+    async with AsyncExitStack() as stack:
+        homes = [folder / f"gateway{number}" for number in range(count)]
+        for home in homes:
+            home.mkdir()
+            yaml = SHARED.format(redis=redis_url, folder=home, store=store, budget=budget)
+            configure(home, upstream, f"{yaml}{more}")
+        yield [*await asyncio.gather(*(stack.enter_async_context(served(home)) for home in homes))]
+
+
+async def storm(places: Sequence[Served], requests: int, *, at_once: int = 100) -> Counter[int]:
+    """Send so many requests of a unit each to all gateways alike; what was answered, 0 for no answer."""
+    answers: Counter[int] = Counter()
+    headers = {"Authorization": f"Bearer {token()}"}
+    async with ClientSession(connector=TCPConnector(limit=at_once)) as session:
+
+        async def one(number: int) -> None:
+            url = places[number % len(places)].url
+            try:
+                async with session.get(f"{url}/one", headers=headers) as answer:
+                    await answer.read()
+                    answers[answer.status] += 1
+            except (ClientError, OSError):
+                answers[0] += 1
+
+        await asyncio.gather(*(one(number) for number in range(requests)))
+    return answers
+
+
+def spent(client: "redis.Redis", prefix: str = "wb") -> int:
+    """What Redis says all users have spent."""
+    total = 0
+    for name in client.scan_iter(f"{prefix}:*:user:*"):
+        if client.type(name) != b"hash":
+            continue
+        for field, text in client.hgetall(name).items():
+            assert isinstance(field, bytes)
+            assert isinstance(text, bytes)
+            if b"|" in field:
+                key = key_from(field.decode())
+                total += units_spent(bucket_from(text, key), key)
+    return total
+
+
+def recorded(place: Served) -> Counter[str]:
+    """What a gateway's journal says was used, by kind of record."""
+    path = place.folder / "ledger.db"
+    sums: Counter[str] = Counter()
+    with closing(sqlite3.connect(path)) as connection:
+        for _, records in batches(connection, path):
+            for record in records:
+                if record.kind is not Kind.REFUSAL:
+                    sums[record.kind] += sum(record.costs.values())
+                    sums["overrun"] += sum(record.overrun.values())
+    return sums
