@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway import __version__, assembly, log, transport
 from gateway.api.operations import Operations
@@ -46,6 +47,9 @@ from gateway.settings.models import Settings
 from gateway.stocked import open_stocked
 from gateway.tasks import Tasks
 
+if TYPE_CHECKING:
+    from gateway.selling import Selling
+
 STORE_PATIENCE_US = 1_000_000
 """The journal may fail this long before ``on_store_failure`` applies (product.md 3)."""
 _TEND_S = 1.0
@@ -68,6 +72,7 @@ class Gateway:
         self._tls: ListenerTls | None = None
         self._access: AccessLog | None = None
         self._lane: Lane | None = None
+        self._selling: Selling | None = None
         self._stopping = False
 
     async def start(self) -> None:
@@ -94,6 +99,7 @@ class Gateway:
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
         self._own = OwnRoutes(self.live, self.stocked, self._operations, self._tasks, (self._ledger, self._history))
         self._own.configure(settings, self._fleet)
+        self._sell(settings)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
         self._doors = Doors(self._problem_answer, transport.client_limits(settings))
@@ -118,6 +124,8 @@ class Gateway:
         if hasattr(self, "live"):
             await self._fleet.close()
         await self._key_sites.close()
+        if self._selling is not None:
+            await self._selling.close()
         if hasattr(self, "stocked"):
             await self.stocked.close()
         if self._access is not None:
@@ -142,6 +150,19 @@ class Gateway:
         self.settings, self._expiries = settings, until
         self._own.configure(settings, self._fleet)
         self.stocked.configured = configured
+        if self._selling is not None:
+            self._selling.configure(settings)
+
+    def _sell(self, settings: Settings) -> None:
+        """Open shop, where a payment provider is configured."""
+        if settings.payments.stripe is None or self.stocked.shop is None:
+            return
+        from gateway.selling import open_selling  # noqa: PLC0415  (needs the store, and a provider's library)
+
+        self._selling = selling = open_selling(settings, self.stocked.shop.store, self._tasks)
+        self._own.sell(selling.sales, selling.syncer, demo=selling.demo)
+        selling.sample(self.metrics)
+        selling.start()
 
     def reopen_logs(self) -> None:
         """Open the access log anew, for log rotation."""

@@ -55,6 +55,15 @@ INSTRUMENTS = (
     Instrument("store_failing", "gauge", "1 while the billing database cannot be reached."),
     Instrument("store_revision", "gauge", "The last change of plans, weights, keys or subscriptions that counts."),
     Instrument("store_scopes", "gauge", "Scopes whose subscriptions are in memory."),
+    Instrument(
+        "payment_signals", "counter", "What a payment provider said, by what came of it.", ("provider", "result")
+    ),
+    Instrument("payment_signals_open", "gauge", "Signals that were not acted on yet.", ("provider",)),
+    Instrument("payment_signal_age_seconds", "gauge", "Age of the oldest of these.", ("provider",)),
+    Instrument("payment_unmatched", "counter", "Sales of ours at the provider that are not here.", ("provider",)),
+    Instrument("payment_cursor_age_seconds", "gauge", "How old the last happening is that was read.", ("provider",)),
+    Instrument("payment_overdue", "gauge", "Sales that should have been compared by now.", ("provider",)),
+    Instrument("payment_repairs", "counter", "Sales that the sync had to put right.", ("provider",)),
     Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),
     Instrument("config_reloads", "counter", "Configuration reloads.", ("result",)),
     Instrument("config_loaded_seconds", "gauge", "When the running configuration was loaded (Unix time)."),

@@ -1,6 +1,8 @@
 """The gateway's own prefixes, wired: which door a path leads to, and what the API is given to work with."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gateway import assembly
 from gateway.api.call import Knock
@@ -32,6 +34,10 @@ from gateway.settings.show import shown
 from gateway.stocked import Stocked
 from gateway.tasks import Tasks
 
+if TYPE_CHECKING:  # a gateway without a store does not load SQLAlchemy
+    from gateway.billing.sales import Sales
+    from gateway.billing.sync import Syncer
+
 _PATIENCE_S = 10.0
 """Above what each question allows itself."""
 _TOKENS = "/user/oauth/token"
@@ -56,6 +62,7 @@ class OwnRoutes:
         self._names: NameProbe | None = None
         self._login: AdminLogin | None = None
         router = Router(routes(with_store=stocked.shop is not None))
+        self._demo = False
         self.desk = Desk(
             snapshot=lambda: live.running.snapshot,
             configured=lambda: stocked.configured,
@@ -74,6 +81,13 @@ class OwnRoutes:
         )
         self.api = Api(router, self.desk, lambda: self._now.limits.api_calls_per_minute)
         self._doors: tuple[tuple[tuple[str, ...], Door], ...] = ()
+
+    def sell(self, sales: "Sales", syncer: "Syncer", *, demo: bool) -> None:
+        """Something is sold: let the routes do it. ``demo``: for no real money."""
+        from gateway.billing import customer_acts  # noqa: PLC0415  (see above)
+
+        self.desk.sales, self.desk.syncer, self._demo = sales, syncer, demo
+        self.desk.tell = partial(customer_acts.tell, sales)
 
     def configure(self, settings: Settings, fleet: Connections) -> None:
         """Take these settings. What is remembered of callers stays, unless identity or upstream have changed."""
@@ -139,6 +153,8 @@ class OwnRoutes:
             api_prefix=settings.prefixes.api.rstrip("/"),
             admin_prefix=settings.prefixes.admin.rstrip("/"),
             workspace_header=settings.workspace.header,
+            providers=() if self.desk.sales is None else (self.desk.sales.provider.name,),
+            demo_payments=self._demo,
             upstream_login=any(rule.path.lower() == _TOKENS for rule in settings.rules),
         )
 

@@ -17,7 +17,9 @@ from gateway.metering.snapshot import Snapshot
 
 if TYPE_CHECKING:  # a gateway without a store does not load SQLAlchemy
     from gateway.api.route import Route
+    from gateway.billing.sales import Sales
     from gateway.billing.subscriptions import Tell
+    from gateway.billing.sync import Syncer
     from gateway.catalog.shop import Shop
     from gateway.store.store import Store
 
@@ -47,7 +49,8 @@ class Desk:
     """What is a function tells what it is now: a reload changes it. ``shop``: with the store.
 
     ``file_keys``: the configuration's API keys. ``parts``: how each part of the gateway is, in words. ``history``
-    ``None``: nothing is kept of what was used. ``tell``: how a payment provider hears of customers' acts.
+    ``None``: nothing is kept of what was used. ``tell``: how a payment provider hears of customers' acts. ``sales`` and
+    ``syncer``: where something is sold.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -65,6 +68,8 @@ class Desk:
     history: History | None = None
     shop: "Shop | None" = None
     tell: "Tell | None" = None
+    sales: "Sales | None" = None
+    syncer: "Syncer | None" = None
 
     @property
     def store(self) -> "Store":

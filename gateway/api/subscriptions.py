@@ -57,7 +57,7 @@ async def get_one(call: Call, desk: Desk) -> Reply:
     row = held_in_file.find(desk.configured(), id_)
     if row is not None and not viewer.sees(row):
         raise NotFound("There is no such subscription.")
-    return await _reply(desk, row or await seen(desk.store, id_, viewer))
+    return await told_reply(desk, row or await seen(desk.store, id_, viewer))
 
 
 async def create_manual(call: Call, desk: Desk) -> Reply:
@@ -83,13 +83,13 @@ async def create_manual(call: Call, desk: Desk) -> Reply:
 
 async def cancel(call: Call, desk: Desk) -> Reply:
     """End a subscription now, for good; at its payment provider too."""
-    return await _reply(desk, await end(desk.store, _editable(call, desk), call.mandate, desk.tell))
+    return await told_reply(desk, await end(desk.store, _editable(call, desk), call.mandate, desk.tell))
 
 
 async def extend(call: Call, desk: Desk) -> Reply:
     """Let a subscription end at another time, or never."""
     said = call.body(Extend)
-    return await _reply(
+    return await told_reply(
         desk, await subscriptions.extend(desk.store, _editable(call, desk), said.expires_at, call.mandate)
     )
 
@@ -97,7 +97,7 @@ async def extend(call: Call, desk: Desk) -> Reply:
 async def override(call: Call, desk: Desk) -> Reply:
     """Replace the plan's throughput for one subscription."""
     amount = call.body(Override).throughput_override
-    return await _reply(desk, await subscriptions.override(desk.store, _editable(call, desk), amount, call.mandate))
+    return await told_reply(desk, await subscriptions.override(desk.store, _editable(call, desk), amount, call.mandate))
 
 
 async def stop_own(call: Call, desk: Desk) -> Reply:
@@ -150,7 +150,8 @@ def _file_plan(desk: Desk, id_: str | None) -> str | None:
     return next((slug for slug in desk.configured().plans if file_plan_id(slug) == id_), None)
 
 
-async def _reply(desk: Desk, row: SubscriptionRow) -> Reply:
+async def told_reply(desk: Desk, row: SubscriptionRow) -> Reply:
+    """A subscription, as the answer of a route."""
     (told,) = await _told(desk, [row])
     return Reply(told, revision=row.revision)
 

@@ -26,7 +26,17 @@ def routes(*, with_store: bool) -> Iterable[Route]:
 
 def _of_store() -> Iterable[Route]:
     # A gateway without a store does not load SQLAlchemy.
-    from gateway.api import audit, directory, keys, plans, subscriptions, weights  # noqa: PLC0415
+    from gateway.api import (  # noqa: PLC0415
+        audit,
+        checkout,
+        directory,
+        keys,
+        payments,
+        plans,
+        provider,
+        subscriptions,
+        weights,
+    )
 
     for module in (
         plans,
@@ -35,5 +45,8 @@ def _of_store() -> Iterable[Route]:
         keys,
         audit,
         directory,
+        checkout,
+        payments,
+        provider,
     ):
         yield from module.ROUTES

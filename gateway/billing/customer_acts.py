@@ -4,7 +4,7 @@ from gateway.billing.checkout import customer_of, item_of
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
 from gateway.core.problems import Conflict, NotFound, Unprocessable
-from gateway.core.sale import PaymentState
+from gateway.core.sale import OrderState, PaymentState
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.payments.port import Item, Preview
@@ -35,12 +35,11 @@ async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
 async def _close_pages(sales: Sales, row: SubscriptionRow) -> None:
     """An order that is dropped can be paid no more. Raises ``Conflict`` if it was paid meanwhile."""
     for page in (await orders.get(sales.store, row.id)).checkouts:
-        if page.external_id is not None:
-            await sales.provider.expire_order(page.external_id)
-    if (await settle(sales, row.id)).subscription.status is not Status.PENDING:
-        found = (await orders.get(sales.store, row.id)).subscription
-        if found.status is not Status.CANCELLED:
-            raise Conflict("This was paid just now.")
+        if page.external_id is None:
+            continue
+        if (await sales.provider.expire_order(page.external_id)).state in (OrderState.PAID, OrderState.PROCESSING):
+            await settle(sales, row.id)
+            raise Conflict("This was paid just now, or is about to be.")
 
 
 async def sync(sales: Sales, row: SubscriptionRow) -> SubscriptionRow:

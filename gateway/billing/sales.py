@@ -12,6 +12,7 @@ from gateway.core.problems import BadGateway, Conflict, Problem, Unavailable, Un
 from gateway.payments.port import Declined, Gone, Provider, ProviderError
 from gateway.store.mandate import Actor, Mandate
 from gateway.store.store import Store
+from gateway.tasks import Tasks
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -56,11 +57,10 @@ class Counts:
 class Sales:
     """One provider's sales. Work on one subscription is done one after the other."""
 
-    def __init__(
-        self, store: Store, provider: Provider, policy: Policy, now_us: Callable[[], int], new_id: Callable[[], str]
-    ) -> None:
-        self.store, self.provider, self.policy, self.now_us, self.new_id = store, provider, policy, now_us, new_id
+    def __init__(self, store: Store, provider: Provider, policy: Policy, now_us: Callable[[], int]) -> None:
+        self.store, self.provider, self.policy, self.now_us = store, provider, policy, now_us
         self.counts = Counts()
+        self.tasks = Tasks()
         self._turns: dict[str, asyncio.Lock] = {}
 
     def mandate(self, kind: Literal["provider", "gateway"] = "provider") -> Mandate:

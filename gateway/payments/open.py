@@ -1,15 +1,27 @@
 """Opening the providers that are configured. Only this module names one, and loads its library when it is needed."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from gateway.payments.port import Provider
 
-if TYPE_CHECKING:
-    from gateway.payments.stripe.provider import Config
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeParts:
+    """What Stripe needs: see ``payments.stripe`` in the settings."""
+
+    api_key: str = field(repr=False)
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    app: str
+    account: str | None
+    base: str | None
+    timeout_s: float
+    retries: int
 
 
-def open_stripe(config: "Config") -> Provider:
-    """Stripe, with what it needs."""
-    from gateway.payments.stripe.provider import StripeProvider  # noqa: PLC0415  (33 MB that most gateways need not)
+def open_stripe(parts: StripeParts) -> Provider:
+    """Stripe."""
+    from gateway.payments.stripe.client import Access  # noqa: PLC0415  (33 MB that most gateways need not)
+    from gateway.payments.stripe.provider import Config, StripeProvider  # noqa: PLC0415
 
-    return StripeProvider(config)
+    access = Access(api_key=parts.api_key, base=parts.base, timeout_s=parts.timeout_s, retries=parts.retries)
+    return StripeProvider(Config(access=access, secrets=parts.webhook_secrets, app=parts.app, account=parts.account))

@@ -18,7 +18,7 @@ _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def cautions(settings: "Settings") -> list[str]:
     """A sentence for each, naming the key."""
-    return [*_identity(settings), *_budgets(settings), *_rules(settings), *_store(settings)]
+    return [*_identity(settings), *_budgets(settings), *_rules(settings), *_store(settings), *_payments(settings)]
 
 
 def _identity(settings: "Settings") -> Iterator[str]:
@@ -100,3 +100,15 @@ def _store(settings: "Settings") -> Iterator[str]:
         yield "upstream.tls.verify: false trusts any certificate: anybody on the way can read and change everything."
     if settings.upstream.honours:
         yield f"upstream.honours: {', '.join(settings.upstream.honours)} can turn a request into another one."
+
+
+def _payments(settings: "Settings") -> Iterator[str]:
+    stripe = settings.payments.stripe
+    if stripe is None:
+        return
+    if settings.payments.return_origins is None:
+        yield "payments.return_origins: null lets a checkout send its customer to any https page; list your own."
+    if not stripe.webhook_secrets:
+        yield "payments.stripe.webhook_secrets: none, so what is paid counts only once the sync has noticed."
+    if stripe.demo:
+        yield "payments.stripe.demo: nothing that is paid is real."

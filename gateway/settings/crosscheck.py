@@ -27,7 +27,7 @@ class Known:
 def faults(settings: "Settings", known: Known) -> list[Fault]:
     """Everything that is wrong between sections."""
     found = [*_slugs(settings), *_cascade(settings), *_prefixes(settings), *_carriers(settings), *_listeners(settings)]
-    found += [*_files(settings), *_mapped(settings), *_rules(settings, known.source)]
+    found += [*_payments(settings), *_files(settings), *_mapped(settings), *_rules(settings, known.source)]
     return found if known.partial else [*found, *_useless(settings)]
 
 
@@ -51,6 +51,14 @@ def _slugs(settings: "Settings") -> Iterator[Fault]:
         if slug is not None and slug not in slugs:
             meant = nearest(slug, slugs)
             yield Fault(at, f"there is no plan '{slug}'" + (f"; did you mean '{meant}'?" if meant else ""))
+
+
+def _payments(settings: "Settings") -> Iterator[Fault]:
+    if settings.payments.stripe is not None and settings.store is None:
+        yield Fault(("payments", "stripe"), "needs a store, for what is sold")
+    kind, _, slug = settings.payments.past_due.then.partition(" ")
+    if kind == "plan" and slug not in {plan.slug for plan in settings.plans}:
+        yield Fault(("payments", "past_due", "then"), f"there is no plan '{slug}'")
 
 
 def _cascade(settings: "Settings") -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from gateway.settings.crosscheck import Known, faults
 from gateway.settings.identity import IdentitySettings
 from gateway.settings.ledger import LedgerSettings
 from gateway.settings.names import Kind, Listed, Text
+from gateway.settings.payments import PaymentsSettings
 from gateway.settings.places import Source
 from gateway.settings.plans import DefaultsSettings, FallbackSettings, PlanSettings, SubscriptionSettings
 from gateway.settings.policies import (
@@ -105,6 +106,9 @@ class Settings(Section):
     )
     buy_url: BuyUrl | None = Field(
         default=None, description="Where budgets are sold; a 429 names it. `null`: none is named."
+    )
+    payments: PaymentsSettings = Field(
+        default=PaymentsSettings(), description="Who takes the money, and what happens when it does not come."
     )
     cors: CorsSettings = Field(default=CorsSettings(), description="What browsers may read.")
     prefixes: PrefixSettings = Field(default=PrefixSettings(), description="Paths that are the gateway's own.")

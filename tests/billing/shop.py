@@ -13,7 +13,6 @@ from gateway.billing import checkout, inbox
 from gateway.billing.checkout import Page, Purchase
 from gateway.billing.sales import Policy, Sales
 from gateway.billing.sync import Run, Syncer
-from gateway.clock import new_id
 from gateway.core.plan import THROUGHPUT, PlanLimit
 from gateway.core.sale import Mode
 from gateway.core.scope import Scope
@@ -98,7 +97,7 @@ async def shop(folder: Path, migrated: Path, policy: Policy = POLICY) -> AsyncIt
     await fake.start()
     access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=0)
     provider = StripeProvider(Config(access=access, secrets=(SECRET,)))
-    sales = Sales(store, provider, policy, lambda: fake.books.now * 1_000_000, new_id)
+    sales = Sales(store, provider, policy, lambda: fake.books.now * 1_000_000)
     fake.deliveries.clear()
     runner = await _webhook(sales)
     webhooks = fake.subscribe(f"http://127.0.0.1:{runner.addresses[0][1]}/", SECRET)

@@ -21,7 +21,7 @@ PLAIN = [key for key in KEYS if "[]" not in key.path]
 ENV = {"JWT_SECRET": "0123456789abcdef0123456789abcdef"}
 UNLIKE_THE_DEFAULT = {"upstream", "upstream.url", "identity.jwt", "identity.jwt.secret", "defaults.user", "plans"}
 """Where a first file needs more than a default: each is marked as such in the file."""
-ONLY_IN_COMMENTS = {"identity.peers", "tls", "proxy_protocol"}
+ONLY_IN_COMMENTS = {"identity.peers", "tls", "proxy_protocol", "payments.stripe"}
 
 
 @pytest.fixture(scope="module")

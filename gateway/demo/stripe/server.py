@@ -179,7 +179,7 @@ class FakeStripe:
             (self.books.declining.add if wish == "decline" else self.books.declining.discard)(customer)
             if self.selling.confirm(session, delayed=wish == "delay"):
                 target = (session["success_url"] or "/").replace("{CHECKOUT_SESSION_ID}", session["id"])
-                return web.HTTPSeeOther(target)
+                return web.Response(status=303, headers={"Location": target})
             self.books.declining.discard(customer)
             note = "The card was declined. Try another one."
         lines = self.books.kept["said"][session["id"]]["lines"]

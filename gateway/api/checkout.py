@@ -1,0 +1,235 @@
+"""Buying and paying: checkouts, and what customers do with what they have bought, at the payment provider."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.api.call import Call
+from gateway.api.desk import Desk
+from gateway.api.fields import ById, Line, Said, ScopeId, Told, Uuid
+from gateway.api.reply import TEXT, Reply
+from gateway.api.route import Policy, Who, route
+from gateway.api.subscription_models import Subscription
+from gateway.api.subscriptions import told_reply
+from gateway.billing import checkout, customer_acts
+from gateway.billing.checkout import Page, Purchase
+from gateway.billing.sales import Sales
+from gateway.billing.subscriptions import Viewer, seen
+from gateway.core.problems import Forbidden, NotFound, Unavailable
+from gateway.core.scope import Scope, canonical_uuid
+from gateway.store.rows import SubscriptionRow
+
+Url = Annotated[Line, Field(min_length=1, max_length=2048)]
+
+
+class CheckoutRequest(Said):
+    """What to buy. ``currency``: the plan's default price, unless it is said.
+
+    ``scope`` ``workspace``: for the one that the request's workspace header names. ``success_url`` may hold
+    ``{CHECKOUT_ID}``, which becomes the order's id.
+    """
+
+    plan_id: Uuid
+    currency: Annotated[Line, Field(min_length=3, max_length=3)] | None = None
+    scope: Literal["user", "workspace"] = "user"
+    workspace_id: ScopeId | None = None
+    payment_mode: Literal["payment", "subscription"] = "payment"
+    success_url: Url
+    cancel_url: Url
+
+
+class Urls(Said):
+    """Where to come back to."""
+
+    success_url: Url
+    cancel_url: Url
+
+
+class Checkout(Told):
+    """Where to pay. An empty URL: nowhere any more, it may be paid already. ``external_id``: the provider's."""
+
+    checkout_url: str
+    external_id: str
+    subscription_id: str
+
+
+class PlanChange(Said):
+    """Which plan it shall be."""
+
+    plan_id: Uuid
+
+
+class PreviewLine(Told):
+    """One line, in minor units of the currency."""
+
+    description: str
+    amount: int
+
+
+class ChangePreview(Told):
+    """What a change would cost now. A credit is not paid out: it is taken off the next payments."""
+
+    amount_due: int
+    currency: str
+    lines: list[PreviewLine]
+
+
+class PortalRequest(Said):
+    """Where the portal leads back to."""
+
+    return_url: Url
+
+
+class Portal(Told):
+    """A page of the provider's for cards and invoices, good for a few minutes."""
+
+    url: str
+
+
+async def start(call: Call, desk: Desk) -> Reply:
+    """Order a plan, and get the page on which it is paid."""
+    said, sales = call.body(CheckoutRequest), selling(desk)
+    if call.caller.workspace is None and said.scope == "workspace":
+        raise Forbidden("Name the workspace in the request's workspace header, so that it is seen who may buy for it.")
+    user = buyer(call)
+    scope = call.caller.scope if call.caller.workspace is not None else Scope("user", user)
+    purchase = Purchase(
+        plan_id=said.plan_id,
+        currency=said.currency,
+        scope=scope,
+        user_id=user,
+        mode=said.payment_mode,
+        success_url=said.success_url,
+        cancel_url=said.cancel_url,
+    )
+    return _page(await checkout.buy(sales, purchase, call.mandate))
+
+
+async def resume(call: Call, desk: Desk) -> Reply:
+    """The page of an order that is not paid yet."""
+    said, sales = call.body(Urls), selling(desk)
+    row = await owned(call, desk, call.query(ById).id)
+    return _page(await checkout.resume(sales, row, said.success_url, said.cancel_url, call.mandate))
+
+
+async def sync(call: Call, desk: Desk) -> Reply:
+    """See at the payment provider how a subscription stands."""
+    row = await owned(call, desk, call.query(ById).id)
+    return await told_reply(desk, await customer_acts.sync(selling(desk), row))
+
+
+async def change(call: Call, desk: Desk) -> Reply:
+    """Change to another plan now, for what the preview said."""
+    row = await owned(call, desk, call.params["id"])
+    plan_id = call.body(PlanChange).plan_id
+    return await told_reply(desk, await customer_acts.change(selling(desk), row, plan_id, call.mandate))
+
+
+async def retry(call: Call, desk: Desk) -> Reply:
+    """Where to pay what is due for a subscription whose renewal failed."""
+    row = await owned(call, desk, call.query(ById).id)
+    return Reply((await customer_acts.pay_url(selling(desk), row)).encode(), type=TEXT)
+
+
+async def preview(call: Call, desk: Desk) -> Reply:
+    """What another plan would cost now."""
+    row = await owned(call, desk, call.params["id"])
+    found = await customer_acts.preview(selling(desk), row, call.body(PlanChange).plan_id, call.now_us)
+    lines = [PreviewLine(description=line.description, amount=line.amount) for line in found.lines]
+    return Reply(ChangePreview(amount_due=found.amount_due, currency=found.currency, lines=lines))
+
+
+async def portal(call: Call, desk: Desk) -> Reply:
+    """A page of the provider's on which cards and invoices are managed."""
+    url = call.body(PortalRequest).return_url
+    return Reply(
+        Portal(url=await customer_acts.portal(selling(desk), call.caller.scope, call.caller.user, url, call.mandate))
+    )
+
+
+def selling(desk: Desk) -> Sales:
+    """What sells. Raises ``Unavailable`` where nothing is sold."""
+    if desk.sales is None:
+        raise Unavailable("Nothing is sold here: no payment provider is configured (`payments`).")
+    return desk.sales
+
+
+def buyer(call: Call) -> str:
+    """Who buys. Raises ``Forbidden`` for a credential that is no user's."""
+    if call.caller.user is None:
+        raise Forbidden("A user buys, for themselves or for a workspace: use a user's credential.")
+    return call.caller.user
+
+
+async def owned(call: Call, desk: Desk, id_: str) -> SubscriptionRow:
+    """A subscription of the caller's. Raises ``NotFound``, the same whether it exists or not."""
+    found = canonical_uuid(id_)
+    if found is None:
+        raise NotFound("There is no such subscription: its id is a UUID.")
+    caller = call.caller
+    return await seen(desk.store, found, Viewer(caller.user, caller.workspace, admin=await caller.is_admin()))
+
+
+def _page(page: Page) -> Reply:
+    shown = Checkout(checkout_url=page.url, external_id=page.external_id, subscription_id=page.subscription_id)
+    return Reply(shown)
+
+
+ROUTES = (
+    route(
+        "POST",
+        "/subscription/checkout",
+        start,
+        who=Who.USER,
+        policy=Policy.MANAGE,
+        takes=CheckoutRequest,
+        tells=Checkout,
+    ),
+    route(
+        "POST",
+        "/subscription/checkout-url",
+        resume,
+        who=Who.USER,
+        policy=Policy.MANAGE,
+        asks=ById,
+        takes=Urls,
+        tells=Checkout,
+    ),
+    route(
+        "POST",
+        "/subscription/retry",
+        retry,
+        who=Who.USER,
+        policy=Policy.MANAGE,
+        asks=ById,
+        media="text/plain",
+    ),
+    route(
+        "POST",
+        "/subscription/{id}/preview",
+        preview,
+        who=Who.USER,
+        policy=Policy.MANAGE,
+        takes=PlanChange,
+        tells=ChangePreview,
+    ),
+    route(
+        "POST",
+        "/subscription/sync",
+        sync,
+        who=Who.USER,
+        policy=Policy.READ,
+        asks=ById,
+        tells=Subscription,
+    ),
+    route(
+        "POST",
+        "/subscription/{id}/change",
+        change,
+        who=Who.USER,
+        policy=Policy.MANAGE,
+        takes=PlanChange,
+        tells=Subscription,
+    ),
+    route("POST", "/portal", portal, who=Who.USER, policy=Policy.MANAGE, takes=PortalRequest, tells=Portal),
+)

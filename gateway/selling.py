@@ -1,0 +1,137 @@
+"""A gateway that sells: its provider, what is sold through it, and the job that keeps both in step."""
+
+import asyncio
+from functools import partial
+
+from gateway import log
+from gateway.billing import inbox
+from gateway.billing.sales import Policy, Sales, Then
+from gateway.billing.sync import Syncer
+from gateway.clock import new_id, now_us
+from gateway.core.problems import StoreUnavailable
+from gateway.jobs.lease import Candidate, Held, run
+from gateway.metrics import Metrics
+from gateway.payments.open import StripeParts, open_stripe
+from gateway.settings.models import Settings
+from gateway.store import orders, signals, syncs
+from gateway.store.store import Store
+from gateway.tasks import Tasks
+
+_PATIENCE_S = 5.0
+_log = log.get_logger(__name__)
+
+
+class Selling:
+    """What sells. ``sales`` and ``syncer`` for the API; the rest runs by itself."""
+
+    def __init__(self, sales: Sales, tasks: Tasks, *, demo: bool) -> None:
+        self.sales = sales
+        self.syncer = Syncer(sales)
+        self.demo = demo
+        self._tasks = tasks
+        self._figures: dict[str, float] = {}
+
+    def configure(self, settings: Settings) -> None:
+        """Take the policy of these settings."""
+        self.sales.policy = policy_of(settings)
+
+    def start(self) -> None:
+        """Run the sync, on one gateway of those that share the store."""
+        sales = self.sales
+        candidate = Candidate(sales.store, f"sync-{sales.provider.name}", new_id(), now_us)
+        self._tasks.start(run(candidate, self._job), "sync with the payment provider")
+
+    def sample(self, metrics: Metrics) -> None:
+        """Let the metrics tell how it is."""
+        name = self.sales.provider.name
+        counts = self.sales.counts
+        metrics.sample("payment_signals", lambda: {(name, state): n for state, n in counts.signals.items()})
+        metrics.sample("payment_unmatched", lambda: {(name,): counts.unmatched})
+        metrics.sample("payment_repairs", lambda: {(name,): counts.repairs})
+        for gauge in (
+            "payment_signals_open",
+            "payment_signal_age_seconds",
+            "payment_cursor_age_seconds",
+            "payment_overdue",
+        ):
+            metrics.sample(gauge, partial(self._figure, gauge))
+
+    def _figure(self, gauge: str) -> dict[tuple[str, ...], float]:
+        return {(self.sales.provider.name,): self._figures.get(gauge, 0)}
+
+    async def close(self) -> None:
+        """Finish what is being acted on, and let go of the provider."""
+        await self.sales.tasks.finish(_PATIENCE_S)
+        await self.sales.provider.close()
+
+    async def _job(self, held: Held) -> None:
+        """Until another gateway does it: act on what failed or was left, then sync."""
+        sales = self.sales
+
+        async def fence() -> None:
+            async with sales.store.write(sales.mandate("gateway")) as act:
+                await held.fence(act)
+
+        self.syncer.fence = fence
+        while True:
+            try:
+                await inbox.act_on_due(sales)
+                done = await self.syncer.run()
+                if done.changes or done.problems:
+                    _log.info("synced", changes=len(done.changes), problems=done.problems[:5], full=done.full)
+                await self._measure()
+            except StoreUnavailable as error:
+                _log.warning("the sync waits for the store", reason=str(error.__cause__))
+            await asyncio.sleep(sales.policy.sync_every_us / 1_000_000)
+
+    async def _measure(self) -> None:
+        sales, at_us = self.sales, now_us()
+        counts = await signals.counts(sales.store)
+        oldest_us = await signals.oldest_open_us(sales.store)
+        cursor_us = (await syncs.get(sales.store, sales.provider.name)).cursor_us
+        self._figures = {
+            "payment_signals_open": counts.get("received", 0) + counts.get("failed", 0),
+            "payment_signal_age_seconds": 0 if oldest_us is None else (at_us - oldest_us) / 1_000_000,
+            "payment_cursor_age_seconds": 0 if cursor_us is None else (at_us - cursor_us) / 1_000_000,
+            "payment_overdue": await orders.count_overdue(sales.store, sales.provider.name, at_us),
+        }
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What the settings say about payments."""
+    said = settings.payments
+    kind, _, slug = said.past_due.then.partition(" ")
+    then = Then(kind=kind, plan=slug or None, percent=said.past_due.throttle_percent)  # type: ignore[arg-type]
+    return Policy(
+        return_origins=None if said.return_origins is None else frozenset(said.return_origins),
+        grace_us=said.past_due.grace,
+        slack_us=said.renewal_slack,
+        then=then,
+        pending_us=said.pending,
+        trials={slug: days // 86_400_000_000 for slug, days in said.trials.items()},
+        sync_every_us=said.sync,
+        per_second=said.calls_per_second,
+    )
+
+
+def open_sales(settings: Settings, store: Store) -> Sales:
+    """What sells through Stripe, as configured. Nothing is asked of it yet."""
+    stripe = settings.payments.stripe
+    if stripe is None:
+        raise ValueError("payments.stripe is null: nothing is sold")
+    parts = StripeParts(
+        api_key=stripe.api_key.get_secret_value(),
+        webhook_secrets=tuple(secret.get_secret_value() for secret in stripe.webhook_secrets),
+        app=stripe.app,
+        account=stripe.account,
+        base=stripe.api_base,
+        timeout_s=stripe.timeout.seconds,
+        retries=stripe.retries,
+    )
+    return Sales(store, open_stripe(parts), policy_of(settings), now_us)
+
+
+def open_selling(settings: Settings, store: Store, tasks: Tasks) -> Selling:
+    """What sells. ``tasks`` run its job."""
+    stripe = settings.payments.stripe
+    return Selling(open_sales(settings, store), tasks, demo=stripe is not None and stripe.demo)

@@ -1,0 +1,193 @@
+"""A whole gateway in front of the stand-in, with the Stripe that is not real: buy, pay, and spend."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from gateway.demo.data import ACME, ALICE, BOB
+from gateway.demo.stripe.server import FakeStripe
+from gateway.settings.load import load
+from gateway.store import plans
+from gateway.store.rows import PriceDraft
+from tests.e2e.selling import by, draft, left, store_of
+from tests.e2e.world import SECRET, World, world
+
+WEBHOOK = "whsec_of_the_end_to_end_tests"
+KEY = "sk_test_0123456789abcdefghijklmn"
+CONFIG = """\
+store: "sqlite:///{folder}/store.db"
+workspace: {{membership: {membership}}}
+admins: {{users: ["{admin}"]}}
+defaults: {{user: free, workspace: null}}
+plans:
+  - {{slug: free, name: Free, throughput_limit: 10, window_seconds: 3600}}
+payments:
+  stripe: {{api_key: {key}, webhook_secrets: [{secret}], api_base: "{stripe}", demo: true}}
+"""
+URLS = {"success_url": "https://shop.test/ok?id={CHECKOUT_ID}", "cancel_url": "https://shop.test/no"}
+
+
+class Market:
+    """The gateway, the fake Stripe, and a plan for sale."""
+
+    def __init__(self, here: World, stripe: FakeStripe, plan: str) -> None:
+        self.here, self.stripe, self.plan = here, stripe, plan
+
+    async def call(self, method: str, path: str, user: Any = ALICE, *, status: int = 200, **more: Any) -> Any:
+        answer = await self.here.ask(f"/billing{path}", user, method=method, **more)
+        assert answer.status == status, await answer.text()
+        return await answer.json() if answer.content_type == "application/json" else await answer.text()
+
+    async def order(self, user: Any = ALICE, *, mode: str = "payment", **more: Any) -> Any:
+        said = {"plan_id": self.plan, "scope": "user", "payment_mode": mode, **URLS}
+        return await self.call("POST", "/subscription/checkout", user, json=said, **more)
+
+    async def pay(self, url: str) -> str:
+        """As a person does, on the page; where it leads."""
+        async with ClientSession() as browser, browser.post(url, data={"do": "pay"}, allow_redirects=False) as answer:
+            assert answer.status == 303
+            return answer.headers["Location"]
+
+
+@asynccontextmanager
+async def market(
+    folder: Path, *, automatic: bool = False, more: str = "", membership: str = "trust_clients"
+) -> AsyncIterator[Market]:
+    stripe = FakeStripe(automatic=automatic)
+    await stripe.start()
+    said = {"folder": folder, "key": KEY, "secret": WEBHOOK, "stripe": stripe.url, "admin": BOB.id}
+    yaml = CONFIG.format(**said, membership=membership) + more
+    try:
+        async with world(folder, yaml) as here:
+            stripe.subscribe(f"{here.url}/billing/webhook/stripe", WEBHOOK)
+            price = PriceDraft(currency="usd", amount=4900, is_default=True)
+            plan = await plans.create(store_of(here), draft(amount=1000), by(), prices=[price])
+            yield Market(here, stripe, plan.id)
+    finally:
+        await stripe.close()
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Market]:
+    async with market(tmp_path) as running:
+        yield running
+
+
+async def settled(here: Market) -> None:
+    """All webhooks delivered, and acted on."""
+    await here.stripe.deliver()
+    selling = here.here.gateway._selling
+    assert selling is not None
+    await selling.sales.tasks.finish(10)
+
+
+async def test_a_purchase_changes_the_budget_of_the_next_request(here: Market) -> None:
+    assert await left(here.here) == ("10", "9")
+    order = await here.order()
+    assert await left(here.here) == ("10", "8"), "ordered is not paid"
+    assert await here.pay(order["checkout_url"]) == f"https://shop.test/ok?id={order['external_id']}"
+    await settled(here)
+    assert (await left(here.here))[0] == "1000"
+
+
+async def test_a_workspaces_purchase_is_its_own(tmp_path: Path) -> None:
+    async with market(tmp_path, membership="upstream") as here:
+        order = await here.order(mode="subscription", workspace=ACME.id)
+        await here.pay(order["checkout_url"])
+        await settled(here)
+        assert (await left(here.here, BOB, workspace=ACME.id))[0] == "1000"
+        assert (await left(here.here, ALICE))[0] == "10"
+
+
+async def test_payments_are_listed_for_who_made_them_and_summed_for_admins(here: Market) -> None:
+    for _ in range(2):
+        await here.pay((await here.order())["checkout_url"])
+        await settled(here)
+    first = await here.call("GET", "/payment?limit=1")
+    (paid,) = first["data"]
+    assert (paid["amount_cents"], paid["currency"], paid["status"]) == (4900, "usd", "succeeded")
+    assert first["has_more"]
+    second = await here.call("GET", f"/payment?limit=1&cursor={first['next_cursor']}")
+    assert (second["has_more"], second["data"][0]["id"] != paid["id"]) == (False, True)
+    assert (await here.call("GET", "/payment", BOB))["data"] == []
+    period = "from=2020-01-01T00:00:00Z&to=2099-01-01T00:00:00Z"
+    assert await here.call("GET", f"/revenue?{period}", BOB) == [
+        {"plan": "pro", "currency": "usd", "gross": 9800, "refunded": 0, "net": 9800, "payments": 2}
+    ]
+    await here.call("GET", f"/revenue?{period}", ALICE, status=403)
+
+
+async def test_a_forged_webhook_is_refused_and_tells_nothing(here: Market) -> None:
+    for header in ({}, {"Stripe-Signature": "t=1,v1=00"}):
+        said = await here.call("POST", "/webhook/stripe", None, status=400, data=b'{"id": "evt_1"}', headers=header)
+        assert WEBHOOK not in str(said)
+    await here.call("POST", "/webhook/other", None, status=404, data=b"{}")
+
+
+async def test_admins_see_what_came_without_its_secrets_and_replay_it(here: Market) -> None:
+    await here.pay((await here.order())["checkout_url"])
+    await settled(here)
+    events = await here.call("GET", "/webhook-event?limit=100", BOB)
+    assert {"checkout.session.completed"} <= {event["type"] for event in events if event["status"] == "done"}
+    intent = next(event for event in events if event["type"] == "payment_intent.succeeded")
+    whole = await here.call("GET", f"/webhook-event/{intent['id']}", BOB)
+    assert whole["body"]["data"]["object"]["client_secret"] == "…"
+    done = next(event for event in events if event["type"] == "checkout.session.completed")
+    assert (await here.call("POST", f"/webhook-event/{done['id']}/replay", BOB))["status"] == "done"
+    await here.call("GET", "/webhook-event", ALICE, status=403)
+
+
+async def test_a_sync_finds_what_no_webhook_told(here: Market) -> None:
+    order = await here.order()
+    await here.pay(order["checkout_url"])
+    here.stripe.deliveries[0].waiting.clear()
+    seen = await here.call("POST", "/sync", BOB, json={"full": True, "dry_run": True})
+    assert any("pending → active" in change for change in seen["changes"][order["subscription_id"]])
+    assert (await left(here.here))[0] == "10"
+    await here.call("POST", "/sync", BOB, json={})
+    assert (await left(here.here))[0] == "1000"
+    state = await here.call("GET", "/sync", BOB)
+    assert (state["provider"], state["test"], len(state["runs"]) >= 1) == ("stripe", True, True)
+
+
+async def test_no_secret_is_in_a_log_an_error_or_the_audit_log(here: Market, capfd: pytest.CaptureFixture[str]) -> None:
+    await here.pay((await here.order())["checkout_url"])
+    await settled(here)
+    here.stripe.url = "gone"
+    await here.stripe.close()
+    refused = await here.call("POST", "/subscription/checkout", status=503, json={"plan_id": here.plan, **URLS})
+    audit = await here.call("GET", "/audit?limit=1000", BOB)
+    config = repr(load(here.here.config, {"JWT_SECRET": SECRET}))
+    said = capfd.readouterr()
+    log = (here.here.folder / "access.log").read_text()
+    for text in (str(refused), str(audit), config, said.out, said.err, log):
+        assert KEY not in text
+        assert WEBHOOK not in text
+        assert "secret_not_real" not in text
+
+
+async def test_a_page_of_another_origin_is_refused_where_origins_are_listed(tmp_path: Path) -> None:
+    more = '  return_origins: ["https://app.test"]\n'
+    async with market(tmp_path, more=more) as here:
+        said = await here.call("POST", "/subscription/checkout", status=422, json={"plan_id": here.plan, **URLS})
+        assert said["content"]["fields"] == [
+            {"field": "success_url", "problem": "is not among payments.return_origins"}
+        ]
+
+
+async def test_without_a_provider_nothing_is_sold(tmp_path: Path) -> None:
+    async with world(
+        tmp_path, f'store: "sqlite:///{tmp_path}/store.db"\nworkspace: {{membership: trust_clients}}\n'
+    ) as here:
+        answer = await here.ask(
+            "/billing/subscription/checkout",
+            ALICE,
+            method="POST",
+            json={"plan_id": "aa0e8400-e29b-41d4-a716-446655440005", **URLS},
+        )
+        assert answer.status == 503
+        assert (await (await here.ask("/billing/about")).json())["payments"] == {"providers": [], "demo": False}
