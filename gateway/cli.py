@@ -1,4 +1,4 @@
-"""The command line: ``weighbridge serve | check | explain | migrate | demo | probe | health | key``."""
+"""The command line: ``weighbridge serve | check | explain | migrate | apply | demo | probe | health | key``."""
 
 import asyncio
 import json
@@ -164,6 +164,30 @@ def migrate(config: Path, *, as_json: bool) -> None:
         click.echo(f"{done.place}: at step {done.after} already.")
     else:
         click.echo(f"{done.place}: from {f'step {done.before}' if done.before else 'nothing'} to step {done.after}.")
+
+
+@main.command("apply")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only print what would change.")
+@_config
+@_as_json
+def apply_command(file: Path, config: Path, *, dry_run: bool, as_json: bool) -> None:
+    """Make plans, prices and weights of the billing database as FILE says, and print what that changes.
+
+    What FILE does not name is left alone; nothing is removed. A gateway that runs follows within two seconds. Exits
+    with 1 if something is wrong with FILE or the database.
+
+    \b
+    FILE:     plans:
+                - {slug: pro, name: Pro, throughput_limit: 5000, window_seconds: 60, duration_days: 30,
+                   prices: [{currency: usd, price_cents: 4900, is_default: true}]}
+              weights:
+                - {method: POST, path_pattern: /message/whatsapp, weight: 5}
+    Example:  weighbridge apply plans.yaml --dry-run
+    """  # noqa: D301
+    from gateway.apply.command import apply  # noqa: PLC0415  (no other command needs the database)
+
+    apply(file, _load(config, as_json=as_json), dry_run=dry_run, as_json=as_json)
 
 
 @main.command()

@@ -90,7 +90,12 @@ def _validated(model: type[M], value: object) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise _unprocessable([_problem(each["loc"], each["type"], each["msg"]) for each in error.errors()]) from None
+        raise _unprocessable(problems_of(error)) from None
+
+
+def problems_of(error: ValidationError) -> list[dict[str, object]]:
+    """Each field that is wrong, and what is wrong with it."""
+    return [_problem(each["loc"], each["type"], each["msg"]) for each in error.errors()]
 
 
 def _problem(at: tuple[str | int, ...], kind: str, message: str) -> dict[str, object]:

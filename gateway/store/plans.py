@@ -155,6 +155,11 @@ def _narrowed(active: bool | None, custom: bool | None, text: str | None) -> sa.
     return query
 
 
+async def all_plans(connection: AsyncConnection) -> tuple[PlanRow, ...]:
+    """All plans, read within a transaction."""
+    return await _rows(connection, sa.select(plans).order_by(plans.c.slug))
+
+
 async def one(connection: AsyncConnection, id_: str) -> PlanRow:
     """A plan, read within a transaction. Raises ``NotFound``."""
     for found in await _rows(connection, sa.select(plans).where(plans.c.id == id_)):
