@@ -42,6 +42,8 @@ from gateway.proxy.lane import Lane
 from gateway.proxy.request import Request
 from gateway.proxy.running import Live, Running
 from gateway.proxy.tls import ListenerTls
+from gateway.proxy.tunnels import Tunnels
+from gateway.proxy.ward import World
 from gateway.settings.certificates import expiries, refuse_expired
 from gateway.settings.models import Settings
 from gateway.stocked import open_stocked
@@ -103,7 +105,8 @@ class Gateway:
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
         self._doors = Doors(self._problem_answer, transport.client_limits(settings))
-        handler = Handler(self.live, self._meter, self._own.answer, chronicle)
+        self._tunnels = Tunnels(World(self.live, self._meter, self.metrics, now_us), self._tasks)
+        handler = Handler(self.live, self._meter, self._own.answer, chronicle, self._tunnels)
         self._lane = Lane(self.live, self._meter, chronicle, handler.go_on)
         lane = self._lane if settings.fast_lane else None
         await self._doors.open(handler, transport.main_place(settings, self._tls), "listen", lane)
@@ -117,6 +120,7 @@ class Gateway:
         """Stop accepting, finish what is in flight (bounded), write what is left. Raises ``JournalError`` on a loss."""
         self._stopping = True
         if self._doors is not None:
+            self._tunnels.stop()
             await self._doors.close(self.settings.limits.stop_timeout.seconds)
         if self._lane is not None:
             await self._lane.close()
@@ -266,6 +270,7 @@ class Gateway:
         sample, journal = self.metrics.sample, self._journal
         sample("build_info", lambda: {(__version__,): 1})
         sample("config_loaded_seconds", lambda: {(): self.live.running.snapshot.loaded_us / 1_000_000})
+        sample("websockets", lambda: {(): len(self._tunnels)})
         sample("ledger_scopes", lambda: {(): len(self._ledger)})
         sample("ledger_failing", lambda: {(): int(self._ledger.failure is not None)})
         sample("ledger_late_requests", lambda: {(): self._meter.late})

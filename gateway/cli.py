@@ -131,6 +131,7 @@ def explain(method: str, path: str, config: Path, *, as_json: bool) -> None:
         "fallback": rule.fallback,
         "enforce": rule.enforce,
         "charge": rule.charge,
+        "frame_weight": rule.frame_weight,
     }
     losers = [(loser.rule.name, loser.rule.origin.where, loser.reason) for loser in found.runners_up]
     if as_json:

@@ -28,7 +28,7 @@ class FrameMatch:
 
     texts: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
-    members: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    members: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict, hash=False)
     most: int = field(init=False, compare=False, repr=False)
     """Bytes after which nothing more need be seen."""
     _looks: int = field(init=False, compare=False, repr=False)

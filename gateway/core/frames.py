@@ -7,6 +7,12 @@ _OPCODES = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _CONTROL_BYTES = 125
 """A control frame's payload is not longer (5.5)."""
 _REASON_BYTES = _CONTROL_BYTES - 2
+_CLOSING = 0x80 | CLOSE
+"""How a close frame begins: it is whole, and uses no reserved bit."""
+_STEPS = [
+    0 if (second & 0x7F) > _CONTROL_BYTES else (6 if second & 0x80 else 2) + (second & 0x7F) for second in range(256)
+]
+"""By its second byte, how long a frame is; 0: its length stands behind."""
 _SHORTEST = {0: 0, 2: 126, 8: 65_536}
 """Bytes of an extended length, and from which length on they are used (5.2)."""
 
@@ -166,13 +172,17 @@ class FrameEnds:
         if to_first_end and at and not self._left:
             return at
         while at < size:
-            end = _head_end(data, at)
-            if end is None:
-                self._rest = data[at:]
-                return size - before
-            if data[at] & 0x0F == CLOSE:
+            # Anybody can send frames of two bytes: this loop must be short.
+            step = _STEPS[data[at + 1]] if at + 1 < size else 0
+            if not step:
+                end = _head_end(data, at)
+                if end is None:
+                    self._rest = data[at:]
+                    return size - before
+                step = end - at + _length(data, at)
+            if data[at] == _CLOSING:
                 self.closed = True
-            at = end + _length(data, at)
+            at += step
             if at > size:
                 self._left = at - size
                 return size - before

@@ -1,12 +1,15 @@
 """One rule: what requests of a method to a path pattern cost, and what can be wrong with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from gateway.core.frame_match import FrameMatch
 from gateway.core.plan import THROUGHPUT
 
 ANY = "ANY"
+FRAME = "FRAME"
+"""Stands for a method in the names of rules for messages inside WebSockets."""
 
 # What llhttp knows as HTTP methods, without CONNECT (refused) and PRI (HTTP/2's preface).
 # fmt: off
@@ -35,7 +38,9 @@ class Origin:
 class Rule:
     """What requests of ``method`` to ``pattern`` cost. ``pays`` ``None``: the configured cascade.
 
-    ``strip_json``: names of members that are taken out of JSON answers.
+    ``strip_json``: names of members that are taken out of JSON answers. ``frame_weight``: what each message of a
+    WebSocket's client costs, of those that ``frame_match`` names (``None``: all); ``None``: nothing.
+    ``max_age_us``: how long a WebSocket may stay.
     """
 
     method: str
@@ -49,6 +54,9 @@ class Rule:
     refund_on: frozenset[int] = frozenset()
     on_store_failure: Literal["open", "closed"] | None = None
     strip_json: frozenset[str] = frozenset()
+    frame_weight: int | None = None
+    frame_match: FrameMatch | None = None
+    max_age_us: int | None = None
     origin: Origin = Origin("default", "built in")
     name: str = field(init=False, compare=False, repr=False)
     """How the rule is called in logs, metrics and the journal."""
@@ -64,6 +72,13 @@ class Rule:
     def label(self) -> str:
         """The name and where it was written, for messages to people."""
         return f"{self.name} ({self.origin.where})"
+
+    def of_frames(self) -> "Rule | None":
+        """What the messages inside a WebSocket cost, as a rule: each is paid before it goes on."""
+        if self.frame_weight is None:
+            return None
+        weight, none = self.frame_weight, frozenset[int]()
+        return replace(self, method=FRAME, weight=weight, charge="before", refund_on=none, frame_weight=None)
 
     def is_paid_at(self, status: int) -> bool:
         """Whether an answer of ``status`` is paid for. 101 is how a WebSocket succeeds."""

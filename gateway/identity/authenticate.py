@@ -56,6 +56,7 @@ class Authenticator:
         self._outcomes = Outcomes(config.cached_tokens)
         self._public_outcomes = Outcomes(max(1, config.cached_tokens // 16))
         self._rotates, self._generation = self._proofs.rotates, 0
+        self._forgot = 0
         self._nobody_at = lru_cache(_KNOWN_ADDRESSES)(partial(Principal, "anonymous", None, None))
 
     async def identify(
@@ -125,6 +126,11 @@ class Authenticator:
         return frozenset(map(canonical_name, self._wanted() | self.carriers | self._proofs.key_headers | {COOKIE}))
 
     @property
+    def changes(self) -> int:
+        """Another number whenever a credential that was good may not be any more: for whoever stays connected."""
+        return self._forgot + self._proofs.generation
+
+    @property
     def takes_keys(self) -> bool:
         """Whether the gateway's own API keys are a way here."""
         return self._proofs.keys is not None
@@ -137,10 +143,12 @@ class Authenticator:
         if self._proofs.keys is None:
             raise ValueError("API keys are not a way to identify oneself here")
         if self._proofs.keys.put(key):
+            self._forgot += 1
             self._outcomes.clear()
 
     def forget(self) -> None:
         """Drop every verified token and outcome, because issuers or keys have changed."""
+        self._forgot += 1
         self._proofs.forget()
         self._outcomes.clear()
 

@@ -29,7 +29,10 @@ _NOBODY = Principal("anonymous")
 
 @dataclass(slots=True, eq=False)
 class Trip:
-    """One request on its way through the handler, with what each step found."""
+    """One request on its way through the handler, with what each step found.
+
+    ``path_workspace``: the workspace that its path names. ``goodbye``: the code with which we closed its WebSocket.
+    """
 
     request: Request
     running: Running
@@ -42,6 +45,8 @@ class Trip:
     forwarded: Forwarded | None = None
     problem: Problem | None = None
     status: int = 0
+    path_workspace: str | None = None
+    goodbye: int | None = None
 
     @property
     def cross_origin(self) -> bool:
@@ -148,7 +153,9 @@ def _line(trip: Trip, summary: Summary, rule: str, outcome: str) -> dict[str, ob
     line["bytes_in"], line["bytes_out"] = request.bytes_in, 0 if gone is None else gone.bytes_out
     if trip.problem is not None:
         line["problem"] = trip.problem.code
-    if request.client_left:
+    if trip.goodbye is not None:
+        line["websocket_close"] = trip.goodbye
+    elif request.client_left:
         line["client_left"] = True
     return line
 

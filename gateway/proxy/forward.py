@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gateway.core.problems import Problem
 from gateway.proxy.failures import NO_CONNECTION
 from gateway.proxy.pool import Connections
-from gateway.proxy.relay import OnHead, Relay
+from gateway.proxy.relay import Join, OnHead, Relay
 from gateway.proxy.request import Request
 from gateway.proxy.request_head import Route
 from gateway.proxy.upstream import UpstreamConnection
@@ -34,15 +34,16 @@ class Forwarded(NamedTuple):
     bytes_out: int
 
 
-async def forward(request: Request, wire: bytes, route: Route, on_head: OnHead) -> Forwarded:
+async def forward(request: Request, wire: bytes, route: Route, on_head: OnHead, join: Join | None = None) -> Forwarded:
     """Forward ``request`` with the head ``wire``, as ``request_head`` made it, and its answer as ``on_head`` edits it.
 
-    A 101 is followed until the tunnel ends. Cancelling it drops both sides; ``request.request_sent`` then still tells
-    the truth. Raises ``BadRequest`` before a byte is written if the body turned out not to be HTTP.
+    ``join`` makes the tunnel behind a 101; ``None``: one that weighs nothing. It is followed until it ends. Cancelling
+    drops both sides; ``request.request_sent`` then still tells the truth. Raises ``BadRequest`` before a byte is
+    written if the body turned out not to be HTTP.
     """
     if request.broken is not None:
         raise request.broken
-    relay = Relay(request, on_head, route.protected)
+    relay = Relay(request, on_head, route.protected, join)
     loop = asyncio.get_running_loop()
     started = loop.time()
     if request.client_left:

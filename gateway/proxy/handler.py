@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from gateway.clock import new_id, now_us
@@ -27,6 +28,7 @@ from gateway.proxy.outgoing import outgoing_head
 from gateway.proxy.request import Request
 from gateway.proxy.ride import Begun
 from gateway.proxy.running import Live
+from gateway.proxy.tunnels import Tunnels
 
 OwnRoute = Callable[[Trip, Target], Awaitable[Answer]]
 """Answers what lies under the gateway's own prefixes. Raises a ``Problem``, ``NotFound`` where nothing is."""
@@ -35,11 +37,12 @@ OwnRoute = Callable[[Trip, Target], Awaitable[Answer]]
 class Handler:
     """Answers every request there is: by forwarding it, or by saying why not."""
 
-    def __init__(self, live: Live, meter: Meter, own: OwnRoute, chronicle: Chronicle) -> None:
+    def __init__(self, live: Live, meter: Meter, own: OwnRoute, chronicle: Chronicle, tunnels: Tunnels) -> None:
         self._live = live
         self._meter = meter
         self._own = own
         self._chronicle = chronicle
+        self._tunnels = tunnels
 
     async def __call__(self, request: Request) -> None:
         """Answer one request; whatever happens is answered, settled and written down exactly once."""
@@ -111,7 +114,7 @@ class Handler:
         authenticator, rule = running.authenticator, match.rule
         if preflight:
             return authenticator.nobody(request.headers, request.peer)
-        path_workspace = running.snapshot.workspace_in(match.params) if match.params else None
+        path_workspace = trip.path_workspace = running.snapshot.workspace_in(match.params) if match.params else None
         who = (request.headers, target.query, request.peer, trip.at_us)
         identified = authenticator.identify_now(*who, public=rule.public, path_workspace=path_workspace)
         if identified is None:
@@ -151,9 +154,10 @@ class Handler:
     async def _forward(self, trip: Trip, wire: bytes, begun: Begun | None = None) -> None:
         """Send it on, unless the lane has, and settle by how it went."""
         request, route = trip.request, trip.running.route
+        join = partial(self._tunnels.join, trip) if request.upgrade else None
         try:
             if begun is None or begun.relay is None:
-                gone = await forward(request, wire, route, answer_head(trip))
+                gone = await forward(request, wire, route, answer_head(trip), join)
             else:
                 gone = await follow(request, begun.relay, route, begun.started)
             trip.forwarded = gone

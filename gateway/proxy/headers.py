@@ -2,13 +2,22 @@
 
 from gateway.core.rate_limit_fields import EXPOSED, TELL_OF_BUDGETS
 from gateway.proxy.chronicle import Trip
+from gateway.proxy.failures import UpstreamFailed
+from gateway.proxy.outgoing import EXTENSIONS
 from gateway.proxy.relay import Edit, OnHead
 from gateway.proxy.response_parser import ResponseHead
 from gateway.proxy.stripping import looked_through
 
+SWITCHING_PROTOCOLS = 101
 _NOTHING: frozenset[bytes] = frozenset()
 _NO_NAMES: frozenset[str] = frozenset()
 EXPOSE = b"Access-Control-Expose-Headers: %b\r\n" % ", ".join(EXPOSED).encode()
+
+
+def _refuse_unasked(trip: Trip) -> None:
+    """The client would use an extension that we did not offer for it. Raises ``UpstreamFailed``."""
+    if trip.visit is not None and trip.visit.rule.frame_match is not None:
+        raise UpstreamFailed("The upstream agreed to a WebSocket extension that it was not offered.", request_sent=True)
 
 
 def answer_head(trip: Trip) -> OnHead:
@@ -18,6 +27,8 @@ def answer_head(trip: Trip) -> OnHead:
     """
 
     def edit(head: ResponseHead) -> Edit:
+        if head.status == SWITCHING_PROTOCOLS and not EXTENSIONS.isdisjoint(head.keys):
+            _refuse_unasked(trip)
         drop, add = _NOTHING, b""
         charge = None if trip.visit is None else trip.visit.told(head.status)
         if charge is not None:

@@ -8,6 +8,8 @@ from gateway.proxy.request import Request
 from gateway.proxy.request_head import Route, request_head
 from gateway.proxy.stripping import ASKS_PLAINLY, NOT_PLAIN
 
+EXTENSIONS = frozenset({b"sec-websocket-extensions"})
+
 
 def outgoing_head(
     request: Request, target: Target, route: Route, rule: Rule, identified: Identified, request_id: str
@@ -21,6 +23,8 @@ def outgoing_head(
     strip, said, plainly = identified.strip, identified.said, b""
     if rule.strip_json:
         strip, plainly = strip | NOT_PLAIN, ASKS_PLAINLY
+    if rule.frame_match is not None:
+        strip = strip | EXTENSIONS  # what is compressed could not be judged
     wire = _and(request_head(request, target, route, strip, request_id), said + plainly)
     most = route.head_bytes
     if most is None or len(wire) <= most:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, dropped_of_response, passing_trailers, values
 from gateway.core.problems import Problem
+from gateway.proxy.client_connection import ClientConnection
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem
 from gateway.proxy.outbox import Outbox
 from gateway.proxy.request import Request
@@ -32,6 +33,8 @@ class Edit(NamedTuple):
 
 
 OnHead = Callable[[ResponseHead], Edit]
+Join = Callable[[ResponseHead, tuple[ClientConnection, UpstreamConnection], Callable[[], None]], Tunnel]
+"""Makes the tunnel behind a 101, not started yet, between the two ends; the last is called when it has ended."""
 
 
 class Relay:
@@ -45,6 +48,7 @@ class Relay:
     __slots__ = (
         "_connection",
         "_ended",
+        "_join",
         "_loop",
         "_on_head",
         "_out",
@@ -62,8 +66,11 @@ class Relay:
         "status",
     )
 
-    def __init__(self, request: Request, on_head: OnHead, protected: frozenset[bytes]) -> None:
+    def __init__(
+        self, request: Request, on_head: OnHead, protected: frozenset[bytes], join: Join | None = None
+    ) -> None:
         self._request = request
+        self._join = join
         self._on_head = on_head
         self._protected = protected
         self._loop = asyncio.get_running_loop()
@@ -235,7 +242,10 @@ class Relay:
         lines += [b"Upgrade: %b\r\n" % token for token in values(response.headers, b"upgrade")]
         request.head_sent, request.keep_alive = True, False
         request.protocol.write(b"".join([*lines, b"\r\n"]))
-        self._tunnel = Tunnel(request.protocol, connection, self._tunnel_ended)
+        ends = (request.protocol, connection)
+        self._tunnel = (
+            Tunnel(*ends, self._tunnel_ended) if self._join is None else self._join(response, ends, self._tunnel_ended)
+        )
         self._tunnel.start(request.protocol.take_ahead(), rest)
 
     def _tunnel_ended(self) -> None:

@@ -270,7 +270,11 @@ class UpstreamConnection(asyncio.Protocol):
             self.deadline = NEVER
             if self._keeper.failing:
                 self._keeper.answered()
-            sink.response_upgraded(head, rest)
+            try:
+                sink.response_upgraded(head, rest)
+            except UpstreamFailed as failure:
+                self._sink = sink
+                self._fail(failure)
 
     def _fail(self, problem: UpstreamProblem) -> None:
         sink = self._leave_lane()

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.core.allowance import THROUGHPUT, Plan, PlanLimit, Subscription
 from gateway.core.bucket import Calendar, Refill
+from gateway.core.frame_match import FrameMatch
 from gateway.core.problems import BadRequest
 from gateway.core.rules import Origin, Rule
 from gateway.core.scope import Scope
@@ -104,10 +105,18 @@ def rules_of(written: Sequence[RuleSettings], source: Source) -> list[Rule]:
                 refund_on=frozenset(rule.refund_on),
                 on_store_failure=rule.on_store_failure,
                 strip_json=frozenset(rule.strip_json),
+                frame_weight=rule.frame_weight,
+                frame_match=_frame_match(rule),
+                max_age_us=rule.max_age,
                 origin=Origin("file", f"{place.file}:{place.line}"),
             )
         )
     return found
+
+
+def _frame_match(rule: RuleSettings) -> FrameMatch | None:
+    match = rule.frame_match
+    return None if match is None else FrameMatch(match.text, match.prefix, match.members)
 
 
 def workspace_map(settings: "Settings") -> dict[str, dict[str, str]]:

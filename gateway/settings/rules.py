@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from gateway.settings.base import Fault, Section, fail_on
+from gateway.settings.frames import FrameMatchSettings
 from gateway.settings.names import Kind, Listed, Text
 from gateway.settings.policies import StorePolicy
-from gateway.settings.units import Flag, Whole
+from gateway.settings.units import Flag, PositiveDuration, Whole
 
 Status = Annotated[Whole, Field(ge=200, le=599)]
 
@@ -51,6 +52,17 @@ class RuleSettings(Section):
         description="Names of members that are taken out of JSON answers, at any depth: `[password]`. The answer is "
         "asked for uncompressed and whole, and held until it is complete.",
     )
+    frame_weight: Annotated[Whole, Field(ge=1, le=10**12)] | None = Field(
+        default=None,
+        description="Units that each message of a WebSocket's client costs, beside the handshake's `weight`. One that "
+        "nobody can pay is not passed on, and both sides are closed with 4429. `null`: nothing.",
+    )
+    frame_match: FrameMatchSettings | None = Field(
+        default=None, description="Which messages `frame_weight` is for. `null`: all. Pings and pongs are free."
+    )
+    max_age: PositiveDuration | None = Field(
+        default=None, description="How long a WebSocket may stay open; then it is closed with 1008. `null`: any time."
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -63,12 +75,28 @@ class RuleSettings(Section):
             faults += [
                 Fault((key,), "does nothing where weight is 0")
                 for key in ("fallback", "charge", "refund_on", "enforce")
-                if getattr(self, key) != type(self).model_fields[key].default
+                if (self.frame_weight is None or key in ("charge", "refund_on"))
+                and getattr(self, key) != type(self).model_fields[key].default
             ]
         elif self.charge == "on_success" and any(status > 299 for status in self.refund_on):  # noqa: PLR2004
             faults.append(Fault(("refund_on",), "does nothing: charge: on_success charges a 2xx only"))
-        fail_on(faults + self._public_faults())
+        fail_on(faults + self._public_faults() + self._socket_faults())
         return self
+
+    def _socket_faults(self) -> list[Fault]:
+        """What can be said of WebSockets, each of which begins with a GET."""
+        faults = []
+        if self.method not in ("GET", "ANY"):
+            faults += [
+                Fault((key,), f"does nothing: a WebSocket begins with GET, not {self.method}")
+                for key in ("frame_weight", "max_age")
+                if getattr(self, key) is not None
+            ]
+        if self.frame_match is not None and self.frame_weight is None:
+            faults.append(Fault(("frame_match",), "does nothing without frame_weight"))
+        if self.frame_weight is not None and self.public and (self.pays is None or set(self.pays) != {"address"}):
+            faults.append(Fault(("frame_weight",), "nobody is known on a public rule: say pays: [address]"))
+        return faults
 
     def _public_faults(self) -> list[Fault]:
         """Nobody has proved anything on a public rule but the address that calls (decisions/0006)."""

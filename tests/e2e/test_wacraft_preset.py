@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.clock import now_us
-from gateway.demo.data import ACME, ACME_PHONE, ADMIN, ALICE, BETA, BOB, CAROL
+from gateway.demo.data import ACME, ACME_PHONE, ADMIN, ALICE, BETA, BOB, CAMPAIGN, CAROL
 from gateway.demo.webhook_in import signature
 from tests.e2e.preset import SOLD, preset
 from tests.e2e.wire import request, send
@@ -170,6 +170,26 @@ async def test_a_websocket_may_bring_its_credential_in_the_query(tmp_path: Path)
             assert "sender_data" in json.loads(await socket.receive_str(timeout=10))
         seen = next(each for each in here.backend.requests if each.handler.startswith("GET /websocket"))
         assert (seen.raw_path, seen.user, seen.workspace) == (f"/websocket/message/new?{query}", ALICE.id, ACME.id)
+
+
+async def test_sending_a_campaign_is_paid_inside_its_websocket_and_talk_is_not(tmp_path: Path) -> None:
+    path = f"/websocket/campaign/whatsapp/send/{CAMPAIGN}"
+    twelve = "plans: [{slug: twelve, throughput_limit: 12, pack: true}]\ndefaults: {user: twelve}\n"
+    async with (
+        preset(tmp_path, twelve) as here,
+        here.session.ws_connect(f"{here.url}{path}?{query_of(here)}", headers=ORIGIN) as socket,
+    ):
+        for said, answered in (("ping", "pong"), ("status", "not sending"), ("ping", "pong")):
+            await socket.send_str(said)
+            assert await socket.receive_str(timeout=10) == answered
+        await socket.send_str("send")
+        progress = [json.loads(await socket.receive_str(timeout=10)) for _ in range(5)]
+        assert progress[-1]["sent"] == progress[-1]["total"] == 5
+        rule = "FRAME /websocket/campaign/whatsapp/send/{campaign_id}"
+        assert here.gateway.metrics.units[rule, "throughput", "user"] == 10
+        await socket.send_str("send")
+        last = await socket.receive(timeout=10)
+        assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, 4429)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,21 @@ def test_every_route_costs_what_the_list_says_in_any_spelling(snapshot: Snapshot
         assert rule.strip_json == ({"password"} if "strip" in route.more else set())
 
 
+def test_inside_a_websocket_only_the_sending_of_a_campaign_costs(snapshot: Snapshot) -> None:
+    sockets = [route for route in ROUTES if "socket" in route.more]
+    weighed = {
+        rule.pattern: rule for route in sockets if (rule := match(snapshot, "GET", route.example).rule).frame_weight
+    }
+    (campaign,) = weighed.values()
+    assert campaign.pattern.startswith("/websocket/campaign/")
+    assert campaign.frame_weight == 10
+    assert campaign.frame_match is not None
+    paid = {
+        said: campaign.frame_match.judge(said.encode(), whole=True) for said in ("send", "ping", "status", "cancel")
+    }
+    assert paid == {"send": True, "ping": False, "status": False, "cancel": False}
+
+
 @pytest.mark.parametrize("route", [each for each in ROUTES if each.method == "GET"], ids=lambda route: route.name)
 def test_head_costs_what_get_costs(snapshot: Snapshot, route: Route) -> None:
     assert match(snapshot, "HEAD", route.example).rule is match(snapshot, "GET", route.example).rule

@@ -17,7 +17,7 @@ from gateway.proxy.downstream import GatewayServer
 from gateway.proxy.endpoint import Endpoint
 from gateway.proxy.forward import Forwarded, forward
 from gateway.proxy.pool import PoolLimits, UpstreamPool
-from gateway.proxy.relay import Edit, OnHead
+from gateway.proxy.relay import Edit, Join, OnHead
 from gateway.proxy.request import Request
 from gateway.proxy.request_head import Route, request_head
 from gateway.proxy.response_parser import ResponseHead
@@ -86,6 +86,7 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
         profile: Profile | None = None,
         on_head: OnHead = unchanged,
         handler: Handler | None = None,
+        join: Join | None = None,
     ) -> PassThrough:
         waits = replace(pool_limits or PoolLimits(), connect_timeout=connect_timeout, read_timeout=read_timeout)
         pool = UpstreamPool(Endpoint.parse(url), waits)
@@ -100,7 +101,7 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
         async def handle(request: Request) -> None:
             gateway.requests.append(request)
             wire = request_head(request, read(request), route)
-            outcome = await forward(request, wire, route, on_head)
+            outcome = await forward(request, wire, route, on_head, join)
             gateway.outcomes.append(outcome)
             if outcome.failure is not None and not request.head_sent:
                 raise outcome.failure

@@ -187,7 +187,7 @@ async def test_when_one_side_is_reset_the_other_ends(start_gateway: StartGateway
 
 
 async def test_a_tunnel_waits_for_the_slower_side_in_both_directions(start_gateway: StartGateway) -> None:
-    flood = bytes(64 * 1024)
+    flood = b"\x82\x7e\xff\xfc" + bytes(0xFFFC)
     stuck = [asyncio.Event(), asyncio.Event()]
 
     async def pour(talk: Conversation, full: asyncio.Event) -> None:
