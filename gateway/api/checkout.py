@@ -15,7 +15,7 @@ from gateway.billing import checkout, customer_acts
 from gateway.billing.checkout import Page, Purchase
 from gateway.billing.sales import Sales
 from gateway.billing.subscriptions import Viewer, seen
-from gateway.core.problems import Forbidden, NotFound, Unavailable
+from gateway.core.problems import Forbidden, NotFound
 from gateway.core.scope import Scope, canonical_uuid
 from gateway.store.rows import SubscriptionRow
 
@@ -86,7 +86,7 @@ class Portal(Told):
     url: str
 
 
-async def start(call: Call, desk: Desk) -> Reply:
+async def start_checkout(call: Call, desk: Desk) -> Reply:
     """Order a plan, and get the page on which it is paid."""
     said, sales = call.body(CheckoutRequest), selling(desk)
     if call.caller.workspace is None and said.scope == "workspace":
@@ -105,33 +105,33 @@ async def start(call: Call, desk: Desk) -> Reply:
     return _page(await checkout.buy(sales, purchase, call.mandate))
 
 
-async def resume(call: Call, desk: Desk) -> Reply:
+async def resume_checkout(call: Call, desk: Desk) -> Reply:
     """The page of an order that is not paid yet."""
     said, sales = call.body(Urls), selling(desk)
     row = await owned(call, desk, call.query(ById).id)
     return _page(await checkout.resume(sales, row, said.success_url, said.cancel_url, call.mandate))
 
 
-async def sync(call: Call, desk: Desk) -> Reply:
+async def sync_subscription(call: Call, desk: Desk) -> Reply:
     """See at the payment provider how a subscription stands."""
     row = await owned(call, desk, call.query(ById).id)
     return await told_reply(desk, await customer_acts.sync(selling(desk), row))
 
 
-async def change(call: Call, desk: Desk) -> Reply:
+async def change_plan(call: Call, desk: Desk) -> Reply:
     """Change to another plan now, for what the preview said."""
     row = await owned(call, desk, call.params["id"])
     plan_id = call.body(PlanChange).plan_id
     return await told_reply(desk, await customer_acts.change(selling(desk), row, plan_id, call.mandate))
 
 
-async def retry(call: Call, desk: Desk) -> Reply:
+async def retry_payment(call: Call, desk: Desk) -> Reply:
     """Where to pay what is due for a subscription whose renewal failed."""
     row = await owned(call, desk, call.query(ById).id)
     return Reply((await customer_acts.pay_url(selling(desk), row)).encode(), type=TEXT)
 
 
-async def preview(call: Call, desk: Desk) -> Reply:
+async def preview_change(call: Call, desk: Desk) -> Reply:
     """What another plan would cost now."""
     row = await owned(call, desk, call.params["id"])
     found = await customer_acts.preview(selling(desk), row, call.body(PlanChange).plan_id, call.now_us)
@@ -139,7 +139,7 @@ async def preview(call: Call, desk: Desk) -> Reply:
     return Reply(ChangePreview(amount_due=found.amount_due, currency=found.currency, lines=lines))
 
 
-async def portal(call: Call, desk: Desk) -> Reply:
+async def open_portal(call: Call, desk: Desk) -> Reply:
     """A page of the provider's on which cards and invoices are managed."""
     url = call.body(PortalRequest).return_url
     return Reply(
@@ -148,9 +148,9 @@ async def portal(call: Call, desk: Desk) -> Reply:
 
 
 def selling(desk: Desk) -> Sales:
-    """What sells. Raises ``Unavailable`` where nothing is sold."""
+    """What sells. Raises ``NotFound`` where nothing is sold."""
     if desk.sales is None:
-        raise Unavailable("Nothing is sold here: no payment provider is configured (`payments`).")
+        raise NotFound("Nothing is sold here: no payment provider is configured (`payments`).")
     return desk.sales
 
 
@@ -179,7 +179,7 @@ ROUTES = (
     route(
         "POST",
         "/subscription/checkout",
-        start,
+        start_checkout,
         who=Who.USER,
         policy=Policy.MANAGE,
         takes=CheckoutRequest,
@@ -188,7 +188,7 @@ ROUTES = (
     route(
         "POST",
         "/subscription/checkout-url",
-        resume,
+        resume_checkout,
         who=Who.USER,
         policy=Policy.MANAGE,
         asks=ById,
@@ -198,7 +198,7 @@ ROUTES = (
     route(
         "POST",
         "/subscription/retry",
-        retry,
+        retry_payment,
         who=Who.USER,
         policy=Policy.MANAGE,
         asks=ById,
@@ -207,7 +207,7 @@ ROUTES = (
     route(
         "POST",
         "/subscription/{id}/preview",
-        preview,
+        preview_change,
         who=Who.USER,
         policy=Policy.MANAGE,
         takes=PlanChange,
@@ -216,7 +216,7 @@ ROUTES = (
     route(
         "POST",
         "/subscription/sync",
-        sync,
+        sync_subscription,
         who=Who.USER,
         policy=Policy.READ,
         asks=ById,
@@ -225,11 +225,11 @@ ROUTES = (
     route(
         "POST",
         "/subscription/{id}/change",
-        change,
+        change_plan,
         who=Who.USER,
         policy=Policy.MANAGE,
         takes=PlanChange,
         tells=Subscription,
     ),
-    route("POST", "/portal", portal, who=Who.USER, policy=Policy.MANAGE, takes=PortalRequest, tells=Portal),
+    route("POST", "/portal", open_portal, who=Who.USER, policy=Policy.MANAGE, takes=PortalRequest, tells=Portal),
 )
