@@ -10,7 +10,7 @@ JOBS   ?= 2
 BENCH  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ui run test check format bench build lock clean
+.PHONY: help setup ui chromium run test check format bench build lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -20,6 +20,12 @@ setup: $(READY) ## make .venv with the locked dependencies and the project in it
 
 ui: ## fetch the pages' libraries by their lock, and check the types of the pages' modules
 	$(PYTHON) admin_ui/libraries.py check
+
+chromium: ## see that there is a Chromium for the tests of the pages; install Debian's, as root
+	@command -v chromium chromium-browser google-chrome-stable google-chrome >/dev/null || [ -n "$$CHROMIUM" ] || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "No Chromium here: installing Debian's." && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; } || { \
+		echo "The pages are tested in Chromium, and there is none. Install it (Debian: apt-get install chromium), or name one: CHROMIUM=/path" >&2; exit 1; }
 
 # With npm where there is one, else with Node.js from PyPI.
 $(UI): admin_ui/package-lock.json admin_ui/libraries.py
@@ -37,7 +43,7 @@ $(READY): pyproject.toml requirements-dev.lock $(UI)
 run: $(READY) ## start a stand-in backend and the gateway in front of it (Ctrl-C ends both)
 	@$(BIN)/weighbridge demo
 
-test: $(READY) ## run the tests (JOBS=2 at a time); gateway/core/ must be covered whole
+test: $(READY) ui chromium ## run the tests (JOBS=2 at a time); gateway/core/ must be covered whole
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
 

@@ -20,7 +20,7 @@ export function Config() {
       <div class="panel"><${Table} rows=${said.settings.filter((row) => `${row.key} ${JSON.stringify(row.value)}`.toLowerCase().includes(wanted))} caption=${t("admin.config")} keyOf=${(/** @type {Setting} */ row) => row.key}
         empty=${html`<${Empty} title=${t("nothing-found")}>${t("nothing-found-do")}<//>`} columns=${[
           { name: t("config.key"), show: (/** @type {Setting} */ row) => html`<span class="config-key">${row.key}</span>` },
-          { name: t("config.value"), wide: true, show: (/** @type {Setting} */ row) => html`<code>${typeof row.value === "string" ? row.value : JSON.stringify(row.value)}</code>` },
+          { name: t("config.value"), wide: true, show: (/** @type {Setting} */ row) => html`<code>${typeof row.value === "string" ? row.value : JSON.stringify(row.value ?? null)}</code>` },
           { name: t("origin"), show: (/** @type {Setting} */ row) => html`<span class="muted origin">${row.origin ?? t("config.default")}</span>` }]} /></div>`}<//>
   </section>`;
 }

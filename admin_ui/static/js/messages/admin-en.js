@@ -121,7 +121,7 @@ export default {
   "price.make-default": "Make default",
   "price.first": "The first price is the default.",
   "price.wrong": "Write an amount with at most {digits} digits after the point.",
-  "subscription.search": "Name, plan or id",
+  "subscription.search": "Id of who has it, bought it, or of the purchase",
   "subscription.counting": "Counting now",
   "subscription.ends": "Ends",
   "subscription.none": "No subscription is like that",

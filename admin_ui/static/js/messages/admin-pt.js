@@ -122,7 +122,7 @@ export default {
   "price.make-default": "Tornar padrão",
   "price.first": "O primeiro preço é o padrão.",
   "price.wrong": "Escreva um valor com no máximo {digits} casas decimais.",
-  "subscription.search": "Nome, plano ou id",
+  "subscription.search": "Id de quem a tem, comprou, ou da compra",
   "subscription.counting": "Valendo agora",
   "subscription.ends": "Termina",
   "subscription.none": "Nenhuma assinatura assim",

@@ -136,7 +136,7 @@ export function Choice({ label, value, options, change }) {
 const TONES = {
   active: "good", ok: "good", healthy: "good", processed: "good", succeeded: "good", paid: "good", done: "good",
   pending: "info", received: "info", processing: "info", running: "info", scheduled: "info", trialing: "info",
-  cancelling: "warn", past_due: "warn", degraded: "warn", parked: "warn", requires_action: "warn", requires_payment_method: "warn",
+  cancelling: "warn", past_due: "warn", degraded: "warn", parked: "warn", requires_action: "warn", requires_payment_method: "warn", paused: "warn",
   expired: "none", cancelled: "none", canceled: "none", ignored: "none", revoked: "none", failed: "bad", error: "bad", unpaid: "bad", disputed: "bad",
 };
 

@@ -1,0 +1,116 @@
+"""What a browser's test can do: start the stage, visit a page as somebody, look at it, send requests to meter."""
+
+import asyncio
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Route
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "admin_ui" / "node_modules" / "axe-core" / "axe.min.js"
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+class Site:
+    """A running stage. ``tokens``: by user; ``acme``, ``beta``: workspaces."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.url: str = facts["url"]
+        self.tokens: dict[str, str] = facts["tokens"]
+        self.acme: str = facts["acme"]
+        self.beta: str = facts["beta"]
+
+    def address(self, path: str, who: str | None, *, workspace: str | None = None, view: str = "") -> str:
+        """A page for somebody who is signed in by the fragment; ``None``: for nobody."""
+        if who is None:
+            return f"{self.url}{path}" + (f"#/{view}" if view else "")
+        named = "" if workspace is None else f"&workspace={workspace}"
+        return f"{self.url}{path}#access_token={self.tokens[who]}{named}&view={view}"
+
+    def call(
+        self, path: str, who: str, *, method: str = "GET", body: object = None, workspace: str | None = None
+    ) -> Any:
+        """One request, without the browser; the JSON of its answer, or its status where it is refused."""
+        headers = {"Authorization": f"Bearer {self.tokens[who]}", "Content-Type": "application/json"}
+        if workspace is not None:
+            headers["X-Workspace-ID"] = workspace
+        data = None if method == "GET" else json.dumps(body if body is not None else {}).encode()
+        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310  (our own stage)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as refused:
+            return refused.code
+
+
+@asynccontextmanager
+async def staged(folder: Path) -> AsyncIterator[Site]:
+    """The stage, in a process of its own."""
+    command = (sys.executable, "-m", "tests.ui.stage", str(folder))
+    pipe = asyncio.subprocess.PIPE
+    with (folder / "stage.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=log)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            line = await process.stdout.readline()
+            assert line, (folder / "stage.log").read_text()
+            yield Site(json.loads(line))
+        finally:
+            process.stdin.close()
+            await process.wait()
+
+
+class Watch:
+    """What went wrong in a browser's window: errors on its console, exceptions, requests to other hosts."""
+
+    def __init__(self, context: BrowserContext, site: Site) -> None:
+        self.wrong: list[str] = []
+        self.asked: list[str] = []
+        self._expected: tuple[str, ...] = ()
+        self._own = (site.url, "blob:", "data:")
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.wrong.append(f"exception: {error.error}"))
+        context.on("request", lambda request: self._asked(request.url))
+
+    def expect(self, *texts: str) -> None:
+        """These may be on the console: the test makes the server fail."""
+        self._expected += texts
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not any(text in message.text for text in self._expected):
+            self.wrong.append(f"{message.type}: {message.text}")
+
+    def _asked(self, url: str) -> None:
+        self.asked.append(url)
+        if not url.startswith(self._own):
+            self.wrong.append(f"another host: {url}")
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page as it is now."""
+    await page.evaluate(await asyncio.to_thread(AXE.read_text))
+    found = await page.evaluate("rules => axe.run(document, rules)", _RULES)
+    said = []
+    for one in found["violations"]:
+        places = [node["target"] for node in one["nodes"]]
+        said.append(f"{one['id']}: {one['help']} {places} {one['nodes'][0].get('failureSummary')}")
+    return said
+
+
+async def answer(page: Page, pattern: str, body: object, *, status: int = 200, only: Iterable[str] = ()) -> None:
+    """Let requests that match ``pattern`` get ``body``; ``only``: of these methods."""
+
+    async def fulfil(route: Route) -> None:
+        if only and route.request.method not in only:
+            await route.fallback()
+            return
+        await route.fulfill(status=status, content_type="application/json", body=json.dumps(body))
+
+    await page.route(pattern, fulfil)
