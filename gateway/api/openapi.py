@@ -1,6 +1,7 @@
 """The API's own description (OpenAPI 3.1), from the same routes and models that answer."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -69,10 +70,12 @@ ROUTES = (route("GET", "/openapi.json", read_document, who=Who.ANYBODY),)
 def document(routes: tuple[Route, ...], prefix: str, workspace_header: str | None, dialect: Dialect) -> bytes:
     """The whole document as JSON."""
     models = _Models(routes)
+    names = _names(routes)
     paths: dict[str, Schema] = {}
     for each in routes:
         path = "/" + "/".join(each.segments).replace("*}", "}")
         operation = paths.setdefault(path, {})[each.method.lower()] = _operation(each, models, workspace_header)
+        operation["operationId"] = names[each]
         if each.policy is not None:
             operation["responses"] |= {str(status): _relayed(status, dialect) for status in (400, 401, 403, 404)}
     said: Schema = {
@@ -120,10 +123,19 @@ class _Models:
         return self._at[model, "serialization"]
 
 
+def _names(routes: Sequence[Route]) -> dict[Route, str]:
+    """What each is called by programs: its handler's name, with the module's where two have the same."""
+    counted = Counter(each.handler.__name__ for each in routes)
+    return {
+        each: name if counted[name] == 1 else f"{each.handler.__module__.rpartition('.')[2]}_{name}"
+        for each in routes
+        for name in [each.handler.__name__]
+    }
+
+
 def _operation(each: Route, models: _Models, workspace_header: str | None) -> Schema:
     tag = each.segments[0] if each.segments else "page"
     said: Schema = {
-        "operationId": each.handler.__name__,
         "summary": each.summary,
         "tags": [tag],
         "parameters": [*_path_parameters(each), *_query_parameters(each), *_header_parameters(each, workspace_header)],

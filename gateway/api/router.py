@@ -19,15 +19,19 @@ class Router:
             seen.add(key)
 
     def find(self, method: str, path: Sequence[str]) -> Found:
-        """The route. Raises ``NotFound``, and ``MethodNotAllowed`` with ``Allow`` (RFC 9110, 15.5.6)."""
+        """The route. Raises ``NotFound``, and ``MethodNotAllowed`` with ``Allow`` (RFC 9110, 15.5.6).
+
+        The first template that fits decides, whatever its methods: ``/plan/all`` is no plan with the id ``all``.
+        """
         allowed: list[str] = []
-        asked = "GET" if method == "HEAD" else method
+        asked, shape = "GET" if method == "HEAD" else method, None
         for each in self.routes:
             params = match(each.segments, path)
-            if params is None:
+            if params is None or shape not in (None, _shape(each)):
                 continue
             if each.method == asked:
                 return Found(each, params)
+            shape = _shape(each)
             allowed.append(each.method)
         if not allowed:
             raise NotFound("This path is the gateway's own, and nothing is there.")
