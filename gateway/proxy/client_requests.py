@@ -48,7 +48,9 @@ class ClientRequests(ClientConnection):
         return (self._current is not None or bool(self._waiting)) and self._http.request is None
 
     def _owes_an_answer(self) -> bool:
-        return bool(self._ahead) or self._one_is_whole()
+        """Whether something has come whole, or has been refused, that is not answered yet."""
+        waiting = self._waiting if self._current is None else (self._current, *self._waiting)
+        return bool(self._ahead) or any(isinstance(each, Problem) or each.complete for each in waiting) or self._broken
 
     def _hold(self, data: bytes) -> None:
         self._ahead += data

@@ -126,6 +126,8 @@ class GatewayProtocol(ClientRequests):
                 self.write(whole(self._problem_answer(message), close=True, minor=1, without_body=False))
                 self._linger()
                 return
+            if self._eof and not message.complete and message.broken is None:
+                break  # it ended in the middle of this body: nobody waits for an answer
             await self._serve(message, handler)
             if not message.keep_alive or self._close:
                 self._end_or_linger(more=not message.complete or bool(self._ahead))

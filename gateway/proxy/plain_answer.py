@@ -1,5 +1,6 @@
 """Answers that come whole in one read: their heads go on almost as they are. ``response_parser`` reads any other."""
 
+import re
 from typing import NamedTuple
 
 import httptools
@@ -7,6 +8,7 @@ import httptools
 from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, key_of
 from gateway.core.rate_limit_fields import TELL_OF_BUDGETS
 
+_START = re.compile(rb"HTTP/1\.1 [0-9]{3} [\t\x20-\x7e\x80-\xff]*\r\n")
 _HEAD_END = b"\r\n\r\n"
 _SHORTEST_FINAL, _LARGEST = 200, 600
 _BODILESS = frozenset({204, 304})
@@ -61,7 +63,7 @@ class AnswerReader:
         """The one answer that ``data`` holds from end to end; ``None``: it may be anything else."""
         self._fields, self._ended = [], 0
         end = data.find(_HEAD_END)
-        if end > 0 and data.startswith(b"HTTP/1.1 ") and data[12:13] == b" ":
+        if end > 0 and _START.match(data):
             try:
                 self._llhttp.feed_data(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade):

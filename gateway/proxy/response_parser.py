@@ -1,5 +1,6 @@
 """llhttp's events of one upstream connection, turned into the head, body and end of answers."""
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from gateway.core.hop_by_hop import KEYS, RawHeaders, key_of
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem
 
 _JUDGED = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+_REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _SILENT = 64 * 1024
 """Bytes of head, trailers or chunk extensions that may come without a byte of body."""
 _INTERIM = 32
@@ -164,7 +166,11 @@ class ResponseParser:
         if self.ended:
             return
         self._silent = 0
+        if self._reason != b"OK" and not _REASON.fullmatch(self._reason):
+            raise UpstreamFailed("The upstream's status line has a control byte.", request_sent=True)
         status = self._llhttp.get_status_code()
+        if status < 100:  # noqa: PLR2004
+            raise UpstreamFailed("The upstream's status is none.", request_sent=True)
         head = ResponseHead(status, self._reason, self._fields, self._keys, self._framing.get(b"connection", b""))
         framing = self._framing
         self._fields, self._keys, self._framing, self._reason = [], [], {}, b""

@@ -13,7 +13,7 @@ _FIELD = re.compile(
     rb"(" + _TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\t\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*"
 )
 _REQUEST = re.compile(_TOKEN + rb" [\x21-\x7e]+ HTTP/1\.1")
-_STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\x20-\x7e\t\x80-\xff]*)")
+_STATUS = re.compile(rb"HTTP/1\.1 ([1-9][0-9][0-9]) ([\x20-\x7e\t\x80-\xff]*)")
 _SIZE = re.compile(rb"[0-9A-Fa-f]+")
 _BODILESS = {204, 304}
 

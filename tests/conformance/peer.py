@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 PATIENCE_S = 20.0
 """Far longer than anything here takes: a busy machine makes a test slow, and not wrong."""
@@ -114,3 +115,12 @@ class Peer(asyncio.Protocol):
         if connected is not None and connected.fileno() >= 0:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
+
+
+async def connect(url: str, stirred: Callable[[], None] = lambda: None) -> Peer:
+    """A client of the gateway at ``url``."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    loop = asyncio.get_running_loop()
+    return (await loop.create_connection(lambda: Peer(stirred), parts.hostname, parts.port))[1]

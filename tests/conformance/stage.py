@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 from gateway.clock import now_us
 from gateway.demo.tokens import sign
@@ -16,7 +15,7 @@ from gateway.settings.models import Settings
 from tests.conformance import messages
 from tests.conformance.books import Books
 from tests.conformance.messages import Message
-from tests.conformance.peer import PATIENCE_S, Peer, Torn
+from tests.conformance.peer import PATIENCE_S, Peer, Torn, connect
 from tests.conformance.script import Case, Step, spelled, wire
 from tests.e2e.world import SECRET, merged
 
@@ -65,24 +64,23 @@ class Stage:
         return peer
 
     async def connect(self) -> Peer:
-        parts = urlsplit(self.url)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        loop = asyncio.get_running_loop()
-        return (await loop.create_connection(lambda: Peer(self._stirred.set), parts.hostname, parts.port))[1]
+        return await connect(self.url, self._stirred.set)
 
-    async def warm(self) -> None:
-        """One request on its own connections, so that whatever remembers callers and rules knows these."""
+    async def warm(self, *, kept: bool) -> None:
+        """One request, so that whatever remembers callers and rules knows these. ``kept``: its upstream connection."""
         client = await self.connect()
         await client.send(_WARM % self.words["who"].encode())
         upstream = await self.next()
         await messages.request(upstream)
-        await upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await upstream.send(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n%b\r\n" % (b"" if kept else b"Connection: close\r\n")
+        )
         await messages.answer(client)
-        upstream.close()
         client.close()
-        await asyncio.sleep(0)
-        self.peers.clear()
+        if not kept:
+            upstream.close()
+            await asyncio.sleep(0)
+            self.peers.clear()
         self.upstream = None
 
     async def next(self) -> Peer:
@@ -228,6 +226,7 @@ class Stage:
         assert not left, f"nobody expected {left}"
 
 
+_FRESH = "upstream's connection is a new one"
 _STEPS: dict[str, Callable[[Stage, Step], Awaitable[None]]] = {
     "client sends": Stage.client_sends,
     "client ends": Stage.client_ends,
@@ -253,18 +252,22 @@ _STEPS: dict[str, Callable[[Stage, Step], Awaitable[None]]] = {
 }
 
 
-@asynccontextmanager
-async def staged(folder: Path, yaml: str, *, piecewise: bool = False) -> AsyncIterator[Stage]:
-    """A gateway, an upstream and a client, all new; afterwards nothing is left that nobody expected."""
+def credential() -> str:
+    """The field of a user who can pay."""
     claims = {"sub": USER, "exp": now_us() // 1_000_000 + 3600}
-    who = f"Authorization: Bearer {sign(claims, SECRET)}"
-    stage = Stage("", who, piecewise=piecewise)
+    return f"Authorization: Bearer {sign(claims, SECRET)}"
+
+
+@asynccontextmanager
+async def staged(folder: Path, yaml: str, *, piecewise: bool = False, kept: bool = True) -> AsyncIterator[Stage]:
+    """A gateway, an upstream and a client, all new; afterwards nothing is left that nobody expected."""
+    stage = Stage("", credential(), piecewise=piecewise)
     server = await asyncio.get_running_loop().create_server(stage.accept, "127.0.0.1", 0)
     upstream = "http://{}:{}".format(*server.sockets[0].getsockname())
-    gateway = await start(_settings(folder, upstream, yaml))
+    gateway = await start(settings_for(folder, upstream, yaml))
     try:
         stage.url = gateway.urls[0]
-        await stage.warm()
+        await stage.warm(kept=kept)
         stage.client = await stage.connect()
         yield stage
     finally:
@@ -275,7 +278,7 @@ async def staged(folder: Path, yaml: str, *, piecewise: bool = False) -> AsyncIt
     stage.nothing_is_left()
 
 
-def _settings(folder: Path, upstream: str, yaml: str) -> Settings:
+def settings_for(folder: Path, upstream: str, yaml: str) -> Settings:
     """The configuration with ``yaml``, which is read once, for an upstream and a folder of their own."""
     read = _loaded(yaml)
     return read.model_copy(
@@ -297,14 +300,15 @@ def _loaded(yaml: str) -> Settings:
 async def perform(case: Case, folder: Path, more: str = "", *, piecewise: bool = False) -> None:
     """Play a whole case, and hold the journal against what it says. ``more``: settings of the run."""
     settings = [line for step in case.steps if step.verb == "settings" for line in step.lines]
-    script = [step for step in case.steps if step.verb not in {"settings", "ledger"}]
+    script = [step for step in case.steps if step.verb not in {"settings", "ledger", _FRESH}]
+    kept = all(step.verb != _FRESH for step in case.steps)
     ledgers = [step for step in case.steps if step.verb == "ledger"]
     assert ledgers, f"{case.file}:{case.at}: what does it cost?"
     assert any(step.verb.startswith("upstream gets") for step in script), f"{case.file}:{case.at}: what arrives?"
     assert any(step.verb.startswith("client") and "sends" not in step.verb for step in script), f"{case.file}:{case.at}"
     at = case.at
     try:
-        async with staged(folder, "\n".join([*settings, more]), piecewise=piecewise) as stage:
+        async with staged(folder, "\n".join([*settings, more]), piecewise=piecewise, kept=kept) as stage:
             for step in script:
                 at = step.at
                 await stage.play(step)
