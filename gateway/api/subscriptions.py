@@ -13,12 +13,12 @@ from gateway.api.route import Policy, Who, route
 from gateway.api.subscription_models import AllQuery, CreateManual, Extend, Override, OwnQuery, Subscription
 from gateway.billing import held_in_file
 from gateway.billing.plans import Offer, Plans, file_plan_id
-from gateway.billing.subscriptions import Gift, Viewer, end, give, own, reactivate, seen, stop
+from gateway.billing.subscriptions import DAY_US, Gift, Viewer, end, give, own, reactivate, seen, stop
 from gateway.core.problems import Conflict, NotFound
 from gateway.core.scope import Scope, canonical_uuid
 from gateway.core.subscription import PlanVersion, Status
 from gateway.store import plans, subscriptions
-from gateway.store.rows import SubscriptionRow
+from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.subscribed import Wanted
 
 _READ_ONLY = "This subscription is part of the configuration. Change it there."
@@ -177,7 +177,7 @@ def told(row: SubscriptionRow, offer: Offer | None) -> Subscription:
             "workspace_id": row.scope.id if row.scope.kind == "workspace" else None,
             "throughput_override": row.throughput_override,
             "starts_at": row.starts_us,
-            "expires_at": row.ends_us,
+            "expires_at": _ends_us(row, offer),
             "cancelled_at": row.cancelled_us,
             "payment_provider": row.provider,
             "payment_external_id": row.checkout_id,
@@ -195,6 +195,13 @@ def told(row: SubscriptionRow, offer: Offer | None) -> Subscription:
             "updated_at": row.updated_us,
         }
     )
+
+
+def _ends_us(row: SubscriptionRow, offer: Offer | None) -> int | None:
+    """When it ends; of an order when it would end if it was paid as it was made, since clients show that."""
+    if row.ends_us is None and row.status is Status.PENDING and isinstance(offer, PlanRow):
+        return row.starts_us + offer.terms.duration_days * DAY_US
+    return row.ends_us
 
 
 ROUTES = (
