@@ -238,4 +238,5 @@ def forwarding(settings: Settings) -> Forwarding:
 
 def shared(settings: Settings) -> Shared:
     """How a ledger that others share is used."""
-    return Shared(settings.ledger.prefix, settings.ledger.timeout.seconds)
+    ledger = settings.ledger
+    return Shared(ledger.prefix, ledger.timeout.seconds, leased=ledger.mode == "leased")

@@ -52,7 +52,7 @@ class Rule:
     enforce: bool = True
     charge: Literal["before", "on_success"] = "before"
     refund_on: frozenset[int] = frozenset()
-    on_store_failure: Literal["open", "closed"] | None = None
+    on_store_failure: Literal["open", "closed", "lease"] | None = None
     strip_json: frozenset[str] = frozenset()
     frame_weight: int | None = None
     frame_match: FrameMatch | None = None

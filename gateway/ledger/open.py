@@ -12,10 +12,14 @@ KEPT_IN_MEMORY = frozenset({"memory", "sqlite"})
 
 
 class Shared(NamedTuple):
-    """How a ledger that others share is to be used. ``prefix``: of its keys. ``timeout_s``: for each call."""
+    """How a ledger that others share is to be used. ``prefix``: of its keys. ``timeout_s``: for each call.
+
+    ``leased``: this gateway may hold slices of budgets, and spend them by itself.
+    """
 
     prefix: str = "wb"
     timeout_s: float = 0.5
+    leased: bool = False
 
 
 async def open_ledger(
@@ -30,7 +34,7 @@ async def open_ledger(
         from gateway.ledger.redis.open import open_redis  # noqa: PLC0415  (only who has a Redis needs its client)
 
         chosen = shared or Shared()
-        return await open_redis(url, kept=kept, prefix=chosen.prefix, timeout_s=chosen.timeout_s)
+        return await open_redis(url, kept=kept, prefix=chosen.prefix, timeout_s=chosen.timeout_s, leased=chosen.leased)
     if scheme not in KEPT_IN_MEMORY:
         known = ", ".join(sorted({*KEPT_IN_MEMORY, *SCHEMES}))
         raise ValueError(f"there is no ledger for {scheme or 'an empty scheme'!r}; known are {known}")

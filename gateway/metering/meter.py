@@ -181,7 +181,7 @@ class Meter:
         """What ``on_store_failure`` says, counted."""
         policy = visit.rule.on_store_failure or visit.snapshot.on_store_failure
         self._recorder.store_failed(policy)
-        if policy == "closed":
+        if policy != "open":  # ``lease``: what there was to spend without the store is spent
             raise StoreUnavailable(
                 "Budgets cannot be checked at the moment, so nothing was forwarded or charged. Try again shortly.",
                 headers=((b"Retry-After", b"1"),),

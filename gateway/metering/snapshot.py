@@ -13,7 +13,7 @@ from gateway.core.rules import Match, RuleTable
 from gateway.core.target import Profile, Target, canonical_target, under_prefixes
 from gateway.metering.catalog import Catalog
 
-StorePolicy = Literal["open", "closed"]
+StorePolicy = Literal["open", "closed", "lease"]
 REMEMBERED_LINES = 20_000
 REMEMBERED_BYTES = 512
 

@@ -27,7 +27,8 @@ class Known:
 def faults(settings: "Settings", known: Known) -> list[Fault]:
     """Everything that is wrong between sections."""
     found = [*_slugs(settings), *_cascade(settings), *_prefixes(settings), *_carriers(settings), *_listeners(settings)]
-    found += [*_payments(settings), *_files(settings), *_mapped(settings), *_rules(settings, known.source)]
+    found += [*_payments(settings), *_files(settings), *_leases(settings), *_mapped(settings)]
+    found += _rules(settings, known.source)
     return found if known.partial else [*found, *_useless(settings)]
 
 
@@ -149,6 +150,17 @@ def _files(settings: "Settings") -> Iterator[Fault]:
     ledger = settings.ledger
     if settings.store is not None and settings.store == (ledger.journal if ledger.shared else ledger.url):
         yield Fault(("store",), "is the same file as ledger; the two are kept apart")
+
+
+def _leases(settings: "Settings") -> Iterator[Fault]:
+    if settings.ledger.mode == "leased":
+        return
+    what = "lease needs ledger.mode: leased, so that there is something to spend; else open or closed"
+    if settings.on_store_failure == "lease":
+        yield Fault(("on_store_failure",), what)
+    for index, rule in enumerate(settings.rules):
+        if rule.on_store_failure == "lease":
+            yield Fault(("rules", index, "on_store_failure"), what)
 
 
 def _useless(settings: "Settings") -> Iterator[Fault]:

@@ -1,7 +1,7 @@
 """Where charges are kept."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -10,7 +10,7 @@ from gateway.settings.base import RESTART, Fault, Section, fail_on, wrong
 from gateway.settings.units import AnySize, Duration, PositiveDuration, Size
 
 FILE_URL = "sqlite:///"
-_OF_REDIS = frozenset({"journal", "prefix", "timeout"})
+_OF_REDIS = frozenset({"mode", "journal", "prefix", "timeout"})
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,31}")
 
 
@@ -59,6 +59,13 @@ class LedgerSettings(Section):
         "`redis+sentinel://host:26379/service` and `redis+cluster://host:6379`; its password from `${…}`.",
         json_schema_extra=RESTART,
         repr=False,
+    )
+    mode: Literal["exact", "leased"] = Field(
+        default="exact",
+        description="With Redis: `exact` asks it for every charge. `leased`: each gateway holds a small slice of a "
+        "budget and spends it by itself; never one unit too much, but what a gateway holds when it dies is lost to its "
+        "owner until the window ends. `weighbridge check` says how much that can be. Not with a cluster.",
+        json_schema_extra=RESTART,
     )
     journal: Annotated[str, AfterValidator(_journal)] = Field(
         default="sqlite:///weighbridge-ledger.db",
@@ -131,5 +138,7 @@ class LedgerSettings(Section):
             for key in changed
             if key not in _OF_REDIS and self.path is None
         ]
+        if self.mode == "leased" and self.shared and place_of(self.url).kind == "cluster":
+            faults.append(Fault(("mode",), "leased does not work with a cluster: exact, or a single Redis"))
         fail_on(faults)
         return self

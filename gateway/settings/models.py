@@ -95,7 +95,8 @@ class Settings(Section):
     )
     on_store_failure: StorePolicy = Field(
         default="open",
-        description="`open`: requests pass while the ledger cannot be written, charged afterwards. `closed`: 503.",
+        description="`open`: requests pass while the ledger cannot be written, charged afterwards. `closed`: 503. "
+        "`lease`: with `ledger.mode: leased`, what this gateway holds is spent, then 503.",
     )
     fallback: FallbackSettings = Field(
         default=FallbackSettings(), description="The budget of those who have spent everything."

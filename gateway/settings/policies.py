@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator
 
 from gateway.settings.base import RESTART, Section, wrong
 from gateway.settings.ledger import FILE_URL, file_url
@@ -18,14 +18,7 @@ from gateway.settings.units import (
     Whole,
 )
 
-
-def _no_lease(value: object) -> object:
-    if value == "lease":
-        raise wrong("lease needs a leased Redis ledger, which this build does not have: open or closed")
-    return value
-
-
-StorePolicy = Annotated[Literal["open", "closed"], BeforeValidator(_no_lease)]
+StorePolicy = Literal["open", "closed", "lease"]
 
 
 def _store_url(value: str) -> str:

@@ -45,7 +45,8 @@ class RuleSettings(Section):
         "that left. 3xx and 4xx can be provoked by a caller: `check` warns.",
     )
     on_store_failure: StorePolicy | None = Field(
-        default=None, description="`open` or `closed` for this rule. `null`: as `on_store_failure` of the gateway."
+        default=None,
+        description="`open`, `closed` or `lease` for this rule. `null`: as `on_store_failure` of the gateway.",
     )
     strip_json: Annotated[tuple[Text, ...], *Listed] = Field(
         default=(),

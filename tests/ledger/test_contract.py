@@ -54,12 +54,18 @@ async def in_redis(redis: str) -> Ledger:
     return await open_redis(redis, prefix=f"contract-{os.getpid()}-{next(NUMBERS)}", now_us=None, gather_s=0)
 
 
+async def leased(redis: str) -> Ledger:
+    prefix = f"contract-{os.getpid()}-{next(NUMBERS)}"
+    return await open_redis(redis, prefix=prefix, leased=True, now_us=None, gather_s=0)
+
+
 NUMBERS = count()
-LEDGERS: Mapping[str, Callable[[str], Awaitable[Ledger]]] = {
+EXACT: Mapping[str, Callable[[str], Awaitable[Ledger]]] = {
     "memory": in_memory,
     "restored": restored,
     "redis": in_redis,
 }
+LEDGERS = {**EXACT, "leased": leased}
 
 
 @pytest.fixture(params=LEDGERS)
@@ -179,14 +185,14 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 )
 
 
-@pytest.mark.parametrize("name", LEDGERS)
+@pytest.mark.parametrize("name", EXACT)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=steps)
 def test_any_history_ends_as_the_core_says(name: str, redis: str, story: list[Step]) -> None:
     """Plans change, the clock steps both ways, and everything is done twice: by the ledger and by the core."""
 
     async def play() -> None:
-        both = Both(await LEDGERS[name](redis))
+        both = Both(await EXACT[name](redis))
         now = 1000
         try:
             for number, (act, sold, step, units) in enumerate(story):

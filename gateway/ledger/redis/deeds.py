@@ -34,11 +34,17 @@ class Change(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What became of an act: whether it was done, and upon which state. ``gone``: its hold was not there."""
+    """What became of an act: whether it was done, and upon which state. ``gone``: its hold was not there.
+
+    ``slice``: what a slice got; where nothing was done, whether others hold some. ``None``: it was not asked for.
+    ``charge``: it was paid without asking.
+    """
 
     done: bool
     before: States
     gone: bool = False
+    slice: int | None = None
+    charge: Charge | None = None
 
 
 class Deed(NamedTuple):
@@ -114,7 +120,8 @@ def _told(deed: Deed, reply: Sequence[bytes | None], before: States | None) -> T
         raise StoreUnavailable("The charge was called off.")
     if word == b"done" and len(reply) == 1 and before is not None:
         return Told(True, before)
-    return Told(word == b"done", told_before(deed.keys, reply), gone=word == b"gone")
+    cut = int(reply[-1] or 0) if "slice" in deed.act and word in (b"done", b"short") else None
+    return Told(word == b"done", told_before(deed.keys, reply), gone=word == b"gone", slice=cut)
 
 
 def _decided(asked: Act, before: States, change: Change) -> Act:
@@ -126,8 +133,7 @@ def _decided(asked: Act, before: States, change: Change) -> Act:
         "expected": pairs_of(before),
         "changes": [(field_of(key), text) for key, text in changes.items()],
     }
-    if "ends" in asked:
-        act["ends"] = asked["ends"]
+    act |= {name: asked[name] for name in ("ends", "uncut") if name in asked}
     if "hold" in asked and change.charge is not None:
         act["hold"] = [*asked["hold"], gift_rows(gifts_of(change.charge, change.charge.costs))]
     return act

@@ -6,7 +6,7 @@ is what the core says.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
@@ -16,7 +16,7 @@ from gateway.core.late import charge_late, drain_late
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement, differences, gifts, refund, settle
 from gateway.core.scope import Scope
-from gateway.ledger.redis.deeds import Change, Deed, Deeds, taking
+from gateway.ledger.redis.deeds import Change, Deed, Deeds, Told, taking
 from gateway.ledger.redis.doubts import Doubts
 from gateway.ledger.redis.line import Act, Line
 from gateway.ledger.redis.presence import Presence
@@ -29,16 +29,24 @@ _NONE: Mapping[LimitKey, Bucket] = {}
 _NOTHING = Settlement((), {})
 
 
+class Parts(NamedTuple):
+    """What a ledger stands on. ``now_us``: our own clock."""
+
+    line: Line
+    presence: Presence
+    skew: Skew
+    now_us: Callable[[], int]
+    close: Callable[[], Awaitable[None]]
+
+
 class RedisLedger:
     """See ``Ledger``. Instants are the caller's; buckets count in Redis's time."""
 
-    def __init__(self, line: Line, presence: Presence, skew: Skew, close: Callable[[], Awaitable[None]]) -> None:
-        self._presence = presence
-        self._skew = skew
+    def __init__(self, parts: Parts) -> None:
+        self._presence, self._skew, self._now_us, self._close = parts.presence, parts.skew, parts.now_us, parts.close
         self._terms = TermsOf()
-        self._doubts = Doubts(line)
-        self._deeds = Deeds(line, self._doubts)
-        self._close = close
+        self._doubts = Doubts(parts.line)
+        self._deeds = Deeds(parts.line, self._doubts)
         self._tasks = Tasks()
 
     def __len__(self) -> int:
@@ -181,8 +189,9 @@ class RedisLedger:
                 states[allowance.scope] = await self._read(allowance, now_us)
                 paid = free or isinstance(decide(_of(bill, allowance), lambda _scope: _NONE, now_us), Charge)
             else:
-                deed = self._charging(_of(bill, allowance), now_us, deadline_us, late=late)
-                told = await self._deeds.do(deed, ("charge", bill.id))
+                told = await self._pay(_of(bill, allowance), now_us, deadline_us, late=late)
+                if told.charge is not None:
+                    return told.charge
                 states[allowance.scope], paid = told.before, told.done
             if paid:
                 break
@@ -190,6 +199,10 @@ class RedisLedger:
         if isinstance(outcome, Charge) is not paid:
             raise AssertionError(f"the scripts and the core disagree about {bill.costs} of {asked}")
         return outcome
+
+    async def _pay(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Told:
+        """Ask the only one who is asked."""
+        return await self._deeds.do(self._charging(one, now_us, deadline_us, late=late), ("charge", one.id))
 
     def _charging(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Deed:
         """Take a bill from the only one who is asked."""

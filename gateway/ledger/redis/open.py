@@ -7,10 +7,12 @@ from gateway.core.redis_place import place_of
 from gateway.ledger.port import Kept, Page
 from gateway.ledger.redis.batch import Batches
 from gateway.ledger.redis.connect import servers_at
-from gateway.ledger.redis.ledger import RedisLedger
+from gateway.ledger.redis.leased import LeasedLedger
+from gateway.ledger.redis.ledger import Parts, RedisLedger
 from gateway.ledger.redis.line import Line
 from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.presence import GATHER_S, Presence
+from gateway.ledger.redis.recall import Recall
 from gateway.ledger.redis.skew import Skew
 
 TIMEOUT_S = 0.5
@@ -37,20 +39,23 @@ class NothingKept:
         self._filled = epochs
 
 
-async def open_redis(
+async def open_redis(  # noqa: PLR0913  (each is a choice by name)
     url: str,
     *,
     kept: Kept | None = None,
     prefix: str = "wb",
     timeout_s: float = TIMEOUT_S,
     gather_s: float = GATHER_S,
+    leased: bool = False,
     now_us: Callable[[], int] | None = clock.now_us,
 ) -> RedisLedger:
     """The ledger at ``url``. Raises ``ValueError`` for a URL that is none; a Redis that is away is waited for later.
 
-    ``now_us`` ``None``: callers' instants are taken for Redis's time.
+    ``leased``: gateways hold slices. ``now_us`` ``None``: callers' instants are taken for Redis's time.
     """
     place = place_of(url)
+    if leased and place.kind == "cluster":
+        raise ValueError("mode leased does not work with a cluster: use exact, or a single Redis")
     servers = servers_at(place, timeout_s)
     names = Names(prefix, sharded=place.kind == "cluster")
     skew = Skew(fixed=now_us is None)
@@ -63,4 +68,5 @@ async def open_redis(
         await servers.close()
 
     await presence.open()
-    return RedisLedger(Line(batches, names, presence), presence, skew, close)
+    parts = Parts(Line(batches, names, presence), presence, skew, now_us or clock.now_us, close)
+    return LeasedLedger(parts, Recall(servers, names)) if leased else RedisLedger(parts)

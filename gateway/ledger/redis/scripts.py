@@ -19,6 +19,6 @@ def _script(*names: str) -> Script:
     return Script(text, sha1(text.encode()).hexdigest())  # noqa: S324  (Redis names scripts so)
 
 
-ACTS = _script("numbers", "bucket", "scope", "draws", "acts")
+ACTS = _script("numbers", "bucket", "scope", "draws", "slices", "acts")
 MERGE = _script("numbers", "bucket", "scope", "merge")
 FINISH = _script("finish")

@@ -4,7 +4,7 @@ What a call came to is a value: its replies, ``Refused`` (nothing was done) or `
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -65,6 +65,10 @@ class Servers(Protocol):
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
         """Send many, in order. Raises as ``ask`` does."""
+        ...
+
+    def listen(self, channel: str) -> AsyncIterator[bytes]:
+        """What is published on a channel, nothing at first: then it is heard. Raises as ``ask`` does."""
         ...
 
     async def renew(self) -> None:
@@ -134,6 +138,15 @@ class OneServer:
         """See ``Servers``."""
         return await _pipelined(self._client.pipeline(transaction=False), commands)
 
+    async def listen(self, channel: str) -> AsyncIterator[bytes]:
+        """See ``Servers``."""
+        async with self._client.pubsub() as heard:
+            await heard.subscribe(channel)
+            while True:
+                message = await heard.get_message(timeout=None)
+                if message is not None:
+                    yield message["data"] if message["type"] == "message" else b""
+
     async def renew(self) -> None:
         """See ``Servers``."""
         await self._client.connection_pool.disconnect(inuse_connections=False)
@@ -181,6 +194,10 @@ class ClusterServers:
     async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
         """See ``Servers``."""
         return await _pipelined(self._client.pipeline(transaction=False), commands)
+
+    def listen(self, channel: str) -> AsyncIterator[bytes]:
+        """Nothing: ledgers on a cluster have no slices."""
+        raise NotImplementedError(channel)
 
     async def renew(self) -> None:
         """See ``Servers``."""

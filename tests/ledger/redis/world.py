@@ -38,9 +38,17 @@ class Journal:
 
 @asynccontextmanager
 async def ledger_at(
-    url: str, *, prefix: str = "t", kept: Journal | None = None, gather_s: float = 0, timeout_s: float = 5.0
+    url: str,
+    *,
+    prefix: str = "t",
+    kept: Journal | None = None,
+    gather_s: float = 0,
+    timeout_s: float = 5.0,
+    leased: bool = False,
 ) -> AsyncIterator[RedisLedger]:
-    ledger = await open_redis(url, prefix=prefix, kept=kept, gather_s=gather_s, timeout_s=timeout_s, now_us=None)
+    ledger = await open_redis(
+        url, prefix=prefix, kept=kept, gather_s=gather_s, timeout_s=timeout_s, leased=leased, now_us=None
+    )
     try:
         yield ledger
     finally:

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]: the marker with the ledger's epoch; then the scopes' hashes. ARGV[1]: the epoch that is expected.
 -- ARGV[2]: a JSON array of acts. Returns the time in microseconds, and for each act a word and the state before:
---   'done' or 'short', and the texts of the act's limits, then of its gifts;
+--   'done' or 'short', and the texts of the act's limits, then of its gifts; for a slice what it got, or whether
+--   others hold some;
 --   'decide', and fields and texts of all buckets; 'gone': there is no such hold; 'void': the act was called off.
 
 -- How long the outcome of an act is remembered at least, so that whoever did not hear it can ask again.
@@ -127,6 +128,9 @@ local function perform(scope, act)
     if act.expected then
         return write_decided(scope, act)
     end
+    if act.uncut then
+        set(scope, '!s:' .. act.uncut, false)
+    end
     local texts = act.gifts and copy(scope.buckets) or scope.buckets
     local gives = not act.gifts or give(scope, act.gifts, act.now)
     if not act.limits then
@@ -145,6 +149,11 @@ local function perform(scope, act)
         end
     elseif reply[1] == 'done' and act.hold then
         put_hold(scope, act.hold[1], act.hold[2], {})
+    end
+    if act.slice and reply[1] == 'done' then
+        reply[#reply + 1] = digits(cut(scope, act.slice, act.limits[1], buckets[1], act.now))
+    elseif act.slice then
+        reply[#reply + 1] = held_by_others(scope, act.slice, buckets[1]) and '1' or '0'
     end
     return reply
 end

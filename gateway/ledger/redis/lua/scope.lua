@@ -1,10 +1,11 @@
--- All that is kept of one scope: a hash of buckets by limit key, and of holds ('!h:' and their id) with the earliest
--- of their deadlines ('!until'). Read once for an act, written once at its end.
+-- All that is kept of one scope: a hash of buckets by limit key, of holds ('!h:' and their id) with the earliest of
+-- their deadlines ('!until'), and of slices ('!s:' and their gateway), which say what was debited and may come back.
+-- Read once for an act, written once at its end.
 
 local UNTIL = '!until'
 
 local function read_scope(key)
-    local scope = {key = key, buckets = {}, holds = false, changed = {}, gone = {}}
+    local scope = {key = key, buckets = {}, holds = false, slices = {}, changed = {}, gone = {}}
     local flat = redis.call('HGETALL', key)
     for place = 1, #flat, 2 do
         local field, value = flat[place], flat[place + 1]
@@ -12,6 +13,8 @@ local function read_scope(key)
             scope.buckets[field] = value
         elseif field == UNTIL then
             scope.ends = tonumber(value)
+        elseif string.byte(field, 2) == 115 then
+            scope.slices[field] = value
         else
             scope.holds = scope.holds or {}
             scope.holds[field] = value

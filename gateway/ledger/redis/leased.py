@@ -1,0 +1,249 @@
+"""Budgets in Redis of which each gateway holds slices: most charges are made in memory, and never one too many.
+
+What was cut off is debited, so nothing is admitted twice. What is cut off and not spent comes back when it is asked
+for: before a scope is said to be unable to pay, all others give back what they hold of it, and it is asked exactly.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gateway.clock import new_id
+from gateway.core import cascade
+from gateway.core.allowance import Allowance
+from gateway.core.bucket import Bucket, LimitKey, give_back, left
+from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal
+from gateway.core.problems import StoreUnavailable
+from gateway.core.refund import Gift
+from gateway.core.scope import Scope
+from gateway.ledger.redis.deeds import Change, Deed, Told
+from gateway.ledger.redis.ledger import Parts, RedisLedger
+from gateway.ledger.redis.recall import Recall
+from gateway.ledger.redis.slices import IDLE_US, SHARE, Slice, can_be_cut, cut, wanted
+from gateway.ledger.redis.states import States
+from gateway.ledger.redis.terms import gift_rows
+
+EMPTY_US = 1_000_000
+"""For so long it is remembered that a scope could not pay."""
+PATIENCE_S = 0.1
+"""How long others have to give back what they hold; a gateway that is dead, or slower, keeps it to the window's end."""
+_PAUSES_S = (0.003, 0.006, 0.012, 0.025, 0.05)
+_ROUNDS = 10_000
+_TICK_S = 0.2
+_MOST_SCOPES = 200_000
+
+
+class Cutting(NamedTuple):
+    """An act on its way with what was held of a scope. ``wants``: it brings the next slice."""
+
+    wants: bool
+    over: asyncio.Event
+
+
+class LeasedLedger(RedisLedger):
+    """See ``Ledger``. Only allowances of one limit with windows, or that never refills, are cut; others are exact."""
+
+    def __init__(self, parts: Parts, recall: Recall) -> None:
+        super().__init__(parts)
+        self._me = new_id()
+        self._recall = recall
+        self._slices: dict[Scope, Slice] = {}
+        self._empty: dict[Scope, tuple[Allowance, States, int]] = {}
+        self._exact_until_us: dict[Scope, int] = {}
+        self._cutting: dict[Scope, Cutting] = {}
+        recall.follow(self._asked_back)
+        self._tasks.start(self._tick(), "tend slices")
+
+    def __len__(self) -> int:
+        """How many scopes have slices here."""
+        return len(self._slices)
+
+    def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
+        """See ``Ledger``: from slices, and from what is known to be empty."""
+        at_us, costs = self._skew.of_server(now_us), bill.costs
+        states: dict[Scope, States] = {}
+        for allowance in bill.allowances:
+            known = self._slices.get(allowance.scope)
+            if known is not None and len(costs) == 1:
+                ((meter, cost),) = costs.items()
+                if meter == known.key.meter and cost >= 0 and known.can_pay(allowance, cost, at_us):
+                    return known.pay(bill, allowance, cost, at_us)
+            if (state := self._still_short(allowance, bill, at_us)) is None:
+                return super().charge_now(bill, now_us)
+            states[allowance.scope] = state
+        outcome = cascade.charge(bill, lambda scope: states[scope], at_us) if states else None
+        return outcome if isinstance(outcome, Refusal) else super().charge_now(bill, now_us)
+
+    async def charge(self, bill: Bill, now_us: int) -> Charge | Refusal:
+        """See ``Ledger``."""
+        outcome = await super().charge(bill, now_us)
+        if isinstance(outcome, Charge) and len(outcome.postings) == 1:
+            known, posting = self._slices.get(outcome.scope), outcome.postings[0]
+            if known is not None and known.key == posting.limit and known.after.as_of_us == posting.after.as_of_us:
+                # The journal keeps the bucket with the slice that was cut: who fills an empty Redis from it counts it.
+                return outcome._replace(postings=(posting._replace(after=known.after),))
+        return outcome
+
+    async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
+        """See ``Ledger``."""
+        self._empty.pop(charge.scope, None)
+        return await super().refund(charge, costs, now_us)
+
+    async def close(self) -> None:
+        """See ``Ledger``. What was not spent goes back."""
+        await asyncio.gather(*(self._return(scope) for scope in list(self._slices)))
+        await self._recall.close()
+        await super().close()
+
+    async def _read(self, allowance: Allowance, now_us: int) -> States:
+        return _with_rest(await super()._read(allowance, now_us), self._slices.get(allowance.scope), now_us)
+
+    def _still_short(self, allowance: Allowance, bill: Bill, at_us: int) -> States | None:
+        """What was known of a scope a moment ago, if by that it cannot pay; ``None``: it has to be asked."""
+        known = self._empty.get(allowance.scope)
+        if known is None or known[0] is not allowance or abs(at_us - known[2]) >= EMPTY_US:
+            return None
+        one = bill._replace(allowances=(allowance,))
+        return known[1] if isinstance(cascade.charge(one, lambda _scope: known[1], at_us), Refusal) else None
+
+    async def _pay(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Told:
+        (allowance,) = one.allowances or (NOBODY,)
+        if deadline_us is not None or late or not can_be_cut(allowance.sole) or len(one.costs) != 1:
+            return await super()._pay(one, now_us, deadline_us, late=late)
+        (cost,) = one.costs.values()
+        patience = iter(_PAUSES_S)
+        for _ in range(_ROUNDS):
+            if (known := self._slices.get(allowance.scope)) is not None and known.can_pay(allowance, cost, now_us):
+                return Told(True, {}, charge=known.pay(one, allowance, cost, now_us))
+            if (state := self._still_short(allowance, one, now_us)) is not None:
+                return Told(False, state)
+            if (cutting := self._cutting.get(allowance.scope)) is not None and cutting.wants:
+                await cutting.over.wait()
+                continue
+            told = await self._ask(one, allowance, now_us)
+            if told.done:
+                return told
+            if (cutting := self._cutting.get(allowance.scope)) is not None:
+                await cutting.over.wait()  # which has what is left here in hand
+            elif told.slice and (pause_s := next(patience, None)) is not None:
+                self._be_exact(allowance.scope, now_us)
+                await self._recall.ask(allowance.scope)
+                await asyncio.sleep(pause_s)
+            else:
+                self._make_room()
+                self._empty[allowance.scope] = (allowance, told.before, now_us)
+                return told
+        raise StoreUnavailable("Too many others charge the same budget at once. Try again shortly.")
+
+    async def _ask(self, one: Bill, allowance: Allowance, now_us: int) -> Told:
+        """Pay exactly, with what is left of the slice here, and cut the next one."""
+        scope, limit = allowance.scope, allowance.sole
+        assert limit is not None  # noqa: S101  (for the types: only such are cut)
+        alone = scope in self._cutting
+        last = None if alone else self._slices.pop(scope, None)
+        exact = alone or not self._recall.hears or self._exact_until_us.get(scope, 0) > now_us
+        want = 0 if exact else wanted(last, now_us)
+        deed = self._with_slice(self._charging(one, now_us, None, late=False), one, last, want, now_us)
+        if last is None and not want:
+            return await self._deeds.do(deed, ("charge", one.id))
+        cutting = self._cutting[scope] = Cutting(want > 0, asyncio.Event())
+        try:
+            told = await self._deeds.do(deed, ("charge", one.id))
+            if not told.done and last is not None:
+                self._slices[scope] = last
+            elif told.done:
+                self._cut(deed, told, allowance, now_us, want)
+        finally:
+            del self._cutting[scope]
+            cutting.over.set()
+        return told._replace(before=_with_rest(told.before, last, now_us))
+
+    def _cut(self, deed: Deed, told: Told, allowance: Allowance, now_us: int, want: int) -> None:
+        """Keep the slice that came with a charge."""
+        scope, limit, charged = allowance.scope, allowance.sole, deed.outcome(told.before)
+        if not told.slice or limit is None or not isinstance(charged, Charge) or not charged.postings:
+            return
+        paid = charged.postings[0].after
+        after = paid._replace(spent=paid.spent + told.slice)
+        self._slices[scope] = cut(limit, after, left(after, limit), told.slice, now_us, want)
+        self._recall.holds(scope)
+        if self._exact_until_us.get(scope, 0) > now_us:  # somebody has asked for it meanwhile
+            self._tasks.start(self._return(scope), "give a slice back")
+
+    def _with_slice(self, deed: Deed, one: Bill, last: Slice | None, want: int, now_us: int) -> Deed:
+        """The deed that also gives back what is left of the last slice, and cuts one that wants ``want``."""
+        act = {**deed.act, "slice": [self._me, want, SHARE]}
+        keys = list(deed.keys)
+        if last is not None and last.rest:
+            act["gifts"] = gift_rows([_gift(one.allowances[0].scope, last)])
+            keys.append(last.key)
+
+        def charged(state: Mapping[LimitKey, Bucket]) -> Charge | Refusal:
+            whole = _with_rest(state, last, now_us)
+            return cascade.charge(one, lambda _scope: whole, now_us)
+
+        def decide(state: Mapping[LimitKey, Bucket]) -> Change | None:
+            outcome = charged(state)
+            return Change(outcome.postings, outcome.dropped, outcome) if isinstance(outcome, Charge) else None
+
+        return Deed(deed.scope, act, keys, decide, charged)
+
+    def _be_exact(self, scope: Scope, now_us: int) -> None:
+        """For a while nothing is cut of a scope whose end is near."""
+        self._make_room()
+        self._exact_until_us[scope] = now_us + EMPTY_US
+
+    def _make_room(self) -> None:
+        for known in (self._empty, self._exact_until_us):
+            if len(known) >= _MOST_SCOPES:
+                known.clear()
+
+    def _asked_back(self, scope: Scope) -> None:
+        """Somebody would have to refuse because of what is held here."""
+        self._be_exact(scope, self._skew.of_server(self._now_us()))
+        if scope in self._slices:
+            self._tasks.start(self._return(scope), "give a slice back")
+
+    async def _return(self, scope: Scope) -> None:
+        """Give back what is left of a slice; if that may not have arrived, it is lost until its window ends."""
+        last = self._slices.pop(scope, None)
+        if last is None:
+            return
+        now_us = self._skew.of_server(self._now_us())
+        gifts = [_gift(scope, last)] if last.rest and now_us < last.until_us else []
+        act = {"now": now_us, "gifts": gift_rows(gifts), "uncut": self._me}
+
+        def given(state: Mapping[LimitKey, Bucket]) -> Change:
+            bucket = _with_rest(state, last, now_us).get(last.key)
+            if not gifts or bucket is None:
+                return Change()
+            return Change([Posting(scope, last.key, last.after.generation, -last.rest, bucket)])
+
+        name = ("slice", new_id())
+        try:
+            await self._deeds.do(Deed(scope, act, [gift.key for gift in gifts], given, lambda _state: None), name)
+        except StoreUnavailable:
+            self._doubts.disown(name)
+
+    async def _tick(self) -> None:
+        """Let go of slices whose window ends, and give back those that nobody uses."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now_us = self._skew.of_server(self._now_us())
+            over = [scope for scope, known in self._slices.items() if now_us >= known.until_us]
+            for scope in over:
+                del self._slices[scope]
+            idle = [scope for scope, known in self._slices.items() if now_us - known.used_us > IDLE_US]
+            await asyncio.gather(*(self._return(scope) for scope in idle[:100]))
+
+
+def _gift(scope: Scope, last: Slice) -> Gift:
+    return Gift(scope, last.key, last.after.generation, last.rest, counts=True)
+
+
+def _with_rest(state: Mapping[LimitKey, Bucket], last: Slice | None, now_us: int) -> States:
+    """A state to which the rest of a slice was given back."""
+    given = dict(state)
+    if last is not None and last.rest and (bucket := given.get(last.key)) is not None:
+        given[last.key] = give_back(bucket, last.key, last.after.generation, last.rest, now_us)
+    return given

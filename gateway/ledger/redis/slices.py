@@ -1,0 +1,81 @@
+"""Slices of budgets: units that Redis has debited and this gateway spends by itself.
+
+A slice belongs to one generation of one bucket and ends before its window does. It gets at most a ``SHARE``th of what
+is left when it is cut, so slices shrink as the remainder shrinks, and the last units of a budget are exact.
+"""
+
+from dataclasses import dataclass
+
+from gateway.core.account import Posting
+from gateway.core.allowance import Allowance
+from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, closes_at, full_at
+from gateway.core.cascade import Bill, Charge, Standing
+
+SHARE = 16
+LEAST, MOST = 8, 2_048
+"""Units that a slice wants: at first, and where it is spent within a second again and again."""
+GUARD_US = 50_000
+"""A slice ends so long before its window, for clocks that disagree."""
+FAST_US = 1_000_000
+IDLE_US = 1_000_000
+"""A slice of which nothing was spent for so long goes back."""
+_FOREVER = 1 << 62
+
+
+def largest(amount: int) -> int:
+    """The most units that one gateway can hold of a budget of ``amount``: what is refused too early if it dies."""
+    return min(MOST, amount // SHARE)
+
+
+def can_be_cut(limit: Limit | None) -> bool:
+    """Whether slices are cut of a limit: not of a token bucket, which has no generation for a slice to die with."""
+    return limit is not None and limit.key.refill is not Refill.CONTINUOUS
+
+
+@dataclass(slots=True)
+class Slice:
+    """``rest`` units of ``limit`` that may be spent until ``until_us`` (Redis's time).
+
+    ``after``: the bucket once the slice was cut; ``left``: what it had left then. ``want``: how much it wanted.
+    """
+
+    limit: Limit
+    after: Bucket
+    left: int
+    rest: int
+    until_us: int
+    cut_us: int
+    used_us: int
+    want: int
+
+    @property
+    def key(self) -> LimitKey:
+        """Of which limit it is."""
+        return self.limit.key
+
+    def can_pay(self, allowance: Allowance, cost: int, now_us: int) -> bool:
+        """Whether it is of this allowance, still good, and large enough."""
+        return self.rest >= cost and now_us < self.until_us and allowance.sole == self.limit
+
+    def pay(self, bill: Bill, allowance: Allowance, cost: int, now_us: int) -> Charge:
+        """Spend ``cost``, which it has."""
+        self.rest -= cost
+        self.used_us = now_us
+        standing = Standing(self.limit, self.left + self.rest, full_at(self.after, self.limit), 0)
+        posting = Posting(allowance.scope, self.key, self.after.generation, cost, self.after)
+        postings = (posting,) if cost else ()
+        return Charge(bill.id, allowance, bill.costs, postings, (standing,), standing, now_us, {})
+
+
+def cut(limit: Limit, after: Bucket, left: int, units: int, now_us: int, want: int) -> Slice:
+    """A slice that Redis has just debited."""
+    interval = limit.key.refill is Refill.INTERVAL
+    until_us = closes_at(after, limit.key) - GUARD_US if interval else _FOREVER
+    return Slice(limit, after, left, units, until_us, now_us, now_us, want)
+
+
+def wanted(last: Slice | None, now_us: int) -> int:
+    """How much to ask for: more where the last slice went fast, less where it did not."""
+    if last is None:
+        return LEAST
+    return min(MOST, last.want * 2) if now_us - last.cut_us < FAST_US else max(LEAST, last.want // 2)

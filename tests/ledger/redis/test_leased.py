@@ -1,0 +1,169 @@
+"""Several gateways that hold slices of one budget: never a unit too many, and what is not spent comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from gateway.clock import now_us
+from gateway.core.bucket import Refill
+from gateway.core.cascade import Bill, Charge, Refusal
+from gateway.ledger.redis.leased import LeasedLedger
+from gateway.ledger.redis.ledger import RedisLedger
+from gateway.ledger.redis.open import open_redis
+from gateway.ledger.redis.slices import GUARD_US, LEAST, SHARE, largest
+from tests.core.budgets import DAY, HOUR, USER, WORKSPACE, bill, default_of, per, plan
+from tests.redis_server.server import RedisServer
+
+BUDGET = 1_000
+USERS = default_of(plan(per(BUDGET, 10_000 * DAY)))
+TEAMS = default_of(plan(per(300, 10_000 * DAY)), WORKSPACE)
+
+
+@asynccontextmanager
+async def leasing(url: str, count: int) -> AsyncIterator[list[LeasedLedger]]:
+    async with AsyncExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            ledger = await open_redis(url, prefix="t", gather_s=0, timeout_s=5.0, leased=True)
+            assert isinstance(ledger, LeasedLedger)
+            stack.push_async_callback(ledger.close)
+            opened.append(ledger)
+        async with asyncio.timeout(20):
+            while not all(ledger._recall.hears for ledger in opened):
+                await asyncio.sleep(0.005)
+        yield opened
+
+
+async def charge(ledger: RedisLedger, asked: Bill) -> Charge | Refusal:
+    now = now_us()
+    return ledger.charge_now(asked, now) or await ledger.charge(asked, now)
+
+
+async def exactly_left(url: str) -> int:
+    """What is left when nobody holds anything."""
+    ledger = await open_redis(url, prefix="t", gather_s=0, timeout_s=5.0)
+    try:
+        return (await ledger.standings(USERS, now_us()))[0].left
+    finally:
+        await ledger.close()
+
+
+async def test_most_charges_are_made_in_memory_and_never_one_too_many(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 3) as ledgers:
+        at_once = paid = 0
+        for number in range(3 * BUDGET):
+            ledger, asked = ledgers[number % 3], bill(1, USERS, id_=str(number))
+            if (outcome := ledger.charge_now(asked, now_us())) is not None:
+                at_once += isinstance(outcome, Charge)
+            else:
+                outcome = await ledger.charge(asked, now_us())
+            paid += isinstance(outcome, Charge)
+        assert paid == BUDGET, "all living gateways gave back what they held"
+        assert at_once > BUDGET // 2
+    assert await exactly_left(mortal.url) == 0
+
+
+async def test_concurrent_charges_of_many_gateways_admit_what_there_is(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 3) as ledgers:
+
+        async def one(number: int) -> bool:
+            await asyncio.sleep(number % 60 / 1000)
+            return isinstance(await charge(ledgers[number % 3], bill(1, USERS, id_=str(number))), Charge)
+
+        admitted = sum(await asyncio.gather(*(one(number) for number in range(3 * BUDGET))))
+        assert admitted == BUDGET
+
+
+async def test_what_a_dead_gateway_held_is_lost_and_it_is_no_more_than_was_said(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 2) as (dead, alive):
+        spent = 0
+        while spent < 200:
+            spent += isinstance(await charge(dead, bill(1, USERS, id_=f"d{spent}")), Charge)
+        held = dead._slices[USER].rest
+        await dead._recall.close()  # it does not hear any more
+        admitted = 0
+        while isinstance(await charge(alive, bill(1, USERS, id_=f"a{admitted}")), Charge):
+            admitted += 1
+        assert admitted == BUDGET - 200 - held
+        assert held <= largest(BUDGET)
+
+
+async def test_a_scope_pays_whole_before_the_next_is_asked(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 2) as (one, two):
+        for number in range(40):
+            assert isinstance(await charge(one, bill(1, TEAMS, USERS, id_=f"one{number}")), Charge)
+        assert one._slices[WORKSPACE].rest
+        payers = []
+        for number in range(280):
+            outcome = await charge(two, bill(1, TEAMS, USERS, id_=f"two{number}"))
+            assert isinstance(outcome, Charge)
+            payers.append(outcome.scope)
+        assert (payers.count(WORKSPACE), payers.count(USER)) == (260, 20)
+
+
+async def test_slices_shrink_as_the_rest_does(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 1) as (ledger,):
+        for number in range(BUDGET):
+            outcome = await charge(ledger, bill(1, USERS, id_=str(number)))
+            assert isinstance(outcome, Charge)
+            held = ledger._slices[USER].rest if USER in ledger._slices else 0
+            assert held <= max((BUDGET - number) // SHARE, 0)
+            assert outcome.standings[0].left == BUDGET - number - 1, "headers count what is held"
+
+
+async def test_a_slice_that_nobody_uses_goes_back(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 1) as (ledger,):
+        await charge(ledger, bill(1, USERS))
+        assert ledger._slices[USER].rest == LEAST
+        async with asyncio.timeout(20):
+            while len(ledger):
+                await asyncio.sleep(0.02)
+        assert await exactly_left(mortal.url) == BUDGET - 1
+
+
+async def test_a_gateway_that_stops_gives_back_what_it_holds(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 1) as (ledger,):
+        await charge(ledger, bill(1, USERS))
+        assert len(ledger) == 1
+    assert await exactly_left(mortal.url) == BUDGET - 1
+
+
+async def test_a_slice_dies_with_its_window_and_pays_nothing_in_the_next(mortal: RedisServer) -> None:
+    hourly = default_of(plan(per(BUDGET)))
+    async with leasing(mortal.url, 1) as (ledger,):
+        now = now_us()
+        await ledger.charge(bill(1, hourly), now)
+        end = now - now % HOUR + HOUR
+        assert isinstance(ledger.charge_now(bill(1, hourly), end - GUARD_US - 60_000_000), Charge)
+        assert ledger.charge_now(bill(1, hourly), end - GUARD_US + 5_000_000) is None
+
+
+async def test_what_has_no_generation_is_never_cut(mortal: RedisServer) -> None:
+    flowing = default_of(plan(per(BUDGET, HOUR, Refill.CONTINUOUS)))
+    two_limits = default_of(plan(per(BUDGET), per(BUDGET * 10, DAY)))
+    async with leasing(mortal.url, 1) as (ledger,):
+        await charge(ledger, bill(1, flowing))
+        await charge(ledger, bill(1, two_limits))
+        assert len(ledger) == 0
+
+
+async def test_without_redis_what_is_held_is_spent_and_then_nothing(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 1) as (ledger,):
+        await charge(ledger, bill(1, USERS))
+        mortal.stop()
+        admitted = 0
+        while isinstance(ledger.charge_now(bill(1, USERS), now_us()), Charge):
+            admitted += 1
+        assert admitted == LEAST
+
+
+async def test_a_refusal_is_remembered_by_its_amount_and_not_for_long(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 1) as (ledger,):
+        assert isinstance(await charge(ledger, bill(BUDGET - 5, USERS)), Charge)
+        assert isinstance(await charge(ledger, bill(6, USERS)), Refusal)
+        now = now_us()
+        assert isinstance(ledger.charge_now(bill(6, USERS), now), Refusal)
+        assert ledger.charge_now(bill(5, USERS), now) is None, "so much may be there"
+        assert ledger.charge_now(bill(6, USERS), now + 1_500_000) is None
+        changed = default_of(plan(per(BUDGET, 10_000 * DAY)))
+        assert ledger.charge_now(bill(6, changed), now) is None, "another catalog, another answer"
