@@ -91,8 +91,8 @@ class Syncer:
         sales, started_us = self._sales, run.started_us
         if row.cursor is not None and (row.cursor_us or 0) < started_us - _FORGOTTEN_US:
             row = replace(row, cursor=None, cursor_us=None)
-        since_us = started_us - _OVERLAP_US if row.cursor is None else 0
-        cursor, cursor_us = row.cursor, row.cursor_us
+        since_us = row.cursor_us or started_us - _OVERLAP_US
+        cursor, cursor_us = row.cursor, since_us  # where nothing has happened yet, the time alone is the cursor
         try:
             async for signal in sales.provider.signals(row.cursor, since_us):
                 if not run.dry_run:
