@@ -105,11 +105,15 @@ class AccessLog:
 
     def write(self, line: Mapping[str, object]) -> None:
         """Add one request's line. Never blocks."""
+        self.write_line(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def write_line(self, line: bytes) -> None:
+        """The same for a line that is made already, with its line end."""
         if self._taken - self._done >= self._queue:
             self._dropped += 1
             return
         self._taken += 1
-        self._lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self._lines.append(line)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._hand_over)
 

@@ -84,7 +84,7 @@ class Bucket(NamedTuple):
 
 
 # Members by name of the module: Python 3.11 looks an enum's members up by a slow way.
-_INTERVAL = Refill.INTERVAL
+INTERVAL = Refill.INTERVAL
 _CONTINUOUS = Refill.CONTINUOUS
 _NEVER = Refill.NEVER
 
@@ -113,7 +113,7 @@ def refill(bucket: Bucket | None, limit: Limit, now_us: int) -> Bucket:
     as it is; one further ahead was written by a clock that had jumped and counts as the current one.
     """
     key = limit.key
-    if key.refill is _INTERVAL:
+    if key.refill is INTERVAL:
         start = window_of(key, now_us)[0]
         if bucket is None:
             return Bucket(start, 0, now_us)
@@ -167,7 +167,7 @@ def give_back(bucket: Bucket, key: LimitKey, generation: int, units: int, now_us
 
 def is_closed(bucket: Bucket, key: LimitKey, now_us: int) -> bool:
     """Whether an interval bucket's window is over, so that all it says is history. Others have no window to close."""
-    return key.refill is _INTERVAL and closes_at(bucket, key) <= now_us
+    return key.refill is INTERVAL and closes_at(bucket, key) <= now_us
 
 
 def units_spent(bucket: Bucket, key: LimitKey) -> int:
@@ -181,7 +181,7 @@ def when_affordable(bucket: Bucket, limit: Limit, cost: int, now_us: int) -> int
         return now_us
     if cost > limit.burst or limit.key.refill is _NEVER:
         return None
-    if limit.key.refill is _INTERVAL:
+    if limit.key.refill is INTERVAL:
         return closes_at(bucket, limit.key)
     excess = bucket.spent - (limit.burst - cost) * limit.key.window_us
     return bucket.as_of_us + -(-excess // limit.amount)
@@ -189,6 +189,6 @@ def when_affordable(bucket: Bucket, limit: Limit, cost: int, now_us: int) -> int
 
 def full_at(bucket: Bucket, limit: Limit) -> int | None:
     """When a refilled bucket is full again: interval: the end of its window; ``None`` for a pack."""
-    if limit.key.refill is _INTERVAL:
+    if limit.key.refill is INTERVAL:
         return closes_at(bucket, limit.key)
     return None if limit.key.refill is _NEVER else bucket.as_of_us + -(-bucket.spent // limit.amount)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gateway.core.account import Account, Costs, Draw, Posting, Standing, tightest
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, LimitKey, full_at, left, refill, take
+from gateway.core.bucket import INTERVAL, Bucket, Calendar, LimitKey, full_at, left, refill, take
 from gateway.core.ready import ready_us
 from gateway.core.scope import Scope
 
@@ -21,6 +21,7 @@ __all__ = [
     "Standing",
     "charge",
     "drain",
+    "paid_at_once",
     "standings_of",
 ]
 
@@ -31,6 +32,7 @@ NOBODY = Allowance(Scope("nobody", ""), ())
 """Pays what is free where no scope has anything of its own, and stands for all that is overrun there."""
 
 _NOTHING: Costs = {}
+_NO_BUCKET = (None, None)
 
 
 class Bill(NamedTuple):
@@ -101,8 +103,10 @@ def charge(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge | Refusal:
     asked: list[tuple[Account, dict[str, int]]] = []
     for allowance in bill.allowances:
         state = buckets_of(allowance.scope)
-        if (charge := _paid_at_once(bill, allowance, state, now_us)) is not None:
-            return charge
+        if len(state) < 2:  # noqa: PLR2004
+            key, stored = next(iter(state.items()), _NO_BUCKET)
+            if (charge := paid_at_once(bill, allowance, key, stored, now_us)) is not None:
+                return charge
         account = Account(allowance, state, now_us)
         draws, short = account.draws(bill.costs)
         if not short:
@@ -127,27 +131,36 @@ def standings_of(allowance: Allowance, buckets_of: BucketsOf, now_us: int) -> tu
     return Account(allowance, buckets_of(allowance.scope), now_us).standings()
 
 
-def _paid_at_once(bill: Bill, allowance: Allowance, state: Mapping[LimitKey, Bucket], now_us: int) -> Charge | None:
+def paid_at_once(
+    bill: Bill, allowance: Allowance, key: LimitKey | None, stored: Bucket | None, now_us: int
+) -> Charge | None:
     """The most frequent case without the machinery: one meter, one purse of one limit, and it can pay.
 
-    ``None``: anything else. The outcome is what the machinery's would be.
+    ``key``, ``stored``: the scope's only bucket, if it has one. ``None``: anything else. The outcome is what the
+    machinery's would be.
     """
     limit, costs = allowance.sole, bill.costs
     if limit is None or len(costs) != 1:
         return None
-    key = limit.key
-    stored = state.get(key)
-    if len(state) != (stored is not None):
+    known = limit.key
+    if key is not known and key is not None and key != known:
         return None  # The scope may have had another plan.
     ((meter, cost),) = costs.items()
-    bucket = refill(stored, limit, now_us)
+    bucket = _open(stored, known, now_us) or refill(stored, limit, now_us)
     rest = left(bucket, limit) - cost
-    if rest < 0 or cost <= 0 or meter != key.meter:
+    if rest < 0 or cost <= 0 or meter != known.meter:
         return None
     after = take(bucket, limit, cost, now_us, allowance.purses[0].grants)
-    posting = Posting(allowance.scope, key, after.generation, cost, after)
+    posting = Posting(allowance.scope, known, after.generation, cost, after)
     standing = Standing(limit, rest, full_at(after, limit), 0)
     return Charge(bill.id, allowance, costs, (posting,), (standing,), standing, now_us, _NOTHING)
+
+
+def _open(stored: Bucket | None, key: LimitKey, now_us: int) -> Bucket | None:
+    """``stored`` if ``now_us`` lies in its window, so that no refill can change it."""
+    if stored is None or key.refill is not INTERVAL or type(key.anchor) is Calendar:
+        return None
+    return stored if 0 <= now_us - stored.generation < key.window_us else None
 
 
 def _paid(bill: Bill, account: Account, draws: Sequence[Draw], overrun: Costs) -> Charge:

@@ -163,29 +163,27 @@ class FieldFamilies:
         if charge.allowance.sole is None or shown is None or shown.reset_us is None or len(charge.costs) != 1:
             return lines(self.of_charge(charge, now_us))
         (cost,) = charge.costs.values()
-        return self._template(charge.allowance, shown) % {
-            b"left": shown.left,
-            b"reset": -(-shown.reset_us // SECOND_US),
-            b"bounded": min(_LARGEST, shown.left),
-            b"wait": max(0, -((now_us - shown.reset_us) // SECOND_US)),
-            b"cost": cost,
-        }
+        left, reset_us = shown.left, shown.reset_us
+        numbers: tuple[int, ...] = (left, -(-reset_us // SECOND_US)) if self.wacraft else ()
+        if self.ietf:
+            numbers += (min(_LARGEST, left), max(0, -((now_us - reset_us) // SECOND_US)))
+        return self._template(charge.allowance, shown) % ((*numbers, cost) if self.cost else numbers)
 
     def _template(self, allowance: Allowance, shown: Standing) -> bytes:
-        """The lines for charges to this allowance; the names of the numbers stand for them."""
+        """The lines for charges to this allowance, with a place for each number."""
         known = self._templates.get(allowance.scope)
         if known is not None and known[0] is allowance:
             return known[1]
         limit, fields = shown.limit, list[tuple[bytes, bytes]]()
         if self.wacraft:
             fields += [(name, _literal(value)) for name, value in wacraft_fields(allowance, shown, {})]
-            fields[1:3] = [(b"X-RateLimit-Remaining", b"%(left)d"), (b"X-RateLimit-Reset", b"%(reset)d")]
+            fields[1:3] = [(b"X-RateLimit-Remaining", b"%d"), (b"X-RateLimit-Reset", b"%d")]
         if self.ietf:
             ((name, _),) = policy_names(allowance, (shown,))
             quoted, policy = map(_literal, _policy(name, limit.amount, limit.key.window_us))
-            fields += [(b"RateLimit-Policy", policy), (b"RateLimit", quoted + b";r=%(bounded)d;t=%(wait)d")]
+            fields += [(b"RateLimit-Policy", policy), (b"RateLimit", quoted + b";r=%d;t=%d")]
         if self.cost:
-            fields.append((COST, b"%(cost)d"))
+            fields.append((COST, b"%d"))
         template = lines(fields)
         if len(self._templates) >= _TEMPLATES:
             self._templates.clear()

@@ -61,6 +61,8 @@ class MemoryLedger:
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
         """See ``Ledger``. ``None``: a scope that has to be asked is not restored yet."""
+        if (charge := self._charge_first(bill, now_us)) is not None:
+            return charge
         known = self._known(bill.allowances)
         if not known and bill.allowances:
             return None
@@ -74,6 +76,19 @@ class MemoryLedger:
         if isinstance(outcome, Charge) and outcome.postings:
             self._keep(outcome.postings, outcome.scope, outcome.dropped)
         return outcome
+
+    def _charge_first(self, bill: Bill, now_us: int) -> Charge | None:
+        """What most charges are: the first who is asked has one bucket, and pays from it."""
+        if not bill.allowances:
+            return None
+        first = bill.allowances[0]
+        stored = self._scopes.get(first.scope)
+        if type(stored) is not tuple:
+            return None
+        charge = cascade.paid_at_once(bill, first, stored[0], stored[1], now_us)
+        if charge is not None:
+            self._scopes[first.scope] = (charge.postings[0].limit, charge.postings[0].after)
+        return charge
 
     def _known(self, allowances: tuple[Allowance, ...]) -> tuple[Allowance, ...]:
         """The first allowances whose scopes are in memory: often the first pays, and nobody else need be restored."""

@@ -76,7 +76,9 @@ class Meter:
             bill = bill_for(visit)
             if bill is None:
                 return True
-            outcome = None if claims(visit) else self._ledger.charge_now(bill, visit.at_us)
+            if not visit.principal.verified and claims(visit):
+                return False
+            outcome = self._ledger.charge_now(bill, visit.at_us)
         except (Unresolved, StoreUnavailable):
             return False
         if outcome is None or (isinstance(outcome, Refusal) and not visit.rule.enforce):

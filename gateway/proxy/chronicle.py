@@ -4,6 +4,7 @@ import traceback
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import orjson
 import structlog
 
 from gateway.core.allowance import Allowance
@@ -11,6 +12,7 @@ from gateway.core.cascade import Charge, Refusal
 from gateway.core.principal import Principal
 from gateway.core.problems import Problem
 from gateway.core.rate_limit_fields import shown_kind
+from gateway.core.rules import Rule
 from gateway.identity.config import Identified
 from gateway.log import AccessLog
 from gateway.metering.visit import Visit
@@ -68,12 +70,40 @@ class Summary(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a request wanted, and who sent it: ``peer`` is an address."""
+    """What a request wanted, and who sent it: ``peer`` is an address. ``said``: see ``said_of``."""
 
     method: str
     path: str | None
     peer: str
     identified: Identified | None
+    said: bytes = b""
+
+
+def said_of(method: str, path: str, rule: Rule) -> bytes:
+    """What the line of a charged request says of its line and rule: made once, since the same ones come again."""
+    said = {"method": method, "path": path, "rule": rule.name, "cost": dict(rule.costs), "outcome": "charged"}
+    return orjson.dumps(said)[1:-1]
+
+
+def _charged_line(visit: Visit, asked: Asked, summary: Summary, bytes_in: int, bytes_out: int) -> bytes:
+    """``_told`` of a charged request, as text."""
+    principal, identified = _NOBODY, asked.identified
+    workspace = None
+    if identified is not None:
+        principal, workspace = identified.principal, identified.asked
+    payer = _payer(visit.outcome.allowance) if isinstance(visit.outcome, Charge) else None
+    who = (payer, principal.proof, principal.user, workspace, asked.peer or None)
+    status, latency_us, upstream_us = summary
+    return _CHARGED % (
+        visit.at_us, visit.id.encode(), asked.said, *[orjson.dumps(each) for each in who],
+        status, latency_us, b"null" if upstream_us is None else b"%d" % upstream_us, bytes_in, bytes_out,
+    )  # fmt: skip
+
+
+_CHARGED = (
+    b'{"at_us":%d,"request_id":"%b",%b,"payer":%b,"proof":%b,"user":%b,"workspace":%b,"client":%b,"status":%d,'
+    b'"latency_us":%d,"upstream_us":%b,"bytes_in":%d,"bytes_out":%d}\n'
+)
 
 
 class Chronicle:
@@ -110,7 +140,11 @@ class Chronicle:
         """A request in the fast lane has ended."""
         rule, outcome = visit.rule.name, outcome_of(visit, None)
         self._count(summary, rule, outcome)
-        if self._access is not None:
+        if self._access is None:
+            return
+        if outcome == "charged" and asked.said:
+            self._access.write_line(_charged_line(visit, asked, summary, bytes_in, bytes_out))
+        else:
             line = _told(asked, summary, visit, rule, outcome, id_=visit.id, at_us=visit.at_us)
             self._access.write({**line, "bytes_in": bytes_in, "bytes_out": bytes_out})
 

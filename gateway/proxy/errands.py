@@ -8,6 +8,7 @@ from gateway.core.problems import Problem
 from gateway.core.rules import Rule
 from gateway.core.target import Target
 from gateway.metering.snapshot import REMEMBERED_BYTES, REMEMBERED_LINES
+from gateway.proxy.chronicle import said_of
 from gateway.proxy.plain_request import FieldBook, PlainReader
 from gateway.proxy.running import Running
 
@@ -27,6 +28,8 @@ class Errand:
     rule: Rule
     path_workspace: str | None
     asks_workspace: bool
+    said: bytes
+    """What the access log says of it."""
 
 
 class Errands:
@@ -70,4 +73,5 @@ class Errands:
         if rule.strip_json or (rule.public and rule.charge == "on_success" and asks_workspace):
             return None
         path_workspace = snapshot.workspace_in(match.params) if match.params else None
-        return Errand(name, target, path, rule, path_workspace, asks_workspace and not rule.public)
+        asks_workspace = asks_workspace and not rule.public
+        return Errand(name, target, path, rule, path_workspace, asks_workspace, said_of(name, path, rule))

@@ -6,7 +6,7 @@ goes on from there.
 """
 
 from gateway.clock import new_id, now_us
-from gateway.core.hop_by_hop import RawHeaders, key_of
+from gateway.core.hop_by_hop import KEYS, RawHeaders, key_of
 from gateway.core.principal import Principal
 from gateway.core.problems import Problem
 from gateway.identity.config import Identified
@@ -53,10 +53,7 @@ class Lane:
         visit, cross_origin = Visit(id_, errand.rule, principal, running.snapshot, at_us), framing.cross_origin
         if not self._crew.meter.charge_now(visit):
             return False
-        ride = Ride(
-            self._crew, client, running, errand, identified, visit, wire=wire, body=body, cross_origin=cross_origin
-        )
-        ride.start()
+        Ride(self._crew, client, running, errand, identified, visit, wire, body, cross_origin).start()
         return True
 
     async def close(self) -> None:
@@ -95,8 +92,10 @@ def _head(  # noqa: PLR0913  (each is a part of the head)
 ) -> bytes:
     """The head for the upstream, as it came where nothing is dropped; empty: it has to be cut to be read there."""
     forwarding, fields, drop = route.forwarding, client.plain.fields, route.dropped(identified.strip)
-    special = framing.special
-    if framing.named_connection or forwarding.host is not None or any(key_of(name) in drop for name, _ in special):
+    cut = framing.named_connection or forwarding.host is not None
+    for name, _ in framing.special:
+        cut = cut or (KEYS.get(name) or key_of(name)) in drop
+    if cut:
         head = _without(fields, errand, drop, forwarding.host)
     said = told(client, fields, framing.host, 1, forwarding)
     ours = b"X-Request-ID: %b\r\n%b%b%b\r\n" % (id_.encode(), said, route.own, identified.said)

@@ -68,7 +68,7 @@ class Ride:
     complete = True
     """The request has come whole: always."""
 
-    def __init__(  # noqa: PLR0913  (what the lane has found out)
+    def __init__(  # noqa: PLR0913, PLR0917  (what the lane has found out; names cost time)
         self,
         crew: Crew,
         client: GatewayProtocol,
@@ -76,10 +76,9 @@ class Ride:
         errand: Errand,
         identified: Identified,
         visit: Visit,
-        *,
         wire: bytes,
         body: bytes,
-        cross_origin: bool,
+        cross_origin: bool,  # noqa: FBT001
     ) -> None:
         self._crew = crew
         self._client = client
@@ -137,7 +136,8 @@ class Ride:
         """The end of it: the access log, the counters, the record; then the client may ask again."""
         visit = self._visit
         latency_us = max(0, now_us() - visit.at_us)
-        asked = Asked(self._errand.method, self._errand.path, self._client.peer, self._identified)
+        errand = self._errand
+        asked = Asked(errand.method, errand.path, self._client.peer, self._identified, errand.said)
         summary = Summary(status, latency_us, upstream_us)
         self._crew.chronicle.close_ride(visit, asked, summary, len(self._body), bytes_out)
         self._crew.meter.close(visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
