@@ -12,6 +12,7 @@ from gateway.api.route import Policy, Who, route
 from gateway.core.plan import THROUGHPUT
 from gateway.core.problems import Forbidden, NotFound, StoreUnavailable, Unprocessable
 from gateway.core.scope import Scope
+from gateway.identity.policy_probe import EVERYTHING
 from gateway.journal.errors import JournalError
 from gateway.journal.history import History, Question, Share, TooMuch, Usage
 
@@ -98,7 +99,7 @@ class TopEntry(Told):
 async def get_history(call: Call, desk: Desk) -> Reply:
     """What was used over time, of one scope or of everyone."""
     asked = call.query(HistoryQuery)
-    scope = await _whose(call, asked)
+    scope = await _whose(call, desk, asked)
     if scope is None and asked.by == "scope":
         raise Unprocessable("Who used how much is told by /usage/top. Name a scope to see it over time.")
     to_us = call.now_us + 1 if asked.to is None else asked.to
@@ -170,8 +171,18 @@ def unreadable() -> StoreUnavailable:
     return StoreUnavailable("What was used cannot be looked up at the moment.", headers=((b"Retry-After", b"5"),))
 
 
-async def _whose(call: Call, asked: HistoryQuery) -> Scope | None:
+async def _whose(call: Call, desk: Desk, asked: HistoryQuery) -> Scope | None:
     """The scope that is meant, if the caller may see it; ``None``: everyone."""
+    scope = await _named(call, asked)
+    if scope is not None and scope.kind == "workspace" and not await call.caller.is_admin():
+        await desk.gate.learn_policies(call.caller, call.knock)
+        if call.caller.policies.isdisjoint({Policy.READ.value, EVERYTHING}):
+            raise Forbidden(f"Your policies in this workspace do not include {Policy.READ.value}.")
+    return scope
+
+
+async def _named(call: Call, asked: HistoryQuery) -> Scope | None:
+    """The scope that is meant, if it is the caller's user or workspace, or the caller is an admin."""
     caller = call.caller
     if asked.scope is None:
         if asked.id is not None:
@@ -229,7 +240,7 @@ ROUTES = (
         "/usage/history",
         get_history,
         who=Who.USER,
-        policy=Policy.READ,
+        policy=Policy.MEMBER,
         asks=HistoryQuery,
         tells=UsageHistory,
     ),

@@ -60,6 +60,7 @@ async def test_a_workspaces_use_is_for_those_who_may_read_its_bills(here: World)
         assert (point["amount"], point["requests"]) == (1, 1)
     await got(here, "/usage/history", BOB, workspace=ACME.id)
     await got(here, "/usage/history", DAVE, workspace=BETA.id, status=403)
+    assert await used(here, "?scope=user", DAVE, workspace=BETA.id) == [], "one's own, whatever workspace is chosen"
     await got(here, "/usage/history", ALICE, workspace=BETA.id, status=403)
     await got(here, f"/usage/history?scope=workspace&id={BETA.id}", ALICE, workspace=ACME.id, status=404)
     await got(here, f"/usage/history?scope=workspace&id={ACME.id}", ALICE, status=404)
