@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from tests.presets.wacraft import CASES
 
+_TYPE = "Content-Type: "
+
 
 @dataclass(frozen=True, slots=True)
 class ClientCall:
@@ -17,10 +19,18 @@ class ClientCall:
     status: int
     own: int | None
     body: str = ""
+    content_type: str = ""
 
     @property
     def name(self) -> str:
         return f"{self.who} {self.workspace} {self.method} {self.target} {self.status} {self.body}"
+
+
+def _more(call: ClientCall, line: str) -> ClientCall:
+    """With one more line of its body, or the type of it."""
+    if not call.body and not call.content_type and line.startswith(_TYPE):
+        return replace(call, content_type=line.removeprefix(_TYPE))
+    return replace(call, body=f"{call.body}\r\n{line}" if call.body else line)
 
 
 def calls() -> Iterator[ClientCall]:
@@ -28,7 +38,7 @@ def calls() -> Iterator[ClientCall]:
     read: ClientCall | None = None
     for line in (CASES / "calls.txt").read_text().splitlines():
         if line.startswith("    ") and read is not None:
-            read = replace(read, body=line.strip())
+            read = _more(read, line[4:])
             continue
         if read is not None:
             yield read
