@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gateway.catalog.merge import Configured, Merged, merge
+from gateway.core.bucket import Refill
 from gateway.core.forwarding import Forwarding
 from gateway.core.hop_by_hop import key_of
 from gateway.core.override import OVERRIDES
@@ -20,6 +21,7 @@ from gateway.identity.policy_probe import PolicyQuestion
 from gateway.identity.probe import Question
 from gateway.identity.telling import Telling
 from gateway.identity.workspace import WorkspaceSource
+from gateway.ledger import bounds
 from gateway.ledger.open import Shared
 from gateway.metering.snapshot import Snapshot
 from gateway.proxy.pool import Connections
@@ -240,3 +242,19 @@ def shared(settings: Settings) -> Shared:
     """How a ledger that others share is used."""
     ledger = settings.ledger
     return Shared(ledger.prefix, ledger.timeout.seconds, leased=ledger.mode == "leased")
+
+
+def bounds_of(settings: Settings) -> list[str]:
+    """By how many units a ledger that others share can be off, one sentence each; nothing for one of our own."""
+    ledger = settings.ledger
+    if not ledger.shared:
+        return []
+    leased = ledger.mode == "leased"
+    policies = [settings.on_store_failure, *(rule.on_store_failure for rule in settings.rules if rule.on_store_failure)]
+    held = [
+        bounds.held_sentence(plan.slug, limits[0].amount)
+        for plan in convert.plans(settings).values()
+        if leased and len(limits := plan.limits) == 1 and limits[0].amount > 0
+        if limits[0].refill is not Refill.CONTINUOUS
+    ]
+    return [*(bounds.sentence(each) for each in bounds.bounds(leased=leased, policies=policies)), *held]

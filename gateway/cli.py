@@ -14,13 +14,14 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from gateway import __version__, log
+from gateway import __version__, assembly, log
 from gateway.assembly import build_snapshot, identity_config
 from gateway.clock import now_us
 from gateway.core.problems import Problem
 from gateway.core.rules import RuleErrors
 from gateway.core.target import canonical_target
 from gateway.demo.run import run_backend, run_demo
+from gateway.doctor import doctor
 from gateway.habits.command import probe
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.command import key
@@ -59,6 +60,7 @@ def main() -> None:
 
 main.add_command(key)
 main.add_command(probe)
+main.add_command(doctor)
 
 
 @main.command("serve")
@@ -90,11 +92,14 @@ def check(config: Path, *, as_json: bool) -> None:
     snapshot = _snapshot(settings, as_json=as_json)
     shadowed = [f"{found.rule.label} never counts: an admin's rule hides it" for found in snapshot.rules.shadowed]
     warnings = [*settings.warnings, *certificates.cautions(settings, now_us()), *shadowed]
+    off = assembly.bounds_of(settings)
     if as_json:
-        click.echo(json.dumps({"ok": True, "errors": [], "warnings": warnings}))
+        click.echo(json.dumps({"ok": True, "errors": [], "warnings": warnings, "bounds": off}))
         return
     for warning in warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
+    for line in off:
+        click.echo(f"bound: {line}")
     rules, plans = len(snapshot.rules.rules), len(snapshot.catalog.plans)
     click.echo(f"{config}: good. {plans} plans, {rules} rules, {len(warnings)} warnings.")
 

@@ -13,12 +13,13 @@ from gateway.core.cascade import charge as presume
 from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import Rule
+from gateway.ledger.bounds import LATE_REQUESTS
 from gateway.ledger.port import Ledger
 from gateway.metering.catalog import Unresolved
 from gateway.metering.recorder import Recorder
 from gateway.metering.visit import Visit
 
-LATE_VISITS = 100_000
+LATE_VISITS = LATE_REQUESTS
 """How many requests that were let through without their ledger may wait to be debited; more go free."""
 Saw = Callable[[Principal, int], None]
 """Told of each request of somebody known, and when it came (us)."""

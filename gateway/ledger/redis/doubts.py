@@ -1,6 +1,6 @@
 """Acts of which nobody knows whether they were done. Each is cleared up by its id before anything is done again.
 
-Redis remembers outcomes for ``HORIZON_S``. Asked to call an act off, it says what came of it, or sees to it that
+Redis remembers outcomes for ``_HORIZON_S``. Asked to call an act off, it says what came of it, or sees to it that
 nothing will. What is asked later than that stays unknown, and is not done a second time: nobody pays twice.
 """
 
@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from gateway.core.bucket import LimitKey
 from gateway.core.scope import Scope
+from gateway.ledger.bounds import HORIZON_S
 from gateway.ledger.redis.line import Line
 from gateway.ledger.redis.states import States, bucket_from
 
-HORIZON_S = 25.0
+_HORIZON_S = HORIZON_S
 """Less than in ``lua/acts.lua``, which remembers outcomes for 30 s at least: asking takes time too."""
 MOST = 100_000
 """So many are kept; of more the oldest is forgotten, as if its time had come."""
@@ -76,7 +77,7 @@ class Doubts:
 
     async def resolve(self, doubt: Doubt) -> "Any | Literal['unknown'] | None":  # noqa: ANN401
         """See ``clear``."""
-        if asyncio.get_running_loop().time() - doubt.sent_s > HORIZON_S:
+        if asyncio.get_running_loop().time() - doubt.sent_s > _HORIZON_S:
             return "unknown"
         reply = await self._line.act(doubt.scope, {"now": 0, "id": doubt.id, "void": True})
         if reply[0] != b"done":

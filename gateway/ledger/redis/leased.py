@@ -16,10 +16,11 @@ from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Gift
 from gateway.core.scope import Scope
+from gateway.ledger.bounds import SHARE
 from gateway.ledger.redis.deeds import Change, Deed, Told
 from gateway.ledger.redis.ledger import Parts, RedisLedger
 from gateway.ledger.redis.recall import Recall
-from gateway.ledger.redis.slices import IDLE_US, SHARE, Slice, can_be_cut, cut, wanted
+from gateway.ledger.redis.slices import IDLE_US, Slice, can_be_cut, cut, wanted
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 

@@ -10,9 +10,9 @@ from gateway.core.account import Posting
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, closes_at, full_at
 from gateway.core.cascade import Bill, Charge, Standing
+from gateway.ledger.bounds import MOST_HELD
 
-SHARE = 16
-LEAST, MOST = 8, 2_048
+LEAST, MOST = 8, MOST_HELD
 """Units that a slice wants: at first, and where it is spent within a second again and again."""
 GUARD_US = 50_000
 """A slice ends so long before its window, for clocks that disagree."""
@@ -20,11 +20,6 @@ FAST_US = 1_000_000
 IDLE_US = 1_000_000
 """A slice of which nothing was spent for so long goes back."""
 _FOREVER = 1 << 62
-
-
-def largest(amount: int) -> int:
-    """The most units that one gateway can hold of a budget of ``amount``: what is refused too early if it dies."""
-    return min(MOST, amount // SHARE)
 
 
 def can_be_cut(limit: Limit | None) -> bool:

@@ -1,0 +1,80 @@
+"""How far a shared ledger can be off, in units: what may be refused too early, what may be admitted too much.
+
+Zero stands only where it is proved by the tests. ``amount`` is a budget per window, ``cost`` what a request costs.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+LATE_REQUESTS = 100_000
+HORIZON_S = 25
+SHARE, MOST_HELD = 16, 2_048
+"""Of a leased budget one gateway holds at most a ``SHARE``th of what is left, and ``MOST_HELD`` units."""
+
+
+class Bound(NamedTuple):
+    """What happens, and by how many units at most a budget is then off in either direction, as formulas."""
+
+    event: str
+    refused_early: str
+    admitted_too_much: str
+
+
+_ANY = (
+    Bound("Redis and all gateways work", "0", "0"),
+    Bound("an answer of Redis is lost, or comes late", "0", "0"),
+    Bound(f"Redis is away for more than {HORIZON_S} s while an answer is lost", "0", "cost, for each such request"),
+    Bound("a gateway is killed", "cost, for each request it had in hand", "0"),
+    Bound("Redis restarts with appendfsync always", "0", "0"),
+    Bound("Redis restarts with appendfsync everysec", "0", "what was charged in its last second"),
+    Bound("Redis fails over to a replica", "0", "what was charged within the replication lag"),
+    Bound(
+        "Redis comes back empty, and every gateway brings its journal",
+        "0",
+        "what was charged in the last 100 ms of gateways that were killed",
+    ),
+    Bound(
+        "Redis comes back empty, and a gateway never comes back",
+        "0",
+        "what only that gateway charged since anybody else charged the scope",
+    ),
+)
+_OPEN = Bound(
+    "Redis is away, on_store_failure open",
+    "0",
+    f"all requests meanwhile; they are debited afterwards, down to zero, {LATE_REQUESTS:,} for each gateway",
+)
+_CLOSED = Bound("Redis is away, on_store_failure closed", "amount (503, not 429)", "0")
+_LEASE = Bound("Redis is away, on_store_failure lease", "amount less what is held (503, not 429)", "0")
+_LEASED = (
+    Bound("a refund or a change elsewhere, leased", "cost, for a second at most", "0"),
+    Bound(
+        "a gateway dies or does not answer within 0.1 s, leased",
+        f"min({MOST_HELD}, amount / {SHARE}), for each such gateway, until the window ends",
+        "0",
+    ),
+)
+
+
+def largest_held(amount: int) -> int:
+    """The most units of a budget that one gateway can hold: what its owner loses if it dies."""
+    return min(MOST_HELD, amount // SHARE)
+
+
+def bounds(*, leased: bool, policies: Sequence[str]) -> list[Bound]:
+    """What holds for a ledger of one mode, with these ``on_store_failure``."""
+    away = {"open": _OPEN, "closed": _CLOSED, "lease": _LEASE}
+    return [*_ANY, *(away[policy] for policy in dict.fromkeys(policies)), *(_LEASED if leased else ())]
+
+
+def sentence(bound: Bound) -> str:
+    """A bound on one line."""
+    return f"{bound.event}: refused too early {bound.refused_early}; admitted too much {bound.admitted_too_much}"
+
+
+def held_sentence(plan: str, amount: int) -> str:
+    """What a plan's owner can lose to one gateway that dies."""
+    return (
+        f"plan '{plan}': a gateway that dies takes at most {largest_held(amount)} of {amount} units with it "
+        f"(min({MOST_HELD}, {amount} / {SHARE})) until the window ends"
+    )
