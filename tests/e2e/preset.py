@@ -17,6 +17,7 @@ listen: 127.0.0.1:0
 include: ["preset:wacraft"]
 upstream: {{url: "{upstream}"}}
 ledger: sqlite:///{folder}/ledger.db
+store: sqlite:///{folder}/store.db
 log: {{access: {folder}/access.log}}
 """
 SOLD = f"""\
