@@ -50,7 +50,7 @@ class Route:
     @property
     def summary(self) -> str:
         """The first line of the handler's docstring."""
-        return (self.handler.__doc__ or "").strip().split("\n")[0]
+        return (self.handler.__doc__ or "").strip().split("\n")[0].replace("``", "`")
 
 
 def route(  # noqa: PLR0913  (a table of routes reads best with names)
