@@ -29,8 +29,8 @@ def demo_yaml(upstream: str, port: int, folder: Path) -> str:
         defaults: {{user: free, workspace: null}}
         fallback: {{plan: free}}
         plans:
-          - {{slug: free, name: Free, throughput_limit: 20, window_seconds: 60}}
-          - {{slug: team, name: Team, throughput_limit: 10, window_seconds: 60}}
+          - {{slug: free, name: Free, throughput_limit: 20, window_seconds: 300}}
+          - {{slug: team, name: Team, throughput_limit: 10, window_seconds: 300}}
         subscriptions:
           - {{plan: team, scope: workspace, id: "{ACME.id}"}}
         rules:
@@ -96,7 +96,7 @@ def _print(url: str, upstream: str, backend: Backend) -> None:
     console.print(f"[bold]Weighbridge[/]  {url}   in front of the stand-in backend {upstream}")
     console.print("[dim]The backend keeps everything in memory; nothing here is real. Ctrl-C stops both.[/]\n")
     console.print(
-        f"Two users, both in the workspace {ACME.name} (10 units a minute), each with 20 units of their own:\n"
+        f"Two users, both in the workspace {ACME.name} (10 units every five minutes), each with 20 of their own:\n"
     )
     print(f"export ALICE={alice}", flush=True)  # noqa: T201  (to be copied as it is)
     print(f"export BOB={bob}\n", flush=True)  # noqa: T201
