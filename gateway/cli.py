@@ -1,4 +1,4 @@
-"""The command line: ``weighbridge serve | check | explain | migrate | apply | demo | probe | health | key``."""
+"""The command line: ``weighbridge serve | check | explain | migrate | apply | sync | doctor | demo | probe | …``."""
 
 import asyncio
 import json
@@ -170,6 +170,38 @@ def migrate(config: Path, *, as_json: bool) -> None:
         click.echo(f"{done.place}: at step {done.after} already.")
     else:
         click.echo(f"{done.place}: from {f'step {done.before}' if done.before else 'nothing'} to step {done.after}.")
+
+
+@main.command()
+@click.option("--full", is_flag=True, help="Compare everything, not only what has happened or is due.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be changed.")
+@_config
+@_as_json
+def sync(config: Path, *, full: bool, dry_run: bool, as_json: bool) -> None:
+    """Bring what was sold in step with the payment provider, and print what was not. The gateway does it by itself too.
+
+    \b
+    Example:  weighbridge sync --full --dry-run
+    """  # noqa: D301
+    from gateway import selling_commands  # noqa: PLC0415  (no other command needs a payment provider)
+
+    log.configure("warning", "console")
+    selling_commands.sync(_load(config, as_json=as_json), full=full, dry_run=dry_run, as_json=as_json)
+
+
+@doctor.command("stripe")
+@click.option("--url", help="The public URL of the webhook: https://…/billing/webhook/stripe")
+@_config
+@_as_json
+def doctor_stripe(config: Path, *, url: str | None, as_json: bool) -> None:
+    """Check key, account, webhook endpoint, events, version and plans at Stripe.
+
+    \b
+    Example:  weighbridge doctor stripe --url https://api.example.com/billing/webhook/stripe
+    """  # noqa: D301
+    from gateway import selling_commands  # noqa: PLC0415
+
+    selling_commands.doctor(_load(config, as_json=as_json), url=url, as_json=as_json)
 
 
 @main.command("apply")

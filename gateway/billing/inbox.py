@@ -1,12 +1,12 @@
 """What the provider says unasked: kept as it came, answered, then acted on; what failed is tried again."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from gateway import log
 from gateway.billing.sales import DAY_US, Sales
-from gateway.billing.settle import settle
+from gateway.billing.settle import Settled, settle
 from gateway.core.problems import NotFound, Problem
 from gateway.payments.port import Owner, ProviderError, Signal, Subject
 from gateway.store import orders, signals
@@ -21,6 +21,7 @@ _BATCH = 100
 _AT_ONCE = 4
 
 _log = log.get_logger(__name__)
+Note = Callable[[Settled], None]
 
 
 class Unmatched(Exception):  # noqa: N818  (what it is, and nobody's mistake yet)
@@ -48,10 +49,13 @@ async def keep(sales: Sales, signal: Signal) -> SignalRow | None:
     return await signals.put(sales.store, new, sales.now_us() + FIRST_WAIT_US, sales.mandate())
 
 
-async def act_on(sales: Sales, row: SignalRow) -> SignalRow:
-    """Do what it asks for, and write down what came of it. Never raises for what is wrong with the signal."""
+async def act_on(sales: Sales, row: SignalRow, note: Note | None = None) -> SignalRow:
+    """Do what it asks for, and write down what came of it. Never raises for what is wrong with the signal.
+
+    ``note``: told what was settled.
+    """
     try:
-        subscription = await _act(sales, row)
+        subscription = await _act(sales, row, note)
     except (ProviderError, Problem, Unmatched, TimeoutError) as error:
         return await _failed(sales, row, error)
     except Exception as error:  # noqa: BLE001  (it is kept, shown to admins and tried again)
@@ -85,7 +89,7 @@ def act_soon(sales: Sales, row: SignalRow, tasks: Tasks) -> None:
         tasks.start(act_on(sales, row), "act on a signal")
 
 
-async def _act(sales: Sales, row: SignalRow) -> str | None:
+async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:
     """The subscription that it was about; ``None``: nothing of ours."""
     signal = Signal(
         row.key,
@@ -114,10 +118,12 @@ async def _act(sales: Sales, row: SignalRow) -> str | None:
             return None  # an agreement that nobody of ours began
         raise Unmatched(f"it is about the subscription {owner.subscription}, which is not here")
     try:
-        changed = (await settle(sales, found, owner)).changes
+        settled = await settle(sales, found, owner)
     except NotFound as error:
         raise Unmatched(error.message) from error
-    _log.info("a signal was acted on", kind=row.kind, subscription=found, changes=len(changed))
+    if note is not None:
+        note(settled)
+    _log.info("a signal was acted on", kind=row.kind, subscription=found, changes=len(settled.changes))
     return found
 
 

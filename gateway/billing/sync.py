@@ -7,6 +7,7 @@ for a look. A full sync trusts neither and compares everything.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 from gateway import log
 from gateway.billing import catalog_push, inbox
@@ -105,10 +106,10 @@ class Syncer:
             run.full = True
             return replace(row, cursor=None, cursor_us=None)
         if not run.dry_run:
-            await self._act_now()
+            await self._act_now(run)
         return replace(row, cursor=cursor, cursor_us=cursor_us)
 
-    async def _act_now(self) -> None:
+    async def _act_now(self, run: Run) -> None:
         """Act on what was put into the inbox without waiting for whoever else may have got it."""
         sales = self._sales
         while rows := await signals.due(sales.store, sales.now_us() + inbox.FIRST_WAIT_US, _BATCH):
@@ -117,7 +118,7 @@ class Syncer:
                 return
             for row in fresh:
                 await self._pace()
-                await inbox.act_on(sales, row)
+                await inbox.act_on(sales, row, partial(self._note, run))
 
     async def _due(self, run: Run, said: Progress) -> None:
         sales = self._sales

@@ -199,6 +199,10 @@ class Provider(Protocol):
         """Make the provider's catalog ours, and say what was not."""
         ...
 
+    def objection(self, item: Item) -> str | None:
+        """Why ``item`` cannot be sold as it is, in words; ``None``: it can."""
+        ...
+
     async def examine(self, webhook_url: str | None) -> tuple[Fault, ...]:
         """What is wrong with its set-up."""
         ...

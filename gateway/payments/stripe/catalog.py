@@ -121,6 +121,13 @@ async def _make(client: Client, item: Item, app: str) -> str:
     return str(made["id"])
 
 
+def check(item: Item) -> None:
+    """Raises ``ProviderError`` for what Stripe cannot charge."""
+    _sent(item)
+    if item.mode == "subscription":
+        recurring(item.days)
+
+
 def recurring(days: int) -> dict[str, Any]:
     """How often. Days are the only exact unit; years only beyond what days can say."""
     if days <= _LONGEST_DAYS:

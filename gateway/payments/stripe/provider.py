@@ -228,6 +228,14 @@ class StripeProvider:
         """See the port."""
         return await catalog.push(self._client, items, self._app, dry_run=dry_run)
 
+    def objection(self, item: Item) -> str | None:
+        """See the port."""
+        try:
+            catalog.check(item)
+        except ProviderError as error:
+            return error.message
+        return None
+
     async def examine(self, webhook_url: str | None) -> tuple[Fault, ...]:
         """See the port."""
         return await examine.examine(self._client, test=self.test, webhook_url=webhook_url)

@@ -1,0 +1,136 @@
+"""``weighbridge sync`` and ``weighbridge doctor stripe``."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import NoReturn, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from gateway.billing import catalog_push
+from gateway.billing.sales import Sales
+from gateway.billing.sync import Run, Syncer
+from gateway.core.problems import StoreUnavailable
+from gateway.payments.port import Fault
+from gateway.selling import open_sales
+from gateway.settings.models import Settings
+from gateway.store import orders
+from gateway.store.errors import StoreError
+from gateway.store.open import open_store
+
+_T = TypeVar("_T")
+
+
+def sync(settings: Settings, *, full: bool, dry_run: bool, as_json: bool) -> None:
+    """Compare what is sold with the provider's, and print what was not the same. Exit 1 if something went wrong."""
+    run = _with_sales(
+        settings, lambda sales: _synced(sales, full=full, dry_run=dry_run, quiet=as_json), as_json=as_json
+    )
+    if as_json:
+        click.echo(json.dumps({"ok": not run.problems, **asdict(run)}))
+    else:
+        _print_run(run)
+    sys.exit(1 if run.problems else 0)
+
+
+def doctor(settings: Settings, *, url: str | None, as_json: bool) -> None:
+    """Look at the account's set-up, and print what to mend. Exit 1 if something serious is wrong."""
+    faults = [*_own_faults(settings), *_with_sales(settings, lambda sales: _examined(sales, url), as_json=as_json)]
+    serious = any(fault.serious for fault in faults)
+    if as_json:
+        click.echo(json.dumps({"ok": not serious, "faults": [fault._asdict() for fault in faults]}))
+        sys.exit(1 if serious else 0)
+    for fault in faults:
+        click.secho(f"{'✗' if fault.serious else '!'} {fault.what}", fg="red" if fault.serious else "yellow")
+        click.echo(f"    {fault.mend}")
+    click.echo("Ready to sell." if not faults else f"{len(faults)} things to look at.")
+    sys.exit(1 if serious else 0)
+
+
+async def _synced(sales: Sales, *, full: bool, dry_run: bool, quiet: bool) -> Run:
+    count = len(await orders.all_of(sales.store, sales.provider.name))
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"))
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as shown:
+        bars: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int) -> None:
+            if what not in bars:
+                bars[what] = shown.add_task(what, total=count if what == "sales" and full else None)
+            shown.update(bars[what], completed=done)
+
+        return await Syncer(sales).run(full=full, dry_run=dry_run, progress=progress)
+
+
+async def _examined(sales: Sales, url: str | None) -> list[Fault]:
+    found = list(await sales.provider.examine(url))
+    items = await catalog_push.items(sales)
+    for item in items:
+        objection = sales.provider.objection(item)
+        what = f"plan {item.slug} cannot be sold ({item.mode}): {objection}"
+        found += [] if objection is None else [Fault(what, "change its price or its days")]
+    if not items:
+        found.append(
+            Fault("no active plan has a price", "add prices to plans, or nothing can be bought", serious=False)
+        )
+    return found
+
+
+def _own_faults(settings: Settings) -> list[Fault]:
+    stripe, found = settings.payments.stripe, []
+    if stripe is not None and not stripe.webhook_secrets:
+        found.append(Fault("no webhook secret is configured", "set payments.stripe.webhook_secrets to the endpoint's"))
+    if settings.payments.return_origins is None:
+        mend = "list your own pages in payments.return_origins"
+        found.append(Fault("customers may be sent to any https page", mend, serious=False))
+    return found
+
+
+def _with_sales(settings: Settings, act: Callable[[Sales], Awaitable[_T]], *, as_json: bool) -> _T:
+    """``act`` with what sells, opened and closed around it; or say why not, and end with 1."""
+    url = settings.store
+    if settings.payments.stripe is None or url is None:
+        _fail("payments.stripe is null: nothing is sold through Stripe", as_json=as_json)
+
+    async def run() -> _T:
+        store = await open_store(url)
+        sales = open_sales(settings, store)
+        try:
+            return await act(sales)
+        finally:
+            await sales.provider.close()
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except StoreError as error:
+        _fail(str(error), as_json=as_json)
+    except StoreUnavailable as error:
+        _fail(f"the store cannot be reached: {error.__cause__ or error}", as_json=as_json)
+
+
+def _print_run(run: Run) -> None:
+    would = "would be changed" if run.dry_run else "changed"
+    for id_, changes in run.changes.items():
+        click.secho(f"~ {id_}", fg="yellow")
+        for change in changes:
+            click.echo(f"    {change}")
+    for drift in run.drift:
+        click.secho(f"~ catalog: {drift}", fg="yellow")
+    for problem in run.problems:
+        click.secho(f"✗ {problem}", fg="red", err=True)
+    click.echo(
+        f"{run.happenings} happenings, {run.compared} sales compared, {len(run.changes)} {would}, "
+        f"{len(run.drift)} of the catalog, {len(run.problems)} problems."
+    )
+
+
+def _fail(problem: str, *, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"ok": False, "errors": [problem]}))
+    else:
+        click.secho(problem, fg="red", err=True)
+    sys.exit(1)

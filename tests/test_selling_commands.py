@@ -1,0 +1,91 @@
+"""``weighbridge sync`` and ``weighbridge doctor stripe`` as an operator runs them."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.payments.stripe.client import VERSION
+from gateway.payments.stripe.signals import EVENTS
+from gateway.store import plans
+from tests.billing.shop import SECRET, Shop, shop
+from tests.databases.fixtures import migrated_file
+
+__all__ = ["migrated_file"]
+
+KEY = "sk_test_" + "0" * 24
+CONFIG = """\
+upstream: {{url: "http://127.0.0.1:9"}}
+identity: {{}}
+ledger: memory
+store: sqlite:///{folder}/store.db
+payments:
+  return_origins: ["https://shop.test"]
+  stripe: {{api_key: "${{KEY}}", webhook_secrets: ["${{SECRET}}"], api_base: "{base}"}}
+"""
+
+
+@pytest.fixture
+async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
+    async with shop(tmp_path, migrated_file) as running:
+        (tmp_path / "gateway.yaml").write_text(CONFIG.format(folder=tmp_path, base=running.fake.url))
+        yield running
+
+
+async def weighbridge(folder: Path, *argv: str) -> tuple[int, str]:
+    """The exit code, and all that was printed."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEY": KEY, "SECRET": SECRET}
+    run = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from gateway.cli import main; main()", *argv),
+        cwd=folder,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(run.communicate(), 120)
+    assert KEY not in said.decode()
+    assert SECRET not in said.decode()
+    return run.returncode or 0, said.decode()
+
+
+async def test_a_dry_run_says_what_a_run_then_does(here: Shop, tmp_path: Path) -> None:
+    page = await here.buy()
+    here.pay(page)
+    code, said = await weighbridge(tmp_path, "sync", "--full", "--dry-run", "--json")
+    seen = json.loads(said)
+    assert (code, list(seen["changes"]), seen["dry_run"]) == (0, [page.subscription_id], True)
+    assert seen["drift"], "the catalog was not pushed yet"
+    assert not await here.grants()
+    code, said = await weighbridge(tmp_path, "sync", "--full")
+    assert (code, "status: pending → active" in said, "1 changed" in said) == (0, True, True), said
+    code, said = await weighbridge(tmp_path, "sync", "--full")
+    assert (code, "0 changed, 0 of the catalog, 0 problems" in said) == (0, True), said
+
+
+async def test_what_stops_a_sync_is_said_and_ends_it_with_1(here: Shop, tmp_path: Path) -> None:
+    await here.fake.close()
+    code, said = await weighbridge(tmp_path, "sync")
+    assert (code, "Stripe cannot be reached" in said) == (1, True), said
+    (tmp_path / "gateway.yaml").write_text('upstream: {url: "http://127.0.0.1:9"}\nidentity: {}\n')
+    assert await weighbridge(tmp_path, "sync") == (1, "payments.stripe is null: nothing is sold through Stripe\n")
+
+
+async def test_the_doctor_names_what_is_missing_until_nothing_is(here: Shop, tmp_path: Path) -> None:
+    url = "https://gw.test/billing/webhook/stripe"
+    code, said = await weighbridge(tmp_path, "doctor", "stripe", "--url", url)
+    assert (code, f"no webhook endpoint points to {url}" in said) == (1, True), said
+
+    client = here.sales.provider._client  # type: ignore[attr-defined]
+    await client.post("webhook_endpoints", url=url, enabled_events=list(EVENTS), api_version=VERSION)
+    code, said = await weighbridge(tmp_path, "doctor", "stripe", "--url", url, "--json")
+    faults = json.loads(said)["faults"]
+    assert (code, [fault["what"] for fault in faults]) == (0, ["the key is of the sandbox: no money is real"])
+    terms = replace(here.plan.terms, duration_days=2000)
+    await plans.update(here.store, here.plan.id, lambda old: replace(old, terms=terms), here.by())
+    code, said = await weighbridge(tmp_path, "doctor", "stripe", "--url", url)
+    assert (code, "every three years at most" in said) == (1, True), said
