@@ -12,7 +12,7 @@ from gateway.settings.load import load
 from gateway.settings.problems import SettingsErrors
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--config",
     "-c",
@@ -23,12 +23,17 @@ from gateway.settings.problems import SettingsErrors
     help="The configuration file (also: $WEIGHBRIDGE_CONFIG).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-def doctor(config: Path, *, as_json: bool) -> None:
-    """Ask the Redis of `ledger` how it is set up, and say what is at risk. Exits 1 if something is bad.
+@click.pass_context
+def doctor(context: click.Context, config: Path, *, as_json: bool) -> None:
+    """Ask the Redis of `ledger` how it is set up, and say what is at risk; `doctor stripe` looks at the account there.
+
+    Exits 1 if something is bad.
 
     \b
     Example:  weighbridge doctor --config gateway.yaml
     """  # noqa: D301  (click reads the \b)
+    if context.invoked_subcommand is not None:
+        return
     try:
         settings = load(config, os.environ)
     except SettingsErrors as errors:
