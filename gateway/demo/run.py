@@ -4,14 +4,18 @@ import asyncio
 import secrets
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from textwrap import dedent
+from typing import NamedTuple
 
 from rich.console import Console
 
+from gateway.app import Gateway
 from gateway.demo.backend import Backend
 from gateway.demo.data import ACME, ALICE, BOB
+from gateway.demo.market import Market
 from gateway.server import StartError, start
 from gateway.settings.load import load
 
@@ -45,23 +49,42 @@ def demo_yaml(upstream: str, port: int, folder: Path) -> str:
         """)
 
 
-async def run_demo(port: int) -> None:
-    """Run until Ctrl-C. Raises ``StartError``."""
+class Demo(NamedTuple):
+    """What runs in the demo."""
+
+    gateway: Gateway
+    backend: Backend
+    market: Market
+    upstream: str
+
+
+@asynccontextmanager
+async def demo(port: int) -> AsyncIterator[Demo]:
+    """Backend, gateway and a Stripe that is not real. Raises ``StartError``."""
     secret = secrets.token_hex(32)
-    backend = Backend(jwt_secret=secret)
+    backend, market = Backend(jwt_secret=secret), Market()
     upstream = await backend.start("127.0.0.1", 0)
     try:
+        await market.open()
         with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as name:
             config = Path(name) / "gateway.yaml"
-            config.write_text(demo_yaml(upstream, port, Path(name)))
+            config.write_text(demo_yaml(upstream, port, Path(name)) + market.yaml(f"http://127.0.0.1:{port}"))
             gateway = await start(load(config, {"JWT_SECRET": secret}))
             try:
-                _print(gateway.urls[0], upstream, backend)
-                await _until_stopped()
+                await market.stock(gateway)
+                yield Demo(gateway, backend, market, upstream)
             finally:
                 await gateway.stop()
     finally:
+        await market.close()
         await backend.close()
+
+
+async def run_demo(port: int) -> None:
+    """Run until Ctrl-C. Raises ``StartError``."""
+    async with demo(port) as running:
+        _print(running.gateway.urls[0], running.upstream, running.backend)
+        await _until_stopped()
 
 
 async def run_backend(place: str, environment: Mapping[str, str]) -> None:
@@ -103,6 +126,8 @@ def _print(url: str, upstream: str, backend: Backend) -> None:
     for title, command in demo_commands(url):
         console.print(f"[bold]{title}[/]")
         print(f"{command}\n", flush=True)  # noqa: T201
+    console.print("[bold]4. Buy more: as Alice, in a browser. The shop takes no real money, and its pages say so.[/]")
+    print(f"{url}/billing#access_token={alice}\n", flush=True)  # noqa: T201
 
 
 def demo_commands(url: str) -> list[tuple[str, str]]:
