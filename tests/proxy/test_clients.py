@@ -1,6 +1,7 @@
 """Clients that leave, dawdle, stop half-way or are told no."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -221,6 +222,20 @@ async def test_a_refused_client_with_a_long_body_can_read_why(start_gateway: Sta
     await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n")
     await client.send(bytes(2_000_000))
     assert (await asyncio.wait_for(client.rest(), 5)).endswith(b"\r\n\r\nlater")
+
+
+async def test_a_refused_client_that_goes_on_sending_is_listened_to_for_a_while_only(
+    start_gateway: StartGateway,
+) -> None:
+    gateway = await start_gateway("http://127.0.0.1:1", handler=respond_429, limits=ClientLimits(linger=0.3))
+    client = await gateway.connect()
+    await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
+    assert (await client.head()).startswith(b"HTTP/1.1 429 ")
+    async with asyncio.timeout(10):
+        with suppress(ConnectionError):
+            while True:
+                await client.send(bytes(1000))
+                await asyncio.sleep(0.02)
 
 
 async def test_our_own_answers_to_head_have_no_body(start_gateway: StartGateway) -> None:

@@ -1,7 +1,10 @@
 """The gateway's own address: TLS that is renewed while it runs, Unix sockets, and balancers that say whose it is."""
 
+import asyncio
 import socket
+import ssl
 import struct
+import warnings
 from contextlib import suppress
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -12,7 +15,7 @@ from gateway.settings.load import load
 from gateway.settings.problems import SettingsErrors
 from tests.transport.backend import backends
 from tests.transport.certificates import Authority
-from tests.transport.world import GET, LAST_GET, answer, ask, connect, ended, running, trusting
+from tests.transport.world import GET, LAST_GET, PATIENCE_S, answer, ask, connect, ended, running, trusting
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
@@ -123,3 +126,64 @@ async def test_a_header_from_somewhere_else_is_no_header(tmp_path: Path) -> None
             await talk.send(version_2("203.0.113.9") + LAST_GET)
             assert (await ended(talk)).startswith(b"HTTP/1.1 400 ")
         assert backend.heads == []
+
+
+async def test_certificates_renewed_under_load_fail_nobody(tmp_path: Path, authority: Authority) -> None:
+    own = authority.issue("gateway")
+    others = [authority.issue(f"later{number}", "127.0.0.1", f"later{number}.example") for number in range(4)]
+    seen, stop = set[str](), asyncio.Event()
+    async with backends("a") as (backend,):
+        yaml = f"tls: {{cert: {own.cert}, key: {own.key}}}\nupstream: {{url: '{backend.url}'}}"
+        async with running(tmp_path, yaml) as gateway:
+            (url,) = gateway.urls
+
+            async def client() -> None:
+                while not stop.is_set():
+                    talk = await connect(url, trusting(authority.ca), "127.0.0.1")
+                    for _ in range(2):
+                        assert (await answer(talk)).body == b"a"
+                    names = dict(talk.writer.get_extra_info("peercert")["subjectAltName"])
+                    seen.add(names.get("DNS", ""))
+                    talk.writer.close()
+
+            clients = [asyncio.ensure_future(client()) for _ in range(3)]
+            kept = await connect(url, trusting(authority.ca), "127.0.0.1")
+            for number, later in enumerate(others):
+                own.take(later)
+                await gateway.reload(load(tmp_path / "gateway.yaml", {}))
+                async with asyncio.timeout(PATIENCE_S):
+                    while f"later{number}.example" not in seen:
+                        await asyncio.sleep(0.005)
+                assert (await answer(kept)).body == b"a"
+            stop.set()
+            await asyncio.gather(*clients)
+            kept.writer.close()
+    assert seen >= {f"later{number}.example" for number in range(4)}
+
+
+@pytest.mark.parametrize("name", ["api.example", "127.0.0.1", "x" * 60 + ".example"])
+async def test_whatever_name_is_asked_for_the_one_certificate_is_shown(
+    tmp_path: Path, authority: Authority, name: str
+) -> None:
+    own, careless = authority.issue("gateway"), trusting(authority.ca)
+    careless.check_hostname = False
+    async with backends("a") as (backend,):
+        yaml = f"tls: {{cert: {own.cert}, key: {own.key}}}\nupstream: {{url: '{backend.url}'}}"
+        async with running(tmp_path, yaml) as gateway:
+            assert (await ask(gateway.urls[0], tls=careless, name=name)).body == b"a"
+
+
+async def test_old_tls_is_not_spoken(tmp_path: Path, authority: Authority) -> None:
+    own, old = authority.issue("gateway"), trusting(authority.ca)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    async with backends("a") as (backend,):
+        yaml = f"tls: {{cert: {own.cert}, key: {own.key}}}\nupstream: {{url: '{backend.url}'}}"
+        async with running(tmp_path, yaml) as gateway:
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                await ask(gateway.urls[0], tls=old, name="127.0.0.1")
+            assert (await ask(gateway.urls[0], tls=trusting(authority.ca), name="127.0.0.1")).body == b"a"
+        assert len(backend.heads) == 1

@@ -60,3 +60,20 @@ async def test_the_gateway_shows_its_own_certificate_to_an_upstream_that_asks(
     backend = Backend(tls=serving(authority.issue("api"), clients=authority.ca))
     assert await asked(tmp_path, backend, f"ca: {authority.ca}, cert: {own.cert}, key: {own.key}") == [(200, b"a")]
     assert "weighbridge.internal" in str(backend.shown[-1])
+
+
+async def test_an_upstream_that_asks_who_calls_is_sent_nothing_without_an_answer(
+    tmp_path: Path, authority: Authority
+) -> None:
+    backend = Backend(tls=serving(authority.issue("api"), clients=authority.ca))
+    ((status, _),) = await asked(tmp_path, backend, f"ca: {authority.ca}")
+    assert (status, backend.heads) == (502, [])
+
+
+async def test_the_name_that_is_asked_for_is_the_one_that_is_configured(tmp_path: Path, authority: Authority) -> None:
+    names: list[str | None] = []
+    context = serving(authority.issue("api", "api.internal"))
+    context.sni_callback = lambda _handshake, name, _context: names.append(name)
+    backend = Backend(tls=context)
+    assert await asked(tmp_path, backend, f"ca: {authority.ca}, server_name: api.internal") == [(200, b"a")]
+    assert names == ["api.internal"]
