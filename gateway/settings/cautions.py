@@ -27,6 +27,8 @@ def _identity(settings: "Settings") -> Iterator[str]:
         yield "identity: nothing is configured, so every request is anonymous."
     for jwt in identity.jwt:
         yield from _tokens(jwt)
+    if settings.admins.claim and len(identity.jwt) > 1:
+        yield "admins.claim: a token of any of the issuers makes an admin, if it says so."
     people = {(jwt.issuer, jwt.user_prefix) for jwt in identity.jwt}
     if len(people) > len({prefix for _, prefix in people}):
         yield "identity.jwt: several issuers without a user_prefix of their own: users of one name are one user."

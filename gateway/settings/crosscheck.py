@@ -192,6 +192,7 @@ def _useless_sources(settings: "Settings") -> Iterator[Fault]:
     workspace = settings.workspace
     if workspace.claim is not None and not settings.identity.jwt:
         yield Fault(("workspace", "claim"), "does nothing without identity.jwt, whose tokens have claims")
+    yield from _useless_admins(settings)
     named = [frozenset(_params(rule.path)) for rule in settings.rules]
     if workspace.param is not None and not any(workspace.param in params for params in named):
         yield Fault(("workspace", "param"), f"does nothing: no rule's path has {{{workspace.param}}}")
@@ -205,6 +206,12 @@ def _useless_sources(settings: "Settings") -> Iterator[Fault]:
         if rule.public and rule.pays == ("workspace",) and not naming:
             what = "pays workspace, and no part of the path names one: see workspace.param and workspace.map"
             yield Fault(("rules", index, "pays"), what)
+
+
+def _useless_admins(settings: "Settings") -> Iterator[Fault]:
+    for name, why in (("claim", "whose tokens have claims"), ("upstream", "whose tokens the upstream knows")):
+        if getattr(settings.admins, name) and not settings.identity.jwt:
+            yield Fault(("admins", name), f"does nothing without identity.jwt, {why}")
 
 
 def _params(path: str) -> Iterator[str]:

@@ -6,8 +6,10 @@ from typing import Any
 import argon2
 import pytest
 
+from gateway.clock import now_us
 from gateway.demo.data import ADMIN, ALICE, BOB, User
 from gateway.demo.tokens import sign
+from gateway.identity.admin_login import LIFETIME_S, AdminLogin
 from tests.e2e.world import SECRET, World, world
 
 PASSWORD = "correct horse battery"
@@ -91,6 +93,14 @@ async def test_a_password_logs_in_for_an_hour(tmp_path: Path, hashed: bool) -> N
         head, _, tail = token.rpartition(".")
         for forged in (f"{head}.{tail[::-1]}", f"{head[:-1]}{'A' if head[-1] != 'A' else 'B'}.{tail}", f"{token}x"):
             assert (await here.ask("/billing/me", headers={"Authorization": forged})).status == 401
+
+
+async def test_an_expired_login_is_refused(tmp_path: Path) -> None:
+    async with world(tmp_path, f"admins: {{password: {PASSWORD}}}\n" + PLANS) as here:
+        for age_s, status in ((LIFETIME_S + 1, 401), (LIFETIME_S - 600, 200)):
+            token = await AdminLogin(PASSWORD).login(PASSWORD, now_us() - age_s * 1_000_000)
+            answer = await here.ask("/billing/me", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status == status
 
 
 async def test_the_login_survives_a_restart_and_not_another_password(tmp_path: Path) -> None:
