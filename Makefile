@@ -22,7 +22,7 @@ ui: ## fetch the pages' libraries by their lock, and check the types of the page
 	$(PYTHON) admin_ui/libraries.py check
 
 chromium: ## see that there is a Chromium for the tests of the pages; install Debian's, as root
-	@command -v chromium chromium-browser google-chrome-stable google-chrome >/dev/null || [ -n "$$CHROMIUM" ] || { \
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome-stable google-chrome; do command -v "$$name" >/dev/null && exit 0; done; { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "No Chromium here: installing Debian's." && \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; } || { \
 		echo "The pages are tested in Chromium, and there is none. Install it (Debian: apt-get install chromium), or name one: CHROMIUM=/path" >&2; exit 1; }

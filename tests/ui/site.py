@@ -93,10 +93,12 @@ class Watch:
             self.wrong.append(f"another host: {url}")
 
 
-async def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is now."""
-    await page.evaluate(await asyncio.to_thread(AXE.read_text))
-    found = await page.evaluate("rules => axe.run(document, rules)", _RULES)
+async def violations(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds wrong with the page as it is now. ``rules``: these only."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(await asyncio.to_thread(AXE.read_text))
+    wanted = {"runOnly": list(rules)} if rules else _RULES
+    found = await page.evaluate("rules => axe.run(document, rules)", wanted)
     said = []
     for one in found["violations"]:
         places = [node["target"] for node in one["nodes"]]

@@ -12,7 +12,7 @@ import { stateOf } from "../subscription.js";
 import { Button, Empty, Loaded } from "../parts/ui.js";
 import { Gauge } from "../parts/gauge.js";
 import { historyPath, useHistory, UsageHistory } from "../parts/history.js";
-import { Refused } from "./refused.js";
+import { Refused, refusedLately } from "./refused.js";
 import { PlanCards } from "./plans.js";
 
 const EVERY = 10_000;
@@ -38,17 +38,32 @@ export function PlansAndUsage({ about, me, workspace }) {
   const counting = ["active", "cancelling", "past_due"];
   const subscriptions = [...(held.data ?? []), ...(own.data ?? [])].filter((row) => counting.includes(stateOf(row, serverNow())));
   return html`
-    <${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
-      <${Refused} usage=${entries} plans=${plans.data} workspace=${workspace} recent=${recent} />
-      <section class="view" aria-labelledby="usage-title">
-        <header class="section"><h2 id="usage-title">${t("usage")}</h2><${Button} small kind="quiet" act=${usage.reload}>${t("refresh")}<//></header>
+    ${usage.data && html`<${Refused} usage=${usage.data} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
+    <section class="view" aria-labelledby="usage-title">
+      <header class="section"><h2 id="usage-title">${t("usage")}</h2><${Button} small kind="quiet" act=${usage.reload}>${t("refresh")}<//></header>
+      <div class="usage-body"><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
           <div class="gauges">${inOrder(entries).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
-        ${!workspace && about.login.upstream && html`<p class="hint">${t("usage.choose-workspace")}</p>`}
-        ${workspace && !scopesOf(entries).some((one) => one.scope === "workspace") && html`<p class="hint">${t("usage.workspace-none", { name: workspace.name })}</p>`}
-      </section>`}<//>
-    <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} />
+        <p class="hint under">${notes(about, workspace, entries, refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
+    </section>
+    <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} />
     <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
+}
+
+/**
+ * What else is to be said, in one line.
+ * @param {About} about
+ * @param {{id: string, name: string} | null} workspace
+ * @param {Usage[]} entries
+ * @param {number} refused
+ */
+function notes(about, workspace, entries, refused) {
+  const scopes = scopesOf(entries);
+  const said = [];
+  if (refused > 0 && scopes.some((one) => !one.empty)) said.push(t("refused.before", { n: refused }));
+  if (!workspace && about.login.upstream) said.push(t("usage.choose-workspace"));
+  if (workspace && !scopes.some((one) => one.scope === "workspace")) said.push(t("usage.workspace-none", { name: workspace.name }));
+  return said.join(" ");
 }
 
 /** In the order in which they are asked to pay. @param {Usage[]} entries */

@@ -105,8 +105,8 @@ function Offer({ plan, currency, sells, mayBuy, current, scope, workspace }) {
     location.assign(opened.checkout_url);
   }, t("checkout.opening"), toast);
   return html`<${PlanCard} plan=${plan} price=${price} current=${current} elsewhere=${elsewhere}>
-    ${sells && price && mayBuy ? html`<${Button} act=${() => buy("payment")} label=${t("buy-once.of", { plan: plan.name })}>${t("buy-once")}<//>
-      ${!plan.pack && html`<${Button} kind="main" act=${() => buy("subscription")} label=${t("subscribe.of", { plan: plan.name })}>${t("subscribe")}<//>`}`
+    ${sells && price && mayBuy ? html`<${Button} act=${() => buy("payment")} label=${t("action.of", { action: t("buy-once"), name: plan.name })}>${t("buy-once")}<//>
+      ${!plan.pack && html`<${Button} kind="main" act=${() => buy("subscription")} label=${t("action.of", { action: t("subscribe"), name: plan.name })}>${t("subscribe")}<//>`}`
       : elsewhere.length === 0 ? html`<span class="muted">${t("plan.no-purchase")}</span>` : price && !sells ? html`<${Badge}>${t("plan.ask")}<//>` : null}
   <//>`;
 }

@@ -13,10 +13,8 @@ export function Refused({ usage, plans, workspace, recent }) {
   const second = useSecond();
   const scopes = scopesOf(usage);
   const empty = scopes.filter((one) => one.empty);
-  const refused = refusedLately([...(recent.user.data ?? []), ...(recent.workspace.data ?? [])]);
-  if (empty.length === 0) {
-    return refused > 0 ? html`<p class="note">${t("refused.before", { n: refused })}</p>` : null;
-  }
+  const refused = refusedLately(recent);
+  if (empty.length === 0) return null;
   const payers = scopes.filter((one) => !one.empty && one.entries.length > 0);
   const name = (/** @type {string} */ scope) => (scope === "workspace" && workspace ? workspace.name : tWord("scope", scope));
   if (payers.length > 0) {
@@ -36,9 +34,9 @@ export function Refused({ usage, plans, workspace, recent }) {
   </section>`;
 }
 
-/** @param {Point[]} points */
-function refusedLately(points) {
-  return points.reduce((sum, point) => sum + point.refused, 0);
+/** @param {{user: {data?: Point[]}, workspace: {data?: Point[]}}} recent the last hour */
+export function refusedLately(recent) {
+  return [...(recent.user.data ?? []), ...(recent.workspace.data ?? [])].reduce((sum, point) => sum + point.refused, 0);
 }
 
 /** @param {{plans: Plan[], usage: Usage[]}} props */

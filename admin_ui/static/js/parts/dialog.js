@@ -13,9 +13,9 @@ export function Dialog({ title, close, children, wide = false }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const id = useId();
   useEffect(() => {
-    const before = /** @type {HTMLElement | null} */ (document.activeElement);
-    box.current?.showModal();
-    return () => before?.focus?.();
+    const dialog = box.current;
+    dialog?.showModal();
+    return () => dialog?.close(); // which gives the focus back to where it was
   }, []);
   const cancel = (/** @type {Event} */ event) => {
     event.preventDefault();

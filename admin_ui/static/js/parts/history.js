@@ -63,18 +63,18 @@ async function history(asked, range, workspace, signal) {
 }
 
 /**
- * @param {{scopes: {scope: string, id: string, name: string}[], workspace: string | null, title?: string}} props
+ * @param {{scopes: {scope: string, id: string, name: string}[], workspace: string | null, title?: string, waits?: boolean}} props `waits`: whose it is will be known soon
  */
-export function UsageHistory({ scopes, workspace, title }) {
+export function UsageHistory({ scopes, workspace, title, waits = false }) {
   const [range, setRange] = useState("hour");
   const [what, setWhat] = useState("amount");
   const [picked, setPicked] = useState(/** @type {string | null} */ (null));
   const scope = scopes.find((one) => one.id === picked) ?? scopes[0];
   const live = useHistory(scope ? historyPath(scope.scope, scope.id, range) : null, { workspace });
-  if (!scope) return null;
+  if (!scope && !waits) return null;
   return html`<section class="view" aria-labelledby="history-title">
     <header class="section"><h2 id="history-title">${title ?? t("history")}</h2><div class="tools">
-      ${scopes.length > 1 && html`<${Choice} label=${t("history.whose")} value=${scope.id} change=${setPicked} options=${scopes.map((one) => [one.id, one.name])} />`}
+      ${scopes.length > 1 && html`<${Choice} label=${t("history.whose")} value=${scope?.id ?? ""} change=${setPicked} options=${scopes.map((one) => [one.id, one.name])} />`}
       <${Choice} label=${t("history.what")} value=${what} change=${setWhat} options=${[["amount", t("units")], ["requests", t("requests")], ["refused", t("refused")]]} />
       <${Choice} label=${t("history.range")} value=${range} change=${setRange} options=${[["hour", t("range.hour")], ["day", t("range.day")], ["month", t("range.month")]]} />
     </div></header>
