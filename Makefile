@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 UI     := admin_ui/static/vendor/htm-preact.js
+STRIPE := tests/node/node_modules/.ready
 JOBS   ?= 2
 BENCH  ?=
 
@@ -44,7 +45,12 @@ $(READY): pyproject.toml requirements-dev.lock $(UI)
 run: $(READY) ## start a stand-in backend and the gateway in front of it (Ctrl-C ends both)
 	@$(BIN)/weighbridge demo
 
-test: $(READY) ui chromium ## run the tests (JOBS=2 at a time); gateway/core/ must be covered whole
+# Stripe's own command line, for Linux on x64; without npm the tests with it are skipped.
+$(STRIPE): tests/node/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund; else echo "No npm: tests with Stripe's command line are skipped."; fi
+	@mkdir -p $(@D) && touch $@
+
+test: $(READY) ui chromium $(STRIPE) ## run the tests (JOBS=2 at a time); gateway/core/ must be covered whole
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
 

@@ -242,7 +242,8 @@ def _make_item(selling: Selling, _: list[str], form: Form) -> Object:
         books.id("il"), int(form.get("amount", 0)), form["currency"], form.get("description") or "", now, now
     )
     books.kept["waiting"].setdefault(form["customer"], {"lines": []})["lines"].append(line)
-    return {**line, "id": books.id("ii"), "object": "invoiceitem", "customer": form["customer"], "date": now}
+    own = {"id": books.id("ii"), "object": "invoiceitem", "customer": form["customer"], "date": now}
+    return {**line, **own, "proration": False, "quantity": 1, "quantity_decimal": "1"}
 
 
 def _pay_invoice(selling: Selling, ids: list[str], form: Form) -> Object:
