@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__, assembly, log, transport
-from gateway.api.operations import Operations
+from gateway.api.operations import PROMETHEUS, Operations, Others
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
 from gateway.core.bucket import Bucket, LimitKey
@@ -41,6 +41,7 @@ from gateway.proxy.handler import Handler
 from gateway.proxy.lane import Lane
 from gateway.proxy.request import Request
 from gateway.proxy.running import Live, Running
+from gateway.proxy.site import Place
 from gateway.proxy.tls import ListenerTls
 from gateway.proxy.tunnels import Tunnels
 from gateway.proxy.ward import World
@@ -48,6 +49,8 @@ from gateway.settings.certificates import expiries, refuse_expired
 from gateway.settings.models import Settings
 from gateway.stocked import open_stocked
 from gateway.tasks import Tasks
+from gateway.workers.numbers import texts_of
+from gateway.workers.worker import Worker
 
 if TYPE_CHECKING:
     from gateway.selling import Selling
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
 STORE_PATIENCE_US = 1_000_000
 """The journal may fail this long before ``on_store_failure`` applies (product.md 3)."""
 _TEND_S = 1.0
+_LINGER_S = 0.25
+"""A worker that ends keeps its idle connections for so long: a request may be on its way to it."""
 
 _log = log.get_logger(__name__)
 
@@ -62,8 +67,9 @@ _log = log.get_logger(__name__)
 class Gateway:
     """A whole gateway: built from settings, started, reloaded, stopped."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, worker: Worker | None = None) -> None:
         self.settings = settings
+        self._worker = worker
         self.metrics = Metrics()
         self._tally = Tally(self.metrics.counters["upstream_ejections"], self.metrics.counters["upstream_retries"])
         self._tasks = Tasks()
@@ -83,10 +89,13 @@ class Gateway:
         configured = assembly.configured(settings)
         self.stocked = await open_stocked(settings.store, configured, now_us)
         snapshot = assembly.build_snapshot(settings, now_us(), self.stocked.merged(configured))
+        kept: KeptInJournal | None = None
         if settings.ledger.path is not None:
-            self._journal = await open_journal(Path(settings.ledger.path), options=_journal_options(settings))
-            self._history = History(Path(settings.ledger.path))
-        kept = None if self._journal is None else KeptInJournal(self._journal, Path(settings.ledger.path or ""))
+            path = Path(settings.ledger.path)
+            path = path if self._worker is None else self._worker.own(path)
+            self._journal = await open_journal(path, options=_journal_options(settings))
+            self._history = History(path)
+            kept = KeptInJournal(self._journal, path)
         self._ledger = await open_ledger(
             settings.ledger.url, self._restore, kept=kept, shared=assembly.shared(settings)
         )
@@ -98,21 +107,26 @@ class Gateway:
         self._expiries = expiries(settings)
         self.live = Live(self._assemble(settings, snapshot, None))
         self.stocked.follow(self.live, self._reassemble)
-        self._operations = Operations(self.metrics, self._readiness, serve_metrics=settings.metrics.listen is None)
+        own_metrics = settings.metrics.listen is None
+        self._operations = Operations(self.metrics, self._readiness, serve_metrics=own_metrics, others=self._others)
         self._own = OwnRoutes(self.live, self.stocked, self._operations, self._tasks, (self._ledger, self._history))
         self._own.configure(settings, self._fleet)
         self._sell(settings)
         self._sample_metrics()
         chronicle = Chronicle(self.metrics, self._access)
-        self._doors = Doors(self._problem_answer, transport.client_limits(settings))
+        limits, worker = transport.client_limits(settings), self._worker
+        self._doors = Doors(self._problem_answer, limits, linger_s=0 if worker is None else _LINGER_S)
         self._tunnels = Tunnels(World(self.live, self._meter, self.metrics, now_us), self._tasks)
         handler = Handler(self.live, self._meter, self._own.answer, chronicle, self._tunnels)
         self._lane = Lane(self.live, self._meter, chronicle, handler.go_on)
         lane = self._lane if settings.fast_lane else None
-        await self._doors.open(handler, transport.main_place(settings, self._tls), "listen", lane)
-        if (own := transport.metrics_place(settings)) is not None:
-            self._metrics_only = Operations(self.metrics, self._readiness)
+        place = transport.main_place(settings, self._tls, () if worker is None else worker.listen)
+        await self._doors.open(handler, place, "listen", lane)
+        if (own := transport.metrics_place(settings, () if worker is None else worker.metrics)) is not None:
+            self._metrics_only = Operations(self.metrics, self._readiness, others=self._others)
             await self._doors.open(self._serve_metrics, own, "metrics.listen")
+        if worker is not None:
+            await self._doors.open(self._serve_sibling, Place(path=str(worker.socket), mode=0o600), "workers")
         self._tasks.start(self._tend(), "tend the ledger")
         self._tasks.start(self._debit_late(), "debit what came late")
 
@@ -230,7 +244,15 @@ class Gateway:
         internal = segments(self.settings.prefixes.internal)
         if target.segments[: len(internal)] != internal:
             raise NotFound("Only health and metrics are served here.")
-        request.respond(self._metrics_only.answer(request.method, target.segments[len(internal) :]))
+        request.respond(await self._metrics_only.answer_for_all(request.method, target.segments[len(internal) :]))
+
+    async def _serve_sibling(self, request: Request) -> None:
+        request.respond(Answer(200, [PROMETHEUS], self.metrics.text()))
+
+    @property
+    def _others(self) -> Others | None:
+        worker = self._worker
+        return None if worker is None else lambda: texts_of(worker.siblings)
 
     async def _restore(self, scope: Scope) -> Mapping[LimitKey, Bucket]:
         if self._journal is None:
@@ -271,6 +293,7 @@ class Gateway:
         sample("build_info", lambda: {(__version__,): 1})
         sample("config_loaded_seconds", lambda: {(): self.live.running.snapshot.loaded_us / 1_000_000})
         sample("websockets", lambda: {(): len(self._tunnels)})
+        sample("workers", lambda: {(): 1})
         sample("ledger_scopes", lambda: {(): len(self._ledger)})
         sample("ledger_failing", lambda: {(): int(self._ledger.failure is not None)})
         sample("ledger_late_requests", lambda: {(): self._meter.late})

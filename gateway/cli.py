@@ -32,6 +32,8 @@ from gateway.settings.load import load
 from gateway.settings.models import Settings
 from gateway.settings.problems import SettingsErrors
 from gateway.store.errors import StoreError
+from gateway.supervisor import supervise, workers_of
+from gateway.workers.worker import worker_of
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _config = click.option(
@@ -66,15 +68,19 @@ main.add_command(doctor)
 @main.command("serve")
 @_config
 def serve_command(config: Path) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C. SIGHUP reloads the configuration.
+    """Run the gateway until SIGTERM or Ctrl-C. SIGHUP reloads the configuration; with workers, SIGUSR2 replaces them.
 
     \b
     Example:  JWT_SECRET=… weighbridge serve --config /etc/weighbridge/gateway.yaml
     """  # noqa: D301
     settings = _load(config)
     log.configure(settings.log.level, settings.log.format)
+    worker, count = worker_of(os.environ), workers_of(settings)
     try:
-        _run(lambda: serve(config, settings))
+        if worker is None and count > 1:
+            asyncio.run(supervise(config, settings, count))
+        else:
+            _run(lambda: serve(config, settings, worker))
     except StartError as error:
         raise click.ClickException(str(error)) from None
 

@@ -68,6 +68,7 @@ INSTRUMENTS = (
     Instrument("payment_overdue", "gauge", "Sales that should have been compared by now.", ("provider",)),
     Instrument("payment_repairs", "counter", "Sales that the sync had to put right.", ("provider",)),
     Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),
+    Instrument("workers", "gauge", "Processes whose numbers are in this answer."),
     Instrument("config_reloads", "counter", "Configuration reloads.", ("result",)),
     Instrument("config_loaded_seconds", "gauge", "When the running configuration was loaded (Unix time)."),
     Instrument("build_info", "gauge", "Always 1; the label tells the version.", ("version",)),

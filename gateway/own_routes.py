@@ -117,7 +117,7 @@ class OwnRoutes:
         raise NotFound("This path is the gateway's own, and nothing is there.")
 
     async def _answer_operations(self, trip: Trip, path: tuple[str, ...]) -> Answer:
-        return self._operations.answer(trip.request.method, path)
+        return await self._operations.answer_for_all(trip.request.method, path)
 
     async def _answer_page(self, trip: Trip, path: tuple[str, ...]) -> Answer:
         asked = {name: b",".join(trip.request.values(name)).decode("latin-1") for name in FIELDS}

@@ -20,6 +20,7 @@ from gateway.settings.reload import restart_only
 from gateway.settings.watch import content, watch
 from gateway.store.errors import StoreError
 from gateway.tasks import Tasks
+from gateway.workers.worker import Worker
 
 _log = log.get_logger(__name__)
 
@@ -32,9 +33,9 @@ class StartError(Exception):
     """Why the gateway cannot run, in a sentence for the operator."""
 
 
-async def start(settings: Settings) -> Gateway:
+async def start(settings: Settings, worker: Worker | None = None) -> Gateway:
     """Start a gateway. Raises ``StartError``; nothing is left open then."""
-    gateway = Gateway(settings)
+    gateway = Gateway(settings, worker)
     try:
         await gateway.start()
     except (JournalError, StoreError, StoreUnavailable, CannotListen, RuleErrors, ValueError, OSError) as error:
@@ -43,21 +44,31 @@ async def start(settings: Settings) -> Gateway:
     return gateway
 
 
-async def serve(config: Path, settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. SIGHUP, or a change of a configuration file, reloads. Raises ``StartError``."""
+async def serve(config: Path, settings: Settings, worker: Worker | None = None) -> None:
+    """Run until SIGTERM or SIGINT. SIGHUP, or a change of a configuration file, reloads. Raises ``StartError``.
+
+    ``worker``: one of several, which ends with its supervisor.
+    """
     stop, hang_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, hang_up.set)  # also while a long journal is read: it must not kill
-    gateway = await start(settings)
+    gateway = await start(settings, worker)
     _spare_the_collector()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    _log.info("listening", urls=gateway.urls, upstream=list(settings.upstream.addresses))
+    if worker is None:
+        _log.info("listening", urls=gateway.urls, upstream=list(settings.upstream.addresses))
+    else:
+        _log.info("a worker serves", worker=worker.number)
+        loop.add_reader(worker.leash, stop.set)
+        worker.tell_ready()
     _warn(settings)
     reloader, tasks = Reloader(gateway, config), Tasks()
     tasks.start(watch(reloader.digests, reloader.files_changed), "watch the configuration")
     tasks.start(reloader.on_signal(hang_up), "reload on SIGHUP")
     await stop.wait()
+    if worker is not None:
+        loop.remove_reader(worker.leash)
     _log.info("stopping", in_flight=gateway.metrics.in_flight)
     await tasks.close()
     try:

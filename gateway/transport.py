@@ -28,24 +28,24 @@ def listener_context(settings: Settings) -> ssl.SSLContext | None:
     return None if pair is None else tls.for_listener(pair)
 
 
-def main_place(settings: Settings, shown: tls.ListenerTls | None) -> Place:
-    """Where clients connect."""
+def main_place(settings: Settings, shown: tls.ListenerTls | None, inherited: tuple[int, ...] = ()) -> Place:
+    """Where clients connect. ``inherited``: descriptors of sockets that are bound there."""
     proxied, context = settings.proxy_protocol, None if shown is None else shown.context
     balancers = None if proxied is None else Networks([str(network) for network in proxied.networks])
     match settings.listen:
         case Address(host, port):
-            return Place(host, port, tls=context, balancers=balancers)
+            return Place(host, port, tls=context, balancers=balancers, inherited=inherited)
         case UnixAddress(path):
-            return Place(path=path, mode=_mode(settings), tls=context, balancers=balancers)
+            return Place(path=path, mode=_mode(settings), tls=context, balancers=balancers, inherited=inherited)
 
 
-def metrics_place(settings: Settings) -> Place | None:
+def metrics_place(settings: Settings, inherited: tuple[int, ...] = ()) -> Place | None:
     """Where metrics are, if at a place of their own: plain, because it is for neighbours."""
     match settings.metrics.listen:
         case Address(host, port):
-            return Place(host, port)
+            return Place(host, port, inherited=inherited)
         case UnixAddress(path):
-            return Place(path=path, mode=_mode(settings))
+            return Place(path=path, mode=_mode(settings), inherited=inherited)
         case None:
             return None
 

@@ -1,12 +1,13 @@
 """Health and metrics below ``/-/``: for orchestrators and scrapers, free and without credentials."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 
 from gateway.core.answers import Answer
 from gateway.core.problems import MethodNotAllowed, NotFound
 from gateway.metrics import Metrics
+from gateway.workers.numbers import summed
 
 JSON = (b"Content-Type", b"application/json")
 PROMETHEUS = (b"Content-Type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -18,17 +19,31 @@ DEGRADED = "degraded"
 """How a part's words begin that goes on with what it knows: sending its requests elsewhere would help nobody."""
 
 
+Others = Callable[[], Awaitable[Sequence[bytes]]]
+"""What the other workers of this gateway say of theirs."""
+
+
 class Operations:
     """The routes below the internal prefix."""
 
-    def __init__(self, metrics: Metrics, readiness: Readiness, *, serve_metrics: bool = True) -> None:
+    def __init__(
+        self, metrics: Metrics, readiness: Readiness, *, serve_metrics: bool = True, others: Others | None = None
+    ) -> None:
         self._metrics = metrics
         self._readiness = readiness
         self._serve_metrics = serve_metrics
+        self._others = others
 
     def parts(self) -> Mapping[str, str]:
         """How each part is, in words; ``ok`` where it is well."""
         return self._readiness()
+
+    async def answer_for_all(self, method: str, path: tuple[str, ...]) -> Answer:
+        """``answer``, with the numbers of all workers where there are several."""
+        said = self.answer(method, path)
+        if self._others is None or path != ("metrics",):
+            return said
+        return said._replace(body=summed([said.body, *await self._others()]))
 
     def answer(self, method: str, path: tuple[str, ...]) -> Answer:
         """The answer to a path, given as its segments below the prefix. Raises ``NotFound``, ``MethodNotAllowed``."""

@@ -15,10 +15,16 @@ class CannotListen(Exception):  # noqa: N818  (it completes: the gateway …)
 
 
 class Doors:
-    """All of them have the same limits and answer what is not even a request in the same way."""
+    """All of them have the same limits and answer what is not even a request in the same way.
 
-    def __init__(self, problem_answer: Callable[[Problem], Answer], limits: ClientLimits) -> None:
+    ``linger_s``: how long idle connections are kept once nothing is accepted any more, where others go on serving.
+    """
+
+    def __init__(
+        self, problem_answer: Callable[[Problem], Answer], limits: ClientLimits, *, linger_s: float = 0
+    ) -> None:
         self._problem_answer = problem_answer
+        self._linger_s = linger_s
         self._limits = limits
         self._doors: list[tuple[Site, GatewayServer]] = []
 
@@ -40,7 +46,7 @@ class Doors:
         """
         for site, server in self._doors:
             await site.stop()
-            await asyncio.sleep(0)  # what has been read by now is a request, and not an idle connection
+            await asyncio.sleep(self._linger_s)  # what has been read by now is a request, and not an idle connection
             await server.shutdown(patience_s)
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import ssl
 import stat
@@ -19,6 +20,7 @@ _BACKLOG = 1024
 class Place:
     """Where: ``host`` and ``port`` (0: any free one), or the Unix socket ``path``, which gets the file mode ``mode``.
 
+    ``inherited``: descriptors of sockets that somebody else has bound there, and will remove.
     ``tls``: ``None`` is plain text. ``balancers``: the networks of load balancers that speak the PROXY protocol (see
     ``Acceptor``); ``None``: nobody does.
     """
@@ -29,6 +31,7 @@ class Place:
     mode: int = 0o660
     tls: ssl.SSLContext | None = None
     balancers: Balancers | None = None
+    inherited: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return shown(self.path if self.path is not None else (self.host, self.port))
@@ -65,8 +68,8 @@ class Site:
     async def start(self) -> None:
         """Listen. Raises ``OSError`` with a reason in ``strerror``."""
         place, loop = self._place, asyncio.get_running_loop()
-        sockets = await _tcp_sockets(place.host, place.port) if place.path is None else [_unix_socket(place)]
-        if place.path is not None:
+        sockets = await bound_sockets(place)
+        if place.path is not None and not place.inherited:
             self._file = _identity(Path(place.path))
         self._addresses = [shown(bound.getsockname()) for bound in sockets]
         if place.balancers is not None:
@@ -88,8 +91,18 @@ class Site:
             listening.close()
         if self._acceptor is not None:
             await self._acceptor.close()
-        if self._place.path is not None:
+        if self._place.path is not None and not self._place.inherited:
             _remove(Path(self._place.path), self._file)
+
+
+async def bound_sockets(place: Place) -> list[socket.socket]:
+    """Sockets that are bound there; those that were inherited, each as a descriptor of our own. Raises ``OSError``."""
+    if place.inherited:
+        sockets = [socket.socket(fileno=os.dup(number)) for number in place.inherited]
+        for bound in sockets:
+            bound.setblocking(False)
+        return sockets
+    return await _tcp_sockets(place.host, place.port) if place.path is None else [_unix_socket(place)]
 
 
 async def _tcp_sockets(host: str, port: int) -> list[socket.socket]:

@@ -153,6 +153,11 @@ def _files(settings: "Settings") -> Iterator[Fault]:
 
 
 def _leases(settings: "Settings") -> Iterator[Fault]:
+    if settings.workers != 1 and not settings.ledger.shared:
+        what = (
+            "more than one needs ledger: redis://…, because processes that each count for themselves give every budget "
+        )
+        yield Fault(("workers",), what + "away once for each of them")
     if settings.ledger.mode == "leased":
         return
     what = "lease needs ledger.mode: leased, so that there is something to spend; else open or closed"

@@ -27,7 +27,7 @@ from gateway.settings.policies import (
 )
 from gateway.settings.rules import RuleSettings
 from gateway.settings.transport import FileMode, ProxyProtocolSettings, TlsSettings
-from gateway.settings.units import Address, AnyAddress
+from gateway.settings.units import Address, AnyAddress, Whole
 from gateway.settings.upstream import UpstreamSettings
 from gateway.settings.workspace import WorkspaceSettings
 
@@ -47,6 +47,13 @@ class Settings(Section):
     )
     listen_mode: FileMode = Field(
         default="0660", description="Who may connect to a Unix socket, as for chmod.", json_schema_extra=RESTART
+    )
+    workers: Annotated[Whole, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        default=1,
+        description="How many processes serve on this machine; `auto`: one for each core. More than one needs a Redis "
+        "in `ledger`, which keeps the budgets that they share; each writes a journal of its own beside "
+        "`ledger.journal`.",
+        json_schema_extra=RESTART,
     )
     tls: TlsSettings | None = Field(
         default=None,

@@ -1,0 +1,124 @@
+"""One gateway of several processes: one budget, one scrape, and whoever dies is started again."""
+
+import asyncio
+import os
+import re
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientError, ClientSession, TCPConnector
+
+from tests.e2e.gateways import SHARED, spent, storm, token
+from tests.e2e.plain_upstream import plain_upstream
+from tests.e2e.served import Served, configure, served
+from tests.redis_server.fixtures import mortal
+from tests.redis_server.server import RedisServer
+
+__all__ = ["mortal"]
+BUDGET = 200
+
+
+def prepared(folder: Path, upstream: str, redis: str, *, workers: int = 3, budget: int = BUDGET) -> None:
+    yaml = SHARED.format(redis=redis, folder=folder, store="null", budget=budget)
+    configure(folder, upstream, f"{yaml}workers: {workers}\n")
+
+
+def workers_of(here: Served) -> list[int]:
+    """The processes that serve."""
+    parent, found = here.process.pid, []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                stat = (process / "stat").read_text()
+            except OSError:
+                continue
+            if int(stat.rpartition(")")[2].split()[1]) == parent:
+                found.append(int(process.name))
+    return found
+
+
+async def metric(here: Served, name: str) -> float:
+    text = await (await here.ask("/-/metrics")).text()
+    return sum(float(value) for value in re.findall(rf"^weighbridge_{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+
+
+async def test_workers_share_a_budget_and_one_scrape_tells_of_all(tmp_path: Path, mortal: RedisServer) -> None:
+    async with plain_upstream() as upstream:
+        prepared(tmp_path, upstream.url, mortal.url)
+        async with served(tmp_path) as here:
+            answers = await storm([here], 3 * BUDGET)
+            assert (answers[200], answers[429]) == (BUDGET, 2 * BUDGET)
+            assert await metric(here, "workers") == 3
+            assert await metric(here, "units_total") == BUDGET
+            assert await metric(here, "refusals_total") == 2 * BUDGET
+            assert await here.end() == 0
+    assert sorted(path.name for path in tmp_path.glob("ledger-worker*.db")) == [
+        f"ledger-worker{n}.db" for n in (1, 2, 3)
+    ]
+    assert spent(mortal.client()) == BUDGET
+
+
+async def test_a_worker_that_dies_is_started_again_and_others_go_on(tmp_path: Path, mortal: RedisServer) -> None:
+    async with plain_upstream() as upstream:
+        prepared(tmp_path, upstream.url, mortal.url, workers=2)
+        async with served(tmp_path) as here:
+            before = set(workers_of(here))
+            victim = min(before)
+            os.kill(victim, signal.SIGKILL)
+            assert (await here.ask("/one", token())).status == 200
+            await here.until_logged("a worker died and is started again")
+            async with asyncio.timeout(30):
+                while await metric(here, "workers") != 2:
+                    await asyncio.sleep(0.05)
+            after = set(workers_of(here))
+            assert (len(after), victim in after) == (2, False)
+            assert await here.end() == 0
+
+
+async def test_workers_are_replaced_without_a_lost_request(tmp_path: Path, mortal: RedisServer) -> None:
+    async with plain_upstream() as upstream:
+        prepared(tmp_path, upstream.url, mortal.url, workers=2, budget=1_000_000)
+        async with served(tmp_path) as here:
+            before, answers, over = set(workers_of(here)), Counter[int](), asyncio.Event()
+            headers = {"Authorization": f"Bearer {token()}"}
+
+            async def ask_on(session: ClientSession) -> None:
+                while not over.is_set():
+                    try:
+                        async with session.get(f"{here.url}/one", headers=headers) as answer:
+                            await answer.read()
+                            answers[answer.status] += 1
+                    except (ClientError, OSError):
+                        answers[0] += 1
+
+            async with ClientSession(connector=TCPConnector(limit=8)) as session:
+                asking = asyncio.gather(*(ask_on(session) for _ in range(8)))
+                here.send(signal.SIGUSR2)
+                await here.until_logged("all workers were replaced")
+                over.set()
+                await asking
+            assert set(workers_of(here)).isdisjoint(before)
+            assert set(answers) == {200}
+            assert await here.end() == 0
+
+
+async def test_workers_end_with_their_supervisor(tmp_path: Path, mortal: RedisServer) -> None:
+    async with plain_upstream() as upstream:
+        prepared(tmp_path, upstream.url, mortal.url, workers=2)
+        async with served(tmp_path) as here:
+            workers = workers_of(here)
+            await here.end(signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while any(Path(f"/proc/{pid}").exists() for pid in workers):
+                    await asyncio.sleep(0.05)
+
+
+async def test_workers_that_cannot_start_end_the_start(tmp_path: Path, mortal: RedisServer) -> None:
+    async with plain_upstream() as upstream:
+        prepared(tmp_path, upstream.url, mortal.url, workers=2)
+        (tmp_path / "ledger-worker1.db").write_text("no journal, but of some length, so that it is not an empty file")
+        with pytest.raises(AssertionError, match=r"(?s)not a journal.*a worker could not start; the reason stands"):
+            async with served(tmp_path):
+                pass

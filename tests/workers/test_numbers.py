@@ -1,0 +1,59 @@
+import asyncio
+from pathlib import Path
+
+from gateway.metrics import INSTRUMENTS, Metrics
+from gateway.workers.numbers import HIGHEST, summed, texts_of
+from gateway.workers.worker import Worker, worker_of
+
+
+def metrics(requests: int, failing: int) -> bytes:
+    made = Metrics()
+    made.requests["GET /x", "charged", "200"] += requests
+    made.request_duration.observe_us(3_000 * requests)
+    made.sample("ledger_failing", lambda: {(): failing})
+    made.sample("ledger_scopes", lambda: {(): 10})
+    return made.text()
+
+
+def test_what_counts_is_added_up_and_what_says_how_something_is_counts_at_its_highest() -> None:
+    lines = summed([metrics(2, 0), metrics(3, 1)]).decode().splitlines()
+    for line in (
+        'weighbridge_requests_total{outcome="charged",rule="GET /x",status="200"} 5.0',
+        'weighbridge_request_duration_seconds_bucket{le="0.01"} 2.0',
+        "weighbridge_ledger_failing 1.0",
+        "weighbridge_ledger_scopes 20.0",
+    ):
+        assert line in lines
+    assert len([line for line in lines if line.startswith("# TYPE weighbridge_requests")]) == 1
+
+
+def test_the_numbers_of_one_are_what_it_says() -> None:
+    alone = metrics(2, 1)
+    assert summed([alone]) == alone
+
+
+def test_what_counts_at_its_highest_are_instruments() -> None:
+    gauges = {f"weighbridge_{each.name}" for each in INSTRUMENTS if each.kind == "gauge"}
+    assert gauges >= HIGHEST
+    assert {name for name in gauges if name.endswith(("_failing", "_expires_seconds"))} <= HIGHEST
+
+
+async def test_a_worker_that_does_not_answer_is_left_out(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nweighbridge_x 1\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(answer, tmp_path / "1.sock")
+    try:
+        assert await texts_of([tmp_path / "1.sock", tmp_path / "2.sock"]) == [b"weighbridge_x 1\n"]
+    finally:
+        server.close()
+
+
+def test_a_worker_is_told_what_it_is() -> None:
+    worker = Worker(2, 3, (5, 6), (), Path("/run/some;where"), 7, 8)
+    assert worker_of(worker.environment) == worker
+    assert worker_of({}) is None
+    assert (worker.socket.name, [path.name for path in worker.siblings]) == ("2.sock", ["1.sock", "3.sock"])
+    assert worker.own(Path("/var/ledger.db")) == Path("/var/ledger-worker2.db")
