@@ -1,9 +1,11 @@
 """The API's own description (OpenAPI 3.1), from the same routes and models that answer."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import orjson
@@ -20,6 +22,7 @@ from gateway.core.answers import Dialect
 
 Schema = dict[str, Any]
 _REFERENCE = "#/components/schemas/{model}"
+_TURN = Lock()
 _PARAMETER = re.compile(r"\{(\w+)\*?\}")
 _REFUSALS = {
     400: "The request cannot be read.",
@@ -60,10 +63,17 @@ _PROBLEM: Schema = {
 async def read_document(_call: Call, desk: Desk) -> Reply:
     """This description."""
     facts = desk.facts()
-    return Reply(document(desk.routes(), facts.api_prefix, facts.workspace_header, desk.snapshot().dialect))
+    about = (desk.routes(), facts.api_prefix, facts.workspace_header, desk.snapshot().dialect)
+    return Reply(await asyncio.to_thread(_once, *about))
 
 
 ROUTES = (route("GET", "/openapi.json", read_document, who=Who.ANYBODY),)
+
+
+def _once(routes: tuple[Route, ...], prefix: str, workspace_header: str | None, dialect: Dialect) -> bytes:
+    """``document``, made by one thread while others wait: it takes a tenth of a second, and strangers ask for it."""
+    with _TURN:
+        return document(routes, prefix, workspace_header, dialect)
 
 
 @lru_cache(maxsize=4)
