@@ -72,14 +72,18 @@ class Framing:
 class PlainReader:
     """llhttp for one client's plain requests. After ``read``: ``fields`` and ``target`` as they came."""
 
-    __slots__ = ("_ended", "_limits", "_llhttp", "fields", "target")
+    __slots__ = ("_begun", "_ended", "_limits", "_llhttp", "fields", "target")
 
     def __init__(self, limits: ClientLimits) -> None:
         self._limits = limits
         self._llhttp = httptools.HttpRequestParser(self)
-        self._ended = 0
+        self._begun = self._ended = 0
         self.fields: RawHeaders = []
         self.target = b""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._begun += 1
 
     def on_url(self, url: bytes) -> None:
         """The target."""
@@ -107,12 +111,13 @@ class PlainReader:
         end = data.find(HEAD_END)
         if not 0 < end <= self._limits.head.size:
             return 0
-        self.fields, self._ended = [], 0
+        self.fields, self._begun, self._ended = [], 0, 0
         try:
             self._llhttp.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._ended = 0
-        if self._ended == 1 and len(self.fields) <= self._limits.head.fields:
+        # Half of a second one must not stay in llhttp: it would take what comes next for the rest of that.
+        if self._begun == self._ended == 1 and len(self.fields) <= self._limits.head.fields:
             return end + 2
         self._llhttp = httptools.HttpRequestParser(self)
         return 0

@@ -52,6 +52,7 @@ class Stage:
         self.words = {"who": who, "token": who.rpartition(" ")[2]}
         self.arrived: list[Message] = []
         self.peers: list[Peer] = []
+        self.clients: list[Peer] = []
         self.client: Peer
         self.upstream: Peer | None = None
         self._piecewise = piecewise
@@ -64,7 +65,9 @@ class Stage:
         return peer
 
     async def connect(self) -> Peer:
-        return await connect(self.url, self._stirred.set)
+        client = await connect(self.url, self._stirred.set)
+        self.clients.append(client)
+        return client
 
     async def warm(self, *, kept: bool) -> None:
         """One request, so that whatever remembers callers and rules knows these. ``kept``: its upstream connection."""
@@ -271,7 +274,7 @@ async def staged(folder: Path, yaml: str, *, piecewise: bool = False, kept: bool
         stage.client = await stage.connect()
         yield stage
     finally:
-        for peer in [*stage.peers, *([stage.client] if hasattr(stage, "client") else [])]:
+        for peer in [*stage.peers, *stage.clients]:
             peer.close()
         await gateway.stop()
         server.close()
