@@ -1,0 +1,255 @@
+"""The life of what was bought: renewed, failed, mended, stopped, taken up again, changed, refunded, disputed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.billing import customer_acts
+from gateway.billing.grace import PROVIDER as GRACE
+from gateway.billing.sales import Then
+from gateway.billing.subscriptions import Viewer, end, reactivate, stop
+from gateway.core.problems import Conflict, NotFound, Unprocessable
+from gateway.core.subscription import Event, PlanVersion, Status
+from gateway.store import payments, plans, subscribed, subscriptions
+from gateway.store.rows import SubscriptionRow
+from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, draft, prices, shop
+
+ME = Viewer("alice")
+
+
+@pytest.fixture
+async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
+    async with shop(tmp_path, migrated_file) as running:
+        await running.sync()
+        yield running
+
+
+async def tell(here: Shop, row: SubscriptionRow, event: Event) -> None:
+    await customer_acts.tell(here.sales, row, event)
+
+
+def declining(here: Shop, row: SubscriptionRow, *, yes: bool = True) -> None:
+    """What the bank of whoever bought it says from now on."""
+    customer = here.fake.books.get("subscriptions", row.external_id or "")["customer"]
+    (here.fake.books.declining.add if yes else here.fake.books.declining.discard)(customer)
+
+
+async def failed(here: Shop) -> SubscriptionRow:
+    """A subscription whose renewal has failed an hour ago."""
+    row = await here.bought(mode="subscription")
+    declining(here, row)
+    here.later(30 * DAY_S + 2 * 3600)
+    await here.fake.deliver()
+    return await here.row(row.id)
+
+
+async def test_a_failed_renewal_goes_on_for_the_grace_and_is_mended_at_its_page(here: Shop) -> None:
+    row = await failed(here)
+    assert row.status is Status.PAST_DUE
+    assert await here.grants()
+    url = await customer_acts.pay_url(here.sales, row)
+    assert url.startswith(here.fake.url)
+    due = [each for each in await payments.of_subscription(here.store, row.id) if each.state == "open"]
+    assert [each.pay_url for each in due] == [url]
+    declining(here, row, yes=False)
+    here.fake.money.pay(here.fake.books.get("invoices", url.rsplit("/", 1)[1]))
+    await here.fake.deliver()
+    mended = await here.row(row.id)
+    assert (mended.status, (mended.ends_us or 0) > (row.ends_us or 0)) == (Status.ACTIVE, True)
+    with pytest.raises(Conflict, match="Nothing is due"):
+        await customer_acts.pay_url(here.sales, mended)
+
+
+@pytest.mark.parametrize(
+    ("then", "plan", "override"),
+    [(Then(kind="plan", plan="basic"), "basic", None), (Then(kind="throttle", percent=10), None, 100)],
+)
+async def test_after_the_grace_there_is_what_the_house_leaves(
+    here: Shop, then: Then, plan: str | None, override: int | None
+) -> None:
+    here.sales.policy = replace(POLICY, then=then)
+    row = await failed(here)
+    here.later(2 * DAY_S)
+    assert [
+        each.id
+        for each in await subscribed.held(here.store, ALICE, here.sales.now_us())
+        if each.starts_us <= here.sales.now_us()
+    ] == [row.id]
+    here.later(DAY_S)
+    await here.sync()
+    now_us = here.sales.now_us()
+    (held,) = [each for each in await subscribed.held(here.store, ALICE, now_us) if each.starts_us <= now_us]
+    assert (held.plan if plan else None, held.override) == (plan, override)
+    declining(here, row, yes=False)
+    here.fake.money.pay(
+        here.fake.books.get("invoices", (await customer_acts.pay_url(here.sales, row)).rsplit("/", 1)[1])
+    )
+    await here.sync()
+    (held,) = await subscribed.held(here.store, ALICE, here.sales.now_us())
+    assert held.id == row.id, "what was left is over now that it is paid"
+    companions = [each for each in await here.rows() if each.provider == GRACE]
+    assert [each.status for each in companions] == [Status.CANCELLED]
+
+
+async def test_with_nothing_left_after_the_grace_there_is_nothing(here: Shop) -> None:
+    await failed(here)
+    here.later(4 * DAY_S)
+    await here.sync()
+    assert not await here.grants()
+    assert [each.provider for each in await here.rows()] == ["stripe"]
+
+
+async def test_retries_that_are_given_up_end_it_as_the_account_says(here: Shop) -> None:
+    here.fake.money.gives_up = "unpaid"
+    row = await failed(here)
+    here.later(10 * DAY_S)
+    await here.fake.deliver()
+    assert (await here.row(row.id)).status is Status.UNPAID
+    here.fake.money.end(here.fake.books.get("subscriptions", row.external_id or ""))
+    await here.fake.deliver()
+    assert (await here.row(row.id)).status is Status.CANCELLED
+
+
+async def test_a_customer_stops_and_takes_up_again_at_stripe_too(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    of = here.fake.books.get("subscriptions", row.external_id or "")
+    stopped = await stop(here.store, row.id, ME, here.by(), lambda row, event: tell(here, row, event))
+    assert (stopped.cancel_at_period_end, of["cancel_at_period_end"]) == (True, True)
+    again = await reactivate(here.store, row.id, ME, here.by(), lambda row, event: tell(here, row, event))
+    assert (again.cancel_at_period_end, of["cancel_at_period_end"]) == (False, False)
+    await stop(here.store, row.id, ME, here.by(), lambda row, event: tell(here, row, event))
+    here.later(31 * DAY_S)
+    await here.sync()
+    over = await here.row(row.id)
+    assert (over.status, over.cancelled_us) == (Status.CANCELLED, row.period_end_us)
+
+
+async def test_what_stripe_refuses_changes_nothing_here(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    here.fake.money.end(here.fake.books.get("subscriptions", row.external_id or ""))
+    here.webhooks.waiting.clear()
+    with pytest.raises(Exception, match="payment provider"):
+        await stop(here.store, row.id, ME, here.by(), lambda row, event: tell(here, row, event))
+    assert await here.row(row.id) == row
+
+
+async def test_an_order_that_is_dropped_can_be_paid_no_more(here: Shop) -> None:
+    page = await here.buy()
+    dropped = await stop(here.store, page.subscription_id, ME, here.by(), lambda row, event: tell(here, row, event))
+    assert dropped.status is Status.CANCELLED
+    assert here.fake.books.get("sessions", page.external_id)["status"] == "expired"
+    page = await here.buy()
+    here.pay(page)
+    with pytest.raises(Conflict, match="paid just now"):
+        await stop(here.store, page.subscription_id, ME, here.by(), lambda row, event: tell(here, row, event))
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+
+
+async def test_an_admins_end_ends_it_at_stripe_too(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    ended = await end(here.store, row.id, here.by(), lambda row, event: tell(here, row, event))
+    assert ended.status is Status.CANCELLED
+    assert here.fake.books.get("subscriptions", row.external_id or "")["status"] == "canceled"
+    await here.fake.deliver()
+    assert (await here.row(row.id)).status is Status.CANCELLED
+
+
+async def test_an_admins_extension_outlives_readings_until_a_new_period_is_paid(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    ends_us = (row.ends_us or 0) + 7 * DAY_S * 1_000_000
+    await subscriptions.extend(here.store, row.id, ends_us, here.by())
+    assert (await customer_acts.sync(here.sales, await here.row(row.id))).ends_us == ends_us
+    here.later(30 * DAY_S + 3600)
+    await here.fake.deliver()
+    assert ((await here.row(row.id)).ends_us or 0) > ends_us
+
+
+async def test_another_plan_costs_its_preview_and_counts_at_once(here: Shop) -> None:
+    dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1900))
+    row = await here.bought(mode="subscription")
+    here.later(10 * DAY_S)
+    preview = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    assert (preview.currency, preview.amount_due) == ("usd", sum(line.amount for line in preview.lines))
+    changed = await customer_acts.change(here.sales, row, dearer.id, here.by())
+    assert changed.plan == PlanVersion(dearer.id, 1)
+    assert (changed.period_end_us, changed.starts_us) == (row.period_end_us, row.starts_us)
+    paid = await payments.of_subscription(here.store, row.id)
+    assert sorted(each.amount for each in paid) == sorted([500, preview.amount_due])
+    back = await customer_acts.change(here.sales, changed, here.plan.id, here.by())
+    assert back.plan == row.plan
+    here.later(30 * DAY_S)
+    await here.sync()
+    assert (await here.row(row.id)).status is Status.ACTIVE
+
+
+async def test_a_change_that_cannot_be_is_refused(here: Shop) -> None:
+    dearer = await plans.create(here.store, draft("max"), here.by(), prices=prices(1900))
+    abroad = await plans.create(here.store, draft("eu"), here.by(), prices=[replace(prices()[0], currency="eur")])
+    hidden = await plans.create(here.store, draft("own", is_custom=True), here.by(), prices=prices())
+    once = await here.bought(ACME)
+    row = await here.bought(mode="subscription")
+    for who, plan, kind in (
+        (once, dearer, Conflict),
+        (row, here.plan, Conflict),
+        (row, abroad, Unprocessable),
+        (row, hidden, NotFound),
+    ):
+        with pytest.raises(kind):
+            await customer_acts.change(here.sales, who, plan.id, here.by())
+    declining(here, row)
+    with pytest.raises(Conflict, match="did not go through"):
+        await customer_acts.change(here.sales, row, dearer.id, here.by())
+    assert (await here.row(row.id)).plan == row.plan
+
+
+async def test_a_refund_in_full_takes_the_budget_and_one_in_part_does_not(here: Shop) -> None:
+    row = await here.bought()
+    (charge,) = here.fake.books.kept["charges"].values()
+    here.fake.money.refund(charge, 200)
+    await here.fake.deliver()
+    assert await here.grants()
+    here.fake.money.refund(charge, 300)
+    await here.fake.deliver()
+    assert not await here.grants()
+    (paid,) = await payments.of_subscription(here.store, row.id)
+    assert (paid.refunded, paid.amount) == (500, 500)
+    (revenue,) = await payments.revenue(here.store, 0, 2**60, "month")
+    assert (revenue.gross, revenue.refunded, revenue.payments) == (500, 500, 1)
+
+
+async def test_a_dispute_freezes_until_it_is_decided(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    (charge,) = here.fake.books.kept["charges"].values()
+    dispute = here.fake.money.dispute(charge)
+    await here.fake.deliver()
+    assert ((await here.row(row.id)).status, await here.grants()) == (Status.PAUSED, False)
+    here.fake.money.decide(dispute, "won")
+    await here.fake.deliver()
+    assert ((await here.row(row.id)).status, await here.grants()) == (Status.ACTIVE, True)
+
+
+async def test_the_portal_is_of_whom_it_was_asked_for(here: Shop) -> None:
+    await here.bought(ACME, mode="subscription")
+    await here.bought(mode="subscription")
+    for scope in (ACME, ALICE):
+        url = await customer_acts.portal(here.sales, scope, "alice", "https://shop.test/", here.by())
+        portal = here.fake.books.get("portals", url.rsplit("/", 1)[1])
+        customer = here.fake.books.get("customers", portal["customer"])
+        assert customer["metadata"]["scope_id"] == scope.id
+    with pytest.raises(Unprocessable):
+        await customer_acts.portal(here.sales, ALICE, "alice", "http://elsewhere.test/", here.by())
+
+
+async def test_what_changed_in_the_portal_is_seen(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    dearer = await plans.create(here.store, draft("max"), here.by(), prices=prices(1900))
+    await here.sync(full=True)
+    of = here.fake.books.get("subscriptions", row.external_id or "")
+    price = next(
+        each for each in here.fake.books.kept["prices"].values() if each["lookup_key"] == f"gw_{dearer.id}_usd_renewed"
+    )
+    here.fake.selling.update(of, {"items": [{"id": of["items"]["data"][0]["id"], "price": price["id"]}]})
+    await here.fake.deliver()
+    assert (await here.row(row.id)).plan == PlanVersion(dearer.id, 1)

@@ -1,0 +1,159 @@
+"""The sync: what it reads, what it looks at, and that nothing stops it for long."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.core.problems import PreconditionFailed
+from gateway.core.subscription import Status
+from gateway.demo.stripe.server import Fault
+from gateway.store import orders, plans, signals, syncs
+from gateway.store.listing import Listing
+from tests.billing.shop import ACME, DAY_S, POLICY, Shop, shop
+
+
+@pytest.fixture
+async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
+    async with shop(tmp_path, migrated_file) as running:
+        yield running
+
+
+async def test_the_first_run_compares_everything_and_the_next_only_what_is_new(here: Shop) -> None:
+    page = await here.buy()
+    here.pay(page)
+    here.webhooks.waiting.clear()
+    first = await here.sync()
+    assert (first.full, (await here.row(page.subscription_id)).status) == (True, Status.ACTIVE)
+    here.later(3600)
+    await here.sync()
+    before = len(here.fake.requests)
+    third = await here.sync()
+    assert (third.full, third.happenings, third.compared) == (False, 0, 0)
+    assert len(here.fake.requests) - before == 1, "one question, when nothing has happened"
+
+
+async def test_what_no_webhook_told_is_read_from_the_list_of_events_once(here: Shop) -> None:
+    await here.sync()
+    page = await here.buy()
+    here.pay(page)
+    here.webhooks.waiting.clear()
+    run = await here.sync()
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+    assert list(run.changes) == [page.subscription_id]
+    kept = await signals.page(here.store, Listing(limit=1000))
+    assert len(kept) == len(here.fake.books.events)
+    await here.sync()
+    assert len(await signals.page(here.store, Listing(limit=1000))) == len(kept)
+
+
+async def test_an_unpaid_order_is_looked_up_even_if_stripe_has_no_events(here: Shop) -> None:
+    await here.sync()
+    page = await here.buy()
+    here.pay(page)
+    here.webhooks.waiting.clear()
+    here.fake.books.events.clear()
+    await here.sync()
+    assert (await here.row(page.subscription_id)).status is Status.PENDING, "it is left alone for a while"
+    here.later(11 * 60)
+    await here.sync()
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+
+
+async def test_a_renewal_that_nobody_told_is_noticed_after_the_slack(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    await here.sync()
+    here.later(30 * DAY_S + 2 * 3600)
+    here.webhooks.waiting.clear()
+    here.fake.books.events.clear()
+    here.sales.policy = replace(POLICY)
+    await here.sync()
+    assert ((await here.row(row.id)).period_end_us or 0) > (row.period_end_us or 0)
+
+
+async def test_a_cursor_that_stripe_has_forgotten_means_comparing_everything(here: Shop) -> None:
+    await here.sync()
+    await here.bought()
+    here.later(3600)
+    await here.sync()
+    page = await here.buy(ACME)
+    here.pay(page)
+    here.webhooks.waiting.clear()
+    here.fake.books.events.clear()
+    run = await here.sync()
+    assert (run.full, run.problems) == (True, [])
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+
+
+async def test_one_sale_that_cannot_be_read_does_not_stop_the_others(here: Shop) -> None:
+    await here.sync()
+    pages = [await here.buy(), await here.buy(ACME)]
+    for page in pages:
+        here.pay(page)
+    here.webhooks.waiting.clear()
+    here.fake.books.events.clear()
+    here.later(3600)
+    here.fake.faults.append(Fault(f"checkout/sessions/{pages[0].external_id}", 500, method="GET"))
+    run = await here.sync()
+    assert len(run.problems) == 1
+    states = [(await here.row(page.subscription_id)).status for page in pages]
+    assert states == [Status.PENDING, Status.ACTIVE]
+    held = await orders.get(here.store, pages[0].subscription_id)
+    assert held.order.problem is not None
+    here.later(2 * 3600)
+    await here.sync()
+    assert (await here.row(pages[0].subscription_id)).status is Status.ACTIVE
+
+
+async def test_when_stripe_is_away_the_run_says_so_and_the_cursor_stays(here: Shop) -> None:
+    await here.sync()
+    before = await syncs.get(here.store, "stripe")
+    here.fake.faults += [Fault("events", 429, method="GET")]
+    run = await here.sync()
+    assert run.problems == ["Stripe is asked too often just now."]
+    after = await syncs.get(here.store, "stripe")
+    assert (after.cursor, len(after.runs)) == (before.cursor, len(before.runs) + 1)
+
+
+async def test_a_dry_run_changes_nothing(here: Shop) -> None:
+    page = await here.buy()
+    here.pay(page)
+    here.webhooks.waiting.clear()
+    run = await here.sync(full=True, dry_run=True)
+    assert run.changes[page.subscription_id][0] == "status: pending → active"
+    assert (await here.row(page.subscription_id)).status is Status.PENDING
+    assert await signals.page(here.store, Listing()) == ()
+    assert (await syncs.get(here.store, "stripe")).runs == ()
+
+
+async def test_what_stripe_sold_for_us_and_is_not_here_is_a_problem(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    here.fake.books.get("subscriptions", row.external_id or "")["metadata"]["subscription_id"] = "gone"
+    here.fake.books.get("subscriptions", row.external_id or "")["id"] = "sub_gone"
+    run = await here.sync(full=True)
+    assert "the provider has sold gone, which is not here" in run.problems
+    assert here.sales.counts.unmatched >= 1
+
+
+async def test_edits_made_in_the_dashboard_are_named_and_put_right(here: Shop) -> None:
+    await here.sync(full=True)
+    product = here.fake.books.get("products", f"gw_{here.plan.id}")
+    product["name"] = "Something else"
+    run = await here.sync(full=True, dry_run=True)
+    assert run.drift == [f"gw_{here.plan.id}: is called 'Something else' and not 'Pro'"]
+    await here.sync(full=True)
+    assert product["name"] == "Pro"
+    await plans.update(here.store, here.plan.id, lambda old: replace(old, active=False), here.by())
+    run = await here.sync(full=True)
+    assert {each.partition(": ")[2] for each in run.drift} == {"is not sold any more"}
+
+
+async def test_a_gateway_that_lost_its_lease_keeps_no_cursor(here: Shop) -> None:
+    async def fence() -> None:
+        raise PreconditionFailed("Somebody else does the job.")
+
+    here.syncer.fence = fence
+    with pytest.raises(PreconditionFailed):
+        await here.sync()
+    assert (await syncs.get(here.store, "stripe")).runs == ()
