@@ -80,6 +80,9 @@ async def full(folder: Path, policy: str) -> AsyncIterator[Full]:
         async with served(folder) as running:
             here = Full(running, backend)
             assert await here.ask() == 200
+            async with asyncio.timeout(PATIENCE_S):
+                while await here.metric("journal_pending_records"):
+                    await asyncio.sleep(0.05)
             yield here
     finally:
         await backend.close()
