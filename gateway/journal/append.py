@@ -238,6 +238,7 @@ class Journal:
             await asyncio.sleep(pace.fold_s)
             if self.report.dirty:
                 await self._run(self._store.fold_some, pace.fold_rows)
+            await self._run(self._store.roll_some, self._now_us())
             since_sweep += pace.fold_s
             if since_sweep >= pace.sweep_s:
                 since_sweep = 0.0

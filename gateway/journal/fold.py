@@ -13,8 +13,13 @@ from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
 from gateway.journal.record import Record
 from gateway.journal.schema import PARTS
-from gateway.journal.snapshots import write_buckets, write_holds, write_usage
-from gateway.journal.tally import States, Tally, part_of
+from gateway.journal.snapshots import roll, write_buckets, write_holds, write_usage
+from gateway.journal.tally import MINUTE_US, States, Tally, part_of
+
+ROLL_US = 10 * MINUTE_US
+"""Minutes are added to hours and days so many at a time,"""
+ROLL_AFTER_US = 2 * MINUTE_US
+"""and so long after they are over: what still comes then is dearer to write."""
 
 
 class Fold:
@@ -22,8 +27,10 @@ class Fold:
 
     def __init__(self, connection: sqlite3.Connection, texts: KeyTexts) -> None:
         self._connection, self._texts = connection, texts
-        rows = connection.execute("SELECT seq FROM folded ORDER BY part").fetchall()
-        self.folded: list[int] = [seq for (seq,) in rows]
+        rows = connection.execute("SELECT seq, rolled_us FROM folded ORDER BY part").fetchall()
+        self.folded: list[int] = [seq for seq, _ in rows]
+        self.rolled_us: list[int] = [rolled_us for _, rolled_us in rows]
+        """Part → minutes that begin before this are in hours and days."""
         self._last = max(self.folded)
         self._last_us = 0
         self._fresh = Tally()
@@ -107,6 +114,29 @@ class Fold:
         while not self.done:
             self.write(rows)
 
+    def roll(self, now_us: int) -> bool:
+        """Add some minutes of one part to its hours and days, in one transaction; whether any were due."""
+        due_us = (now_us - ROLL_AFTER_US) // ROLL_US * ROLL_US
+        part = min(range(len(self.rolled_us)), key=self.rolled_us.__getitem__)
+        from_us = self.rolled_us[part]
+        if from_us >= due_us:
+            return False
+        connection = self._connection
+        (first_us,) = connection.execute("SELECT min(start_us) FROM usage WHERE start_us >= ?", (from_us,)).fetchone()
+        from_us = due_us if first_us is None else max(from_us, min(due_us, first_us // ROLL_US * ROLL_US))
+        until_us = min(due_us, from_us + ROLL_US)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            roll(connection, part, from_us, until_us)
+            connection.execute("UPDATE folded SET rolled_us = ? WHERE part = ?", (until_us, part))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self.rolled_us[part] = until_us
+        return True
+
     def _write(self, parts: Sequence[int]) -> None:
         connection, seq = self._connection, self._aside_seq
         connection.execute("BEGIN IMMEDIATE")
@@ -114,7 +144,7 @@ class Fold:
             for part in parts:
                 tally = self._aside[part]
                 write_buckets(connection, part, tally, seq)
-                write_usage(connection, part, tally)
+                write_usage(connection, part, tally, self.rolled_us[part])
                 write_holds(connection, tally, self._texts)
             marks = ",".join(map(str, parts))
             connection.execute(f"UPDATE folded SET seq = ? WHERE part IN ({marks})", (seq,))  # noqa: S608

@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -106,15 +106,41 @@ def usage(connection: sqlite3.Connection, asked: Question) -> tuple[list[Usage],
         end_us = min(asked.to_us, at_us + max(asked.most, _STRETCH) * period_us)
         rows += _rows(connection, asked, at_us, end_us, asked.most + 1 - len(rows))
         at_us = end_us
-    if len(rows) <= asked.most:
-        return rows, None
-    cut_us = rows[-1].start_us
-    whole = [row for row in rows if row.start_us < cut_us]
-    if whole:
-        return whole, cut_us
-    # One period alone has more than that: it is not torn apart.
-    next_us = cut_us + period_us
-    return _rows(connection, asked, cut_us, next_us, -1), next_us if next_us < asked.to_us else None
+    cut_us: int | None = None
+    if len(rows) > asked.most:
+        cut_us = rows[-1].start_us
+        rows = [row for row in rows if row.start_us < cut_us]
+        if not rows:  # one period alone has more than that: it is not torn apart
+            rows = _rows(connection, asked, cut_us, cut_us + period_us, -1)
+            cut_us += period_us
+    if asked.granularity != "minute":
+        rows = _with_fresh(connection, asked, rows, first_us, asked.to_us if cut_us is None else cut_us)
+    if cut_us is None and len(rows) > asked.most:
+        cut_us = rows[asked.most].start_us
+        rows = [row for row in rows if row.start_us < cut_us] or [row for row in rows if row.start_us == cut_us]
+        cut_us = cut_us if rows[-1].start_us < cut_us else cut_us + period_us
+    return rows, cut_us if cut_us is not None and cut_us < asked.to_us else None
+
+
+def _with_fresh(
+    connection: sqlite3.Connection, asked: Question, rows: list[Usage], first_us: int, end_us: int
+) -> list[Usage]:
+    """``rows`` of hours or days with the minutes that are not in them yet, of periods that start before ``end_us``."""
+    period_us = length_us(asked.granularity)
+    part = part_of(EVERYONE if asked.scope is None else asked.scope)
+    (rolled_us,) = connection.execute("SELECT rolled_us FROM folded WHERE part = ?", (part,)).fetchone()
+    from_us = max(rolled_us, first_us)
+    found = connection.execute("SELECT min(start_us), max(start_us) FROM usage WHERE start_us >= ?", (from_us,))
+    oldest_us, newest_us = found.fetchone()
+    if oldest_us is None:
+        return rows
+    until_us = min(newest_us + 1, -(-end_us // period_us) * period_us)
+    sums = {(row.start_us, row.rule, row.meter): [getattr(row, name) for name in SUMS] for row in rows}
+    for row in _rows(connection, replace(asked, granularity="minute"), oldest_us, until_us, -1):
+        key = (row.start_us - row.start_us % period_us, row.rule, row.meter)
+        old = sums.setdefault(key, [0] * len(SUMS))
+        old[:] = [a + getattr(row, name) for a, name in zip(old, SUMS, strict=True)]
+    return [Usage(*key, *sums[key]) for key in sorted(sums, key=lambda key: (key[0], key[1] or "", key[2]))]
 
 
 def _rows(connection: sqlite3.Connection, asked: Question, first_us: int, to_us: int, most: int) -> list[Usage]:
@@ -209,7 +235,11 @@ class History:
                 uri = f"{self._path.resolve().as_uri()}?mode=ro"
                 self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
                 self._connection.set_progress_handler(self._tired, _STEPS)
-            return call(self._connection, *args)
+            self._connection.execute("BEGIN")  # all of an answer is of one moment
+            try:
+                return call(self._connection, *args)
+            finally:
+                self._connection.execute("ROLLBACK")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 raise TooMuch("this takes too long; ask for a shorter time, or for longer periods") from error

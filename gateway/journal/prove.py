@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from gateway.core.bucket import Bucket, LimitKey, Refill
 from gateway.core.limit_text import KeyTexts
@@ -14,8 +15,8 @@ from gateway.journal.errors import JournalError
 from gateway.journal.read import batches, facts
 from gateway.journal.record import Kind, Record
 from gateway.journal.schema import sentence
-from gateway.journal.snapshots import GRANULARITIES, bucket_from, full_us
-from gateway.journal.tally import EVERYONE, MINUTE_US, SUMS, Tally
+from gateway.journal.snapshots import GRANULARITIES, HISTORY, bucket_from, full_us
+from gateway.journal.tally import EVERYONE, MINUTE_US, SUMS, Tally, part_of
 
 Place = tuple[Scope, LimitKey]
 
@@ -85,6 +86,7 @@ class Proof:
             (after_us,),
         )
         found = {row[:6]: list(row[6:]) for row in stored}
+        self._add_unrolled(found, connection, after_us)
         sums: dict[tuple[object, ...], list[int]] = {}
         for (scope, rule, minute, meter), new in self._tally.usage.items():
             for (granularity, minutes), whose in product(GRANULARITIES.items(), (scope, EVERYONE)):
@@ -98,6 +100,18 @@ class Proof:
             swept = key not in found and int(str(key[1])) < swept_us[str(key[0])]
             if found.get(key) != sums.get(key) and not swept:
                 yield f"usage {key}: stored {found.get(key)}, by the journal {sums.get(key)}"
+
+    def _add_unrolled(self, found: dict[Any, list[int]], connection: sqlite3.Connection, after_us: int) -> None:
+        """Add to the stored hours and days the minutes that are to be added to them."""
+        rolled_us = [us for (us,) in connection.execute("SELECT rolled_us FROM folded ORDER BY part")]
+        for (granularity, start_us, *key), new in list(found.items()):
+            if granularity != "minute" or start_us < rolled_us[part_of(Scope(key[0], key[1]))]:
+                continue
+            for longer in HISTORY:
+                period_us = start_us - start_us % (GRANULARITIES[longer] * MINUTE_US)
+                if period_us > after_us:
+                    old = found.setdefault((longer, period_us, *key), [0] * len(SUMS))
+                    old[:] = [a + b for a, b in zip(old, new, strict=True)]
 
     def holds(self, connection: sqlite3.Connection) -> Iterator[str]:
         """Where open holds differ."""

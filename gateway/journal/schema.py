@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.journal.errors import JournalError
 
-VERSION = 2
+VERSION = 3
 PARTS = 64
 """Into how many parts, by scope, the folded state is divided; each has its own ``folded`` sequence number."""
 EVERYONE_PART = PARTS
@@ -15,8 +15,9 @@ EVERYONE_PART = PARTS
 _APPLICATION = 0x57424A31  # "WBJ1": tells our file from any other SQLite database
 _QUICK_CHECK_BELOW = 32 << 20
 
-# ``usage`` has the minutes, in the order of time: they are written in one place, and go soon. ``history`` has the hours
-# and days, by scope: a year of one scope lies together (decisions/0038).
+# ``usage`` has the minutes, in the order of time: they are written in one place, and go soon. ``history`` has the
+# hours and days, by scope: a year of one scope lies together (decisions/0038). Minutes of a part that begin before its
+# ``rolled_us`` are in ``history`` too; what comes late to them is written to both.
 _TABLES = """
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, count INTEGER NOT NULL, blob BLOB NOT NULL);
 CREATE TABLE buckets (
@@ -38,7 +39,7 @@ CREATE TABLE history (
     PRIMARY KEY (part, kind, id, granularity, start_us, rule, meter)
 ) WITHOUT ROWID;
 CREATE TABLE holds (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, row BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE folded (part INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE folded (part INTEGER PRIMARY KEY, seq INTEGER NOT NULL, rolled_us INTEGER NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -110,7 +111,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _create(connection: sqlite3.Connection, now_us: int) -> None:
     facts = f"('ledger_id', '{secrets.token_hex(16)}'), ('created_us', '{now_us}'), ('forgotten_until_us', '0')"
-    parts = ", ".join(f"({part}, 0)" for part in range(PARTS + 1))
+    parts = ", ".join(f"({part}, 0, 0)" for part in range(PARTS + 1))
     try:
         # One transaction, the pragmas included: a process that dies here leaves an empty file, not half a journal.
         connection.executescript(

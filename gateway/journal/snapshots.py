@@ -95,21 +95,44 @@ def bucket_from(generation: int | str, spent: int | str, as_of_us: int | str, ra
     return Bucket(int(generation), int(spent), int(as_of_us), granted, int(rate))
 
 
-def write_usage(connection: sqlite3.Connection, part: int, tally: Tally) -> None:
-    """Roll-ups: add the sums to the minute, the hour and the day."""
+def write_usage(connection: sqlite3.Connection, part: int, tally: Tally, rolled_us: int) -> None:
+    """Roll-ups: add the sums to the minute; what comes after ``roll`` was there, to the hour and the day as well."""
     minutes = {
         (minute * MINUTE_US, part, *scope, rule, meter): sums
         for (scope, rule, minute, meter), sums in tally.usage.items()
     }
     _add(connection, "usage", minutes)
+    late = {key: sums for key, sums in tally.usage.items() if key[2] * MINUTE_US < rolled_us}
+    if not late:
+        return
     for granularity in HISTORY:
         length = GRANULARITIES[granularity]
         periods: dict[tuple[Any, ...], Sequence[int]] = {}
-        for (scope, rule, minute, meter), new in tally.usage.items():
+        for (scope, rule, minute, meter), new in late.items():
             key = (part, *scope, granularity, (minute - minute % length) * MINUTE_US, rule, meter)
             old = periods.get(key)
             periods[key] = new if old is None else [a + b for a, b in zip(old, new, strict=True)]
         _add(connection, "history", periods)
+
+
+def roll(connection: sqlite3.Connection, part: int, from_us: int, until_us: int) -> None:
+    """Add the minutes of a part that begin in ``from_us`` <= start < ``until_us`` to its hours and days."""
+    sums = ", ".join(f"sum({name})" for name in SUMS)
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+    for granularity in HISTORY:
+        length_us = GRANULARITIES[granularity] * MINUTE_US
+        starts = (
+            "WITH RECURSIVE starts (at) AS"
+            " (SELECT ?1 WHERE ?1 < ?2 UNION ALL SELECT at + ?6 FROM starts WHERE at + ?6 < ?2)"
+        )
+        select = (
+            f"SELECT ?3, kind, id, ?4, at - at % ?5 AS start, rule, meter, {sums} FROM starts CROSS JOIN usage"  # noqa: S608
+            " ON start_us = at AND part = ?3 WHERE true GROUP BY kind, id, start, rule, meter"
+        )
+        connection.execute(
+            f"{starts} INSERT INTO history {select} ON CONFLICT DO UPDATE SET {added}",
+            (from_us, until_us, part, granularity, length_us, MINUTE_US),
+        )
 
 
 def _add(connection: sqlite3.Connection, table: str, sums: Mapping[tuple[Any, ...], Sequence[int]]) -> None:

@@ -194,6 +194,13 @@ class Store:
             report.folded_us = report.written_us if self.fold.done else max(report.folded_us, self.fold.until_us)
         report.dirty = not self.fold.done
 
+    def roll_some(self, now_us: int) -> None:
+        """Add some minutes to the hours and days, if any are due."""
+        try:
+            self.fold.roll(now_us)
+        except sqlite3.Error as error:
+            self.report.fold_failure = sentence(error, self.path)
+
     def fold_all(self) -> None:
         """Write all of the folded state: what was set aside, then what came after."""
         self.fold_some(_ALL)

@@ -67,7 +67,8 @@ class Sweep:
             connection.execute(forgotten, (until_us,))
 
     def _minutes(self, now_us: int) -> None:
-        oldest_us = now_us - self._retention.minutes_us
+        # A minute that is not in the hours and days yet stays, however old it is.
+        oldest_us = min(now_us - self._retention.minutes_us, *self._store.fold.rolled_us)
         gone = self._store.connection.execute(
             "DELETE FROM usage WHERE (start_us, part, kind, id, rule, meter) IN"
             " (SELECT start_us, part, kind, id, rule, meter FROM usage WHERE start_us < ? LIMIT ?)",

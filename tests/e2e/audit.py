@@ -157,6 +157,9 @@ def _usage_differs(connection: sqlite3.Connection, spent: Mapping[Scope, int]) -
 
 def used_by(connection: sqlite3.Connection) -> dict[Scope, int]:
     """What each scope used on all days together, by the roll-ups."""
-    days = "SELECT kind, id, sum(amount) FROM history WHERE granularity = 'day' AND kind <> '*' GROUP BY kind, id"
-    rows = connection.execute(days)
+    days = "SELECT kind, id, amount FROM history WHERE granularity = 'day'"
+    fresh = "SELECT kind, id, amount FROM usage JOIN folded USING (part) WHERE start_us >= rolled_us"
+    rows = connection.execute(
+        f"SELECT kind, id, sum(amount) FROM ({days} UNION ALL {fresh}) WHERE kind <> '*' GROUP BY kind, id"  # noqa: S608
+    )
     return {Scope(kind, id_): amount for kind, id_, amount in rows}

@@ -117,13 +117,28 @@ async def _ask_a_last_gateway(here: Zygote, port: int, orders: list[Order], life
     return {answer.scope: answer.left for answer in answers}
 
 
-async def _live_and_die(here: Zygote, chance: random.Random) -> int:
+async def _live_and_die(here: Zygote, port: int, chance: random.Random) -> int:
     """One life, from the fork to the kill at a random moment: one in eight while it still starts."""
     await here.fork()
-    starting = chance.random() < 0.125
-    await asyncio.sleep(chance.uniform(0, 0.1) if starting else chance.uniform(0.1, 0.5))
+    if chance.random() < 0.125:
+        await asyncio.sleep(chance.uniform(0, 0.1))
+    else:
+        await _until_listening(port)  # however slow the machine: else nothing would ever be charged
+        await asyncio.sleep(chance.uniform(0.1, 0.5))
     assert await here.end() == -signal.SIGKILL
     return now_us()
+
+
+async def _until_listening(port: int) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.transport.abort()
+                return
 
 
 async def test_after_a_hundred_kills_every_counter_is_what_clients_were_charged(tmp_path: Path) -> None:
@@ -137,7 +152,7 @@ async def test_after_a_hundred_kills_every_counter_is_what_clients_were_charged(
             clients = Clients(port, books, pick(chance, orders, hot), CONNECTIONS)
             for life in range(KILLS):
                 books.life = life
-                killed_us.append(await _live_and_die(here, chance))
+                killed_us.append(await _live_and_die(here, port, chance))
                 if life % LOOK_EVERY == LOOK_EVERY - 1:
                     await _look_between_two_lives(tmp_path, list(AMOUNTS), books, killed_us)
             await clients.stop()

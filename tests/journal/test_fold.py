@@ -15,7 +15,10 @@ from gateway.journal.prove import prove
 from gateway.journal.store import Store
 from gateway.journal.tally import EVERYONE, MINUTE_US, NOBODY, Tally, part_of
 from tests.journal.stories import Story, stories, summed
-from tests.journal.world import START_US, World, spent, user
+from tests.journal.world import HOUR_US, START_US, World, spent, user
+
+LATER_US = START_US + HOUR_US
+"""When all that happens at the start is added to hours and days."""
 
 
 class Death(BaseException):
@@ -68,6 +71,8 @@ def test_a_fold_that_dies_at_any_statement_is_made_whole_by_the_next_start(tmp_p
             for _ in range(6):
                 store.fold.write(30)
             store.fold.write_all(30)
+            for _ in range(12):
+                store.fold.roll(LATER_US)
             finished = True
         except Death:
             pass
@@ -127,9 +132,9 @@ def test_a_scope_belongs_to_the_same_part_in_every_process() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(stories, st.lists(st.integers(1, 9), max_size=12), st.integers(1, 30))
+@given(stories, st.lists(st.integers(1, 9), max_size=12), st.integers(1, 30), st.integers(0, 80))
 def test_snapshots_and_roll_ups_are_what_the_journal_adds_up_to(
-    tmp_path_factory: pytest.TempPathFactory, story: Story, cuts: list[int], rows: int
+    tmp_path_factory: pytest.TempPathFactory, story: Story, cuts: list[int], rows: int, rolls: int
 ) -> None:
     path = tmp_path_factory.mktemp("story") / "j.db"
     store, rest = open_store(path), story.records
@@ -137,6 +142,8 @@ def test_snapshots_and_roll_ups_are_what_the_journal_adds_up_to(
         batch, rest = rest[:cut], rest[cut:]
         store.flush(batch, START_US, 0, attempt=True)
         store.fold_some(rows)
+        for _ in range(rolls):
+            store.fold.roll(LATER_US)
     store.flush(rest, START_US, 0, attempt=True)
     store.fold_all()
     expected = summed([story.records])[0]
@@ -175,6 +182,9 @@ def test_the_proof_finds_what_does_not_agree(tmp_path: Path, damage: str) -> Non
     store.flush([world.charge(user(1)), world.charge(user(1), kind=Kind.HOLD)], START_US, 2, attempt=True)
     store.flush([world.charge(user(1))], START_US, 3, attempt=True)
     store.fold_all()
+    assert prove(path, START_US) == []
+    while store.fold.roll(LATER_US):
+        pass
     assert prove(path, START_US) == []
     store.connection.execute(damage)
     store.close()

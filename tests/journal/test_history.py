@@ -20,10 +20,15 @@ DAY_US = 24 * HOUR_US
 ALICE, BOB = user(1), user(2)
 
 
-def fold(path: Path, records: Sequence[Record]) -> None:
+def fold(path: Path, records: Sequence[Record], rolled: str) -> None:
+    """Write them down. ``rolled``: which of them come before the minutes of their time are in hours and days."""
     store = Store(path, START_US, Bounds())
-    store.flush([*records], START_US, len(records), attempt=True)
-    store.fold_all()
+    half = {"never": 0, "half": len(records) // 2, "late": 0, "all": len(records)}[rolled]
+    for part in (records[:half], records[half:]):
+        store.flush([*part], START_US, len(part), attempt=True)
+        store.fold_all()
+        while rolled != "never" and store.fold.roll(START_US + 2 * HOUR_US):
+            pass
     store.close()
 
 
@@ -31,8 +36,8 @@ def later(record: Record, by_us: int) -> Record:
     return replace(record, at_us=record.at_us + by_us)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(params=["never", "half", "late", "all"])
+def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     world, path = World(), tmp_path / "j.db"
     fold(
         path,
@@ -45,6 +50,7 @@ def path(tmp_path: Path) -> Path:
             replace(world.charge(BOB, 7, kind=Kind.DRAIN), shadow=True, overrun={"throughput": 3}),
             Record(Kind.CHARGE, "r", START_US, "GET /x", BOB, {"tokens": 40}),
         ],
+        request.param,
     )
     return path
 
