@@ -4,9 +4,10 @@ import asyncio
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -33,6 +34,7 @@ ANSWERS = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     b"HTTP/1.1 204 No Content\r\n\r\n",
 )
+_PAUSE_S = 0.005
 _TO_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
 
@@ -97,14 +99,17 @@ class Flood:
             self.wrong.append(f"at the upstream: {error}")
             peer.close()
 
-    async def send(self, data: bytes, cut: int = 0) -> None:
-        """Send ``data`` on a connection of its own, in two pieces; read what comes until the gateway ends it."""
+    async def send(self, data: bytes, cuts: Sequence[int] = ()) -> None:
+        """Send ``data`` on a connection of its own, cut in pieces; read what comes until the gateway ends it."""
         client = await connect(self.gateway.urls[0])
-        await client.send(data[:cut])
-        if cut:
-            await asyncio.sleep(0)
-        await client.send(data[cut:])
-        client.end()
+        for begin, end in pairwise((0, *sorted(cuts), len(data))):
+            await client.send(data[begin:end])
+            if end < len(data):
+                await _pause(client)
+            if client.ended:
+                break
+        if not client.ended:
+            client.end()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._read(client, strictly=b"HEAD" not in data and b"websocket" not in data)
@@ -128,6 +133,14 @@ class Flood:
             except Torn:
                 assert client.ended == "reset", "half an answer, and an end in order"
                 return
+
+
+async def _pause(client: Peer) -> None:
+    """Wait for an answer, or for a moment."""
+    before = len(client.buffer)
+    with suppress(TimeoutError, Torn):
+        async with asyncio.timeout(_PAUSE_S):
+            await client.until(lambda: len(client.buffer) > before, "an answer")
 
 
 @asynccontextmanager

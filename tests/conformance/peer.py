@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 PATIENCE_S = 20.0
@@ -104,7 +105,8 @@ class Peer(asyncio.Protocol):
     def end(self) -> None:
         """Send no more."""
         if not self.transport.is_closing():
-            self.transport.write_eof()
+            with suppress(OSError):  # it was reset meanwhile
+                self.transport.write_eof()
 
     def close(self) -> None:
         self.transport.close()
