@@ -272,7 +272,8 @@ class Gateway:
             parts["journal"] = (self._journal.report.failure or "not written") if self._store_failing() else "ok"
         if self._ledger.failure is not None:
             parts["ledger"] = f"degraded: {self._ledger.failure}; on_store_failure applies"
-        return {**parts, **self.stocked.parts}
+        sold = {} if self._selling is None else self._selling.parts
+        return {**parts, **self.stocked.parts, **sold}
 
     async def _tend(self) -> None:
         """Once a second: fetch keys, give back what nobody wants, let go of full buckets."""

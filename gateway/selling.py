@@ -1,6 +1,7 @@
 """A gateway that sells: its provider, what is sold through it, and the job that keeps both in step."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 
 from gateway import log
@@ -34,6 +35,14 @@ class Selling:
     def configure(self, settings: Settings) -> None:
         """Take the policy of these settings."""
         self.sales.policy = policy_of(settings)
+
+    @property
+    def parts(self) -> Mapping[str, str]:
+        """Its part in readiness: it sells on while the sync is held up."""
+        last = self.syncer.last
+        held_up = last is not None and last.problems
+        name = self.sales.provider.name
+        return {name: f"degraded: {last.problems[0]}" if last is not None and held_up else "ok"}
 
     def start(self) -> None:
         """Run the sync, on one gateway of those that share the store."""
