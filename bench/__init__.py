@@ -1,1 +1,1 @@
-"""Measures the gateway beside a bare proxy and nginx, in one run: ``python -m bench``."""
+"""Measures the gateway beside others of its trade, in one run: ``python -m bench``."""

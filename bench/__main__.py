@@ -1,15 +1,18 @@
-"""``python -m bench``: the gateway, a bare aiohttp proxy and nginx on the same core, in one run."""
+"""``python -m bench``: the gateway, a bare aiohttp proxy and others of its trade on the same core, in one run."""
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import load, report, workload
+from bench import goals, load, report, workload
 from bench.rounds import Measured, Plan, measure
 from bench.subjects import SUBJECTS, Bench, Subject
 
@@ -26,7 +29,10 @@ ONE_CORE = "There is one core only: subject and load generator share it, so the 
 )
 @click.option("--connections", default=64, show_default=True, type=click.IntRange(1, 4096))
 @click.option(
-    "--only", multiple=True, type=click.Choice([subject.name for subject in SUBJECTS]), help="Leave out others."
+    "--only",
+    multiple=True,
+    type=click.Choice([subject.name for subject in SUBJECTS]),
+    help="And nothing that needs no load.",
 )
 @click.option(
     "--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the JSON goes."
@@ -41,12 +47,23 @@ def main(rounds: int, seconds: float, warm_up: float, connections: int, only: tu
     chosen = tuple(subject for subject in SUBJECTS if not only or subject.name in only)
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as directory:
         measured = _run(console, chosen, plan, Path(directory))
+    found = None if only else _lab(console)
     table = report.rows(measured)
+    reached = goals.goals(table, measured.lane_share, measured.latency, found)
     report.show(console, table, measured.missing, plan)
-    path = report.save(results, measured, table, plan)
+    report.show_goals(console, reached)
+    path = report.save(results, measured, table, plan, reached, found)
     console.print(f"All figures: {path}", highlight=False, soft_wrap=True)
     unwell = [name for name, why in measured.missing.items() if why.startswith("did not run")]
     sys.exit(1 if unwell or any(row.failed for row in table) else 0)
+
+
+def _lab(console: Console) -> dict[str, Any]:
+    """``bench.lab``, in a process of its own: memory and caches are then its own as well."""
+    console.print("rules, buckets and journal by themselves", style="dim")
+    done = subprocess.run([sys.executable, "-m", "bench.lab"], capture_output=True, text=True, check=True, timeout=600)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _run(console: Console, chosen: tuple[Subject, ...], plan: Plan, directory: Path) -> Measured:

@@ -11,6 +11,8 @@ from bench import workload
 
 HERE = Path(__file__).parent
 GRACE_SECONDS = 30
+MOST_PACED = 4_000
+"""Requests a second that ``bench.paced`` sends without being late itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,15 @@ def send(port: int, calls: Path, *, connections: int, seconds: float) -> Load:
     argv = [wrk, *_wrk(port, calls, connections, seconds)] if wrk else _client(port, calls, connections, seconds)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + GRACE_SECONDS, check=False)
     return parse(done.stdout, done.stderr)
+
+
+def pace(port: int, calls: Path, *, connections: int, seconds: float, rate: float) -> dict[str, float]:
+    """Ask ``rate`` times a second, and see how long each answer takes; see ``bench.paced``."""
+    said = [str(port), str(calls), str(connections), str(seconds), str(rate)]
+    argv = [sys.executable, "-m", "bench.paced", *said]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + GRACE_SECONDS, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def parse(output: str, errors: str = "") -> Load:

@@ -3,14 +3,15 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,8 +21,8 @@ from bench import load, subjects
 from bench.rounds import Measured, Plan, Sample
 from gateway.clock import now_us
 
-GOAL = 1.5
-"""The gateway's least requests/s, in bare proxies of the same round."""
+if TYPE_CHECKING:
+    from bench.goals import Goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,8 @@ def _row(name: str, samples: list[Sample], yardstick: list[Sample] | None) -> Ro
         p99_us=middle(lambda sample: sample.load.p99_us),
         rss_bytes=middle(lambda sample: sample.rss_bytes),
         core_busy=middle(lambda sample: sample.core_busy),
-        failed=sum(sample.load.bad_status + sample.load.broken for sample in samples),
+        failed=sum(sample.failed for sample in samples),
     )
-
-
-def verdict(table: list[Row]) -> str:
-    """The gateway against its goal, in a sentence."""
-    ratio = next((row.per_second_ratio for row in table if row.name == subjects.GATEWAY), None)
-    if ratio is None:
-        return f"{subjects.GATEWAY} was not compared with the {subjects.YARDSTICK}."
-    met = "met" if ratio >= GOAL else "missed"
-    return f"{subjects.GATEWAY} does {ratio:.2f} times the {subjects.YARDSTICK}; the goal of {GOAL} is {met}."
 
 
 def show(console: Console, table: list[Row], missing: Mapping[str, str], plan: Plan) -> None:
@@ -92,7 +84,18 @@ def show(console: Console, table: list[Row], missing: Mapping[str, str], plan: P
     console.print(view)
     for name, why in missing.items():
         console.print(f"{name}: {why}", style="yellow", markup=False, highlight=False)
-    console.print(verdict(table), highlight=False)
+
+
+def show_goals(console: Console, goals: "Sequence[Goal]") -> None:
+    """Print what was promised beside what was measured."""
+    view = Table(title="goals", box=SIMPLE_HEAD, padding=0)
+    view.add_column("", no_wrap=True)
+    for heading in ("measured", "minimum", "goal", ""):
+        view.add_column(heading, justify="right", no_wrap=True)
+    for each in goals:
+        measured = "" if each.value is None else f"{each.value:.2f} {each.unit}"
+        view.add_row(each.what, measured, f"{each.minimum:g}", f"{each.goal:g}", each.verdict)
+    console.print(view)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -113,7 +116,14 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def save(directory: Path, measured: Measured, table: list[Row], plan: Plan) -> Path:
+def save(
+    directory: Path,
+    measured: Measured,
+    table: list[Row],
+    plan: Plan,
+    goals: "Sequence[Goal]" = (),
+    lab: Mapping[str, Any] | None = None,
+) -> Path:
     """Write everything that was measured to a new JSON file and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
     at = datetime.fromtimestamp(now_us() / 1e6, UTC)
@@ -123,7 +133,10 @@ def save(directory: Path, measured: Measured, table: list[Row], plan: Plan) -> P
         "machine": machine(),
         "plan": asdict(plan) | {"load": load.generator(), "upstream": subjects.upstream_name()},
         "summary": [asdict(row) for row in table],
-        "verdict": verdict(table),
+        "goals": [asdict(each) | {"verdict": each.verdict} for each in goals],
+        "lane_share": measured.lane_share,
+        "latency": None if measured.latency is None else asdict(measured.latency),
+        "lab": lab,
         "missing": dict(measured.missing),
         "samples": {name: [asdict(sample) for sample in samples] for name, samples in measured.samples.items()},
     }
@@ -140,9 +153,24 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "programs": programs(),
         "packages": {name: version(name) for name in ("weighbridge", "aiohttp", "httptools", "uvloop")},
         "commit": _git("describe", "--always", "--dirty"),
     }
+
+
+def programs() -> dict[str, str]:
+    """The versions of the peers that are installed, as they call themselves."""
+    asked = {"nginx": "-v", "haproxy": "-v", "caddy": "version", "redis-server": "--version", "wrk": "-v"}
+    return {name: said for name, flag in asked.items() if (said := _said(name, flag))}
+
+
+def _said(program: str, flag: str) -> str:
+    """The first line of what a program says of its version; empty: it is not here."""
+    if shutil.which(program) is None:
+        return ""
+    done = subprocess.run([program, flag], capture_output=True, text=True, timeout=10, check=False)
+    return next(iter((done.stdout + done.stderr).strip().splitlines()), "")
 
 
 def _git(*arguments: str) -> str | None:

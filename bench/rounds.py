@@ -1,15 +1,18 @@
 """The measuring itself: subjects side by side, round after round, so that a noisy minute hits all of them."""
 
 import http.client
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from bench import load, workload
-from bench.load import Load
-from bench.processes import Running, StartError
-from bench.subjects import Bench, Subject, start_upstream
+from bench.load import MOST_PACED, Load
+from bench.processes import Running, StartError, free_port
+from bench.subjects import GATEWAY, Bench, Subject, start_redis, start_upstream
 from bench.workload import Call
 
 
@@ -36,6 +39,13 @@ class Sample:
     load: Load
     cpu_seconds: float
     rss_bytes: int
+    refuses: bool = False
+
+    @property
+    def failed(self) -> int:
+        """Broken connections, and answers that are not what the subject is there for."""
+        wrong = self.load.requests - self.load.bad_status if self.refuses else self.load.bad_status
+        return self.load.broken + max(0, wrong)
 
     @property
     def cpu_us_per_request(self) -> float:
@@ -49,11 +59,24 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Latency:
+    """At half of the gateway's peak, microseconds: through the gateway, and without it."""
+
+    p50_us: float
+    p99_us: float
+    bare_p50_us: float
+    bare_p99_us: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """All samples by subject (the n-th of each belong to one round), and why others have none."""
 
     samples: Mapping[str, list[Sample]]
     missing: Mapping[str, str]
+    lane_share: float | None = None
+    """Of the gateway's requests under load, how many its fast lane took."""
+    latency: Latency | None = None
 
 
 def measure(
@@ -63,6 +86,9 @@ def measure(
     missing = {subject.name: f"not installed: {subject.hint}" for subject in subjects if not subject.installed}
     with ExitStack() as stack:
         behind = stack.enter_context(start_upstream(bench))
+        if any("redis-server" in subject.programs for subject in subjects) and shutil.which("redis-server"):
+            bench = replace(bench, redis_port=free_port())
+            stack.enter_context(start_redis(bench, bench.redis_port))
         started: dict[str, Running] = {}
         for subject in (subject for subject in subjects if subject.installed):
             try:
@@ -76,11 +102,50 @@ def measure(
             step(f"{name}: warming up")
             _warm_up(process, calls, plan)
         samples: dict[str, list[Sample]] = {name: [] for name in started}
+        before = _lane(started.get(GATEWAY))
+        refusing = {subject.name for subject in subjects if subject.refuses}
         for number in range(1, plan.rounds + 1):
             for name, process in started.items():
                 step(f"{name}: round {number} of {plan.rounds}")
-                samples[name].append(_sample(process, calls, plan))
-    return Measured(samples, missing)
+                samples[name].append(_sample(process, calls, plan, refuses=name in refusing))
+        after = _lane(started.get(GATEWAY))
+        latency = _latency(started.get(GATEWAY), behind, samples, calls, plan)
+    requests = after.requests - before.requests
+    return Measured(samples, missing, (after.taken - before.taken) / requests if requests else None, latency)
+
+
+def _latency(
+    gateway: Running | None, behind: Running, samples: Mapping[str, list[Sample]], calls: Path, plan: Plan
+) -> Latency | None:
+    """At half of the gateway's peak, but not faster than the generator can ask."""
+    if gateway is None or not samples[GATEWAY]:
+        return None
+    peak = median(sample.load.per_second for sample in samples[GATEWAY])
+    through, bare = (
+        load.pace(port, calls, connections=plan.connections, seconds=plan.seconds, rate=min(peak / 2, MOST_PACED))
+        for port in (gateway.port, behind.port)
+    )
+    return Latency(through["p50_us"], through["p99_us"], bare["p50_us"], bare["p99_us"])
+
+
+class _Lane(NamedTuple):
+    taken: float = 0.0
+    requests: float = 0.0
+
+
+def _lane(gateway: Running | None) -> _Lane:
+    """What the gateway's own counters say of its fast lane."""
+    if gateway is None:
+        return _Lane()
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection.request("GET", "/-/metrics")
+    lines = [line.rpartition(" ") for line in connection.getresponse().read().decode().splitlines()]
+    connection.close()
+    return _Lane(_sum(lines, "weighbridge_fast_lane_requests_total"), _sum(lines, "weighbridge_requests_total"))
+
+
+def _sum(lines: list[tuple[str, str, str]], name: str) -> float:
+    return sum(float(value) for label, _, value in lines if label.partition("{")[0] == name)
 
 
 def probe(process: Running, subject: Subject, call: Call) -> None:
@@ -111,7 +176,7 @@ def _warm_up(process: Running, calls: Path, plan: Plan) -> None:
         load.send(process.port, calls, connections=plan.connections, seconds=left)
 
 
-def _sample(process: Running, calls: Path, plan: Plan) -> Sample:
+def _sample(process: Running, calls: Path, plan: Plan, *, refuses: bool) -> Sample:
     before = process.cpu_seconds()
     seen = load.send(process.port, calls, connections=plan.connections, seconds=plan.seconds)
-    return Sample(seen, process.cpu_seconds() - before, process.rss_bytes())
+    return Sample(seen, process.cpu_seconds() - before, process.rss_bytes(), refuses)
