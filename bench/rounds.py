@@ -43,9 +43,13 @@ class Sample:
 
     @property
     def failed(self) -> int:
-        """Broken connections, and answers that are not what the subject is there for."""
-        wrong = self.load.requests - self.load.bad_status if self.refuses else self.load.bad_status
-        return self.load.broken + max(0, wrong)
+        """Broken connections, and answers that are not what the subject is there for.
+
+        One that refuses lets the first request of each workspace and user pass.
+        """
+        if not self.refuses:
+            return self.load.broken + self.load.bad_status
+        return self.load.broken + (0 if self.load.bad_status > self.load.requests / 2 else self.load.requests)
 
     @property
     def cpu_us_per_request(self) -> float:

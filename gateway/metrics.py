@@ -116,9 +116,14 @@ class Metrics(Collector):
         self.request_duration = Histogram()
         self.upstream_duration = Histogram()
         self.in_flight = 0
+        self._behind: list[Callable[[], None]] = []
         self._samples: dict[str, Sample] = {"in_flight_requests": lambda: {(): self.in_flight}}
         self._registry = CollectorRegistry()
         self._registry.register(self)
+
+    def before_reading(self, act: Callable[[], None]) -> None:
+        """Have ``act`` called whenever somebody scrapes: it adds what was not counted yet."""
+        self._behind.append(act)
 
     def sample(self, name: str, read: Sample) -> None:
         """Read a gauge, or a counter kept elsewhere, with ``read`` whenever somebody scrapes."""
@@ -126,6 +131,8 @@ class Metrics(Collector):
 
     def text(self) -> bytes:
         """The Prometheus exposition format, version 0.0.4."""
+        for act in self._behind:
+            act()
         return generate_latest(self._registry)
 
     def describe(self) -> Iterator[Metric]:

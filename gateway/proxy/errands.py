@@ -1,35 +1,15 @@
 """What a request line asks for, looked up once for each spelling: the fast lane's view of a snapshot."""
 
-from dataclasses import dataclass
-
 from gateway.core.hop_by_hop import HOP_BY_HOP
 from gateway.core.max_forwards import LIMITED
 from gateway.core.problems import Problem
-from gateway.core.rules import Rule
-from gateway.core.target import Target
 from gateway.metering.snapshot import REMEMBERED_BYTES, REMEMBERED_LINES
-from gateway.proxy.chronicle import said_of
+from gateway.proxy.ended import said_of
+from gateway.proxy.errand import Errand
 from gateway.proxy.plain_request import FieldBook, PlainReader
 from gateway.proxy.running import Running
 
 _NOT_TAKEN = LIMITED | {"HEAD", "CONNECT"}
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """A request line that the lane takes. ``path_workspace``: the workspace that its path names, as it says it.
-
-    ``asks_workspace``: whether a workspace may have to pay, so that membership matters.
-    """
-
-    method: str
-    target: Target
-    path: str
-    rule: Rule
-    path_workspace: str | None
-    asks_workspace: bool
-    said: bytes
-    """What the access log says of it."""
 
 
 class Errands:

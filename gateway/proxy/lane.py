@@ -14,7 +14,8 @@ from gateway.metering.meter import Meter
 from gateway.metering.visit import Visit
 from gateway.proxy.chronicle import Chronicle
 from gateway.proxy.downstream import GatewayProtocol, Handler
-from gateway.proxy.errands import Errand, Errands
+from gateway.proxy.errand import Errand
+from gateway.proxy.errands import Errands
 from gateway.proxy.plain_request import Framing
 from gateway.proxy.request_head import Route, told
 from gateway.proxy.ride import Crew, Ride
@@ -57,8 +58,9 @@ class Lane:
         return True
 
     async def close(self) -> None:
-        """Finish what was handed over."""
+        """Finish what was handed over, and write down what has ended."""
         await self._tasks.finish(_PATIENCE_S)
+        self._crew.chronicle.catch_up()
 
 
 def _identify(running: Running, errand: Errand, framing: Framing, peer: str, at_us: int) -> Identified | None:

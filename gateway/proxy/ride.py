@@ -14,9 +14,10 @@ from gateway.metering.meter import Meter
 from gateway.metering.visit import Visit
 from gateway.proxy import answer
 from gateway.proxy.answer_writer import whole
-from gateway.proxy.chronicle import Asked, Chronicle, Summary, Trip
+from gateway.proxy.chronicle import Chronicle, Trip
 from gateway.proxy.downstream import GatewayProtocol, Handler
-from gateway.proxy.errands import Errand
+from gateway.proxy.ended import Ended
+from gateway.proxy.errand import Errand
 from gateway.proxy.headers import EXPOSE, answer_head
 from gateway.proxy.plain_answer import ALLOW_ORIGIN, OURS, REQUEST_ID, PlainAnswer
 from gateway.proxy.relay import Relay
@@ -134,12 +135,10 @@ class Ride:
 
     def _close(self, status: int, upstream_us: int | None, bytes_out: int, *, close: bool) -> None:
         """The end of it: the access log, the counters, the record; then the client may ask again."""
-        visit = self._visit
+        visit, sent = self._visit, len(self._body)
         latency_us = max(0, now_us() - visit.at_us)
-        errand = self._errand
-        asked = Asked(errand.method, errand.path, self._client.peer, self._identified, errand.said)
-        summary = Summary(status, latency_us, upstream_us)
-        self._crew.chronicle.close_ride(visit, asked, summary, len(self._body), bytes_out)
+        how = (status, latency_us, upstream_us, sent, bytes_out)
+        self._crew.chronicle.close_ride(Ended(visit, self._errand, self._identified, self._client.peer, *how))
         self._crew.meter.close(visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
         self._client.end_ride(close=close)
 

@@ -125,8 +125,8 @@ def test_of_what_shall_be_small_less_is_better() -> None:
 
 
 def test_a_subject_that_shall_refuse_fails_where_it_does_not() -> None:
-    refused = Sample(Load(100, 2.0, 98, 1, 1000, 5000), 1.0, 1, refuses=True)
-    assert refused.failed == 3
+    assert Sample(Load(100, 2.0, 98, 1, 1000, 5000), 1.0, 1, refuses=True).failed == 1
+    assert Sample(Load(100, 2.0, 2, 0, 1000, 5000), 1.0, 1, refuses=True).failed == 100
 
 
 def test_failed_answers_are_counted_over_all_rounds() -> None:

@@ -95,6 +95,7 @@ class Twin:
 
     def counted(self) -> Mapping[str, Any]:
         """The counters that say what requests did."""
+        self.gateway.metrics.text()  # what has ended a moment ago is counted together
         counters = self.gateway.metrics.counters
         return {name: dict(counters[name]) for name in ("requests", "units", "refunded_units", "refusals", "problems")}
 
