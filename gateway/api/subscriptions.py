@@ -14,13 +14,14 @@ from gateway.api.subscription_models import AllQuery, CreateManual, Extend, Over
 from gateway.billing import held_in_file
 from gateway.billing.plans import Offer, Plans, file_plan_id
 from gateway.billing.subscriptions import DAY_US, Gift, Viewer, end, give, own, reactivate, seen, stop
-from gateway.core.problems import Conflict, NotFound
+from gateway.core.problems import BadRequest, Conflict, NotFound
 from gateway.core.scope import Scope, canonical_uuid
 from gateway.core.subscription import PlanVersion, Status
 from gateway.store import plans, subscriptions
 from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.subscribed import Wanted
 
+_LONGEST_KEY = 128
 _READ_ONLY = "This subscription is part of the configuration. Change it there."
 
 
@@ -61,7 +62,7 @@ async def get_one(call: Call, desk: Desk) -> Reply:
 
 
 async def create_manual(call: Call, desk: Desk) -> Reply:
-    """Give a plan by hand: in force with the next request."""
+    """Give a plan by hand: in force with the next request. ``Idempotency-Key``: a repeated call gives it once."""
     said = call.body(CreateManual)
     if said.scope == "workspace" and said.workspace_id is None:
         raise refuse(("workspace_id", "is required where scope is workspace"))
@@ -76,7 +77,7 @@ async def create_manual(call: Call, desk: Desk) -> Reply:
         starts_us=said.starts_at,
         ends_us=said.expires_at,
     )
-    row = await give(desk.store, gift, desk.configured().plans, call.mandate)
+    row = await give(desk.store, gift, desk.configured().plans, call.mandate, idempotency_key=_once(call))
     (told,) = await _told(desk, [row])
     return created(told, row.revision)
 
@@ -114,6 +115,16 @@ async def reactivate_own(call: Call, desk: Desk) -> Reply:
     _check_editable(desk, id_)
     await reactivate(desk.store, id_, await _viewer(call), call.mandate, desk.tell)
     return GONE
+
+
+def _once(call: Call) -> str | None:
+    """The key under which a repeated call is the same one: each admin's keys are their own. Raises ``BadRequest``."""
+    key = (call.knock.header(b"idempotency-key") or b"").decode("latin-1").strip().strip('"')
+    if not key:
+        return None
+    if len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise BadRequest(f"Idempotency-Key must be 1 to {_LONGEST_KEY} printable ASCII characters.")
+    return f"manual:{call.mandate.actor.id}:{key}"
 
 
 def _wanted(query: OwnQuery, now_us: int) -> Wanted:

@@ -1,5 +1,6 @@
 """Subscriptions through the API: given by hand, seen by whom they belong to, in force with the next request."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,18 @@ async def test_what_is_refused_is_refused_whole(shop: World, admin: Client, plan
     for nobody in (clients(shop).alice, clients(shop).stranger):
         assert (await nobody.post("/subscription/manual", said)).status in (401, 403)
     assert ids(await admin.get("/subscription/all")) == []
+
+
+async def test_a_double_click_gives_once(admin: Client, plan: dict[str, Any]) -> None:
+    said = {"plan_id": plan["id"], "scope": "user", "user_id": BOB.id}
+    clicks = [admin.post("/subscription/manual", said, Idempotency_Key="click-1") for _ in range(4)]
+    made = {each.body["id"] for each in await asyncio.gather(*clicks)}
+    assert len(made) == 1
+    other = await admin.post("/subscription/manual", {**said, "user_id": ALICE.id}, Idempotency_Key="click-1")
+    assert other.status == 409, "the key was used for something else"
+    again = await admin.post("/subscription/manual", said, Idempotency_Key="click-2")
+    assert set(ids(await admin.get("/subscription/all"))) == made | {again.body["id"]}
+    assert (await admin.post("/subscription/manual", said, Idempotency_Key="x" * 200)).status == 400
 
 
 async def test_nobody_sees_what_is_anothers(shop: World, admin: Client, plan: dict[str, Any]) -> None:
