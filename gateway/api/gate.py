@@ -86,12 +86,9 @@ class Gate:
         caller.admin = True
 
     async def _is_admin(self, identity: Identity, identified: Identified, knock: Knock) -> bool:
-        who, credential = identified.principal, identified.credential
-        if credential is None or credential.bound:  # what is good for one workspace alone is no admin's
-            return False
-        if credential.admin or (who.user is not None and who.user in identity.users):
+        if _named(identity, identified):
             return True
-        if identity.profiles is None:
+        if identity.profiles is None or identified.credential is None or identified.credential.bound:
             return False
         carried = identity.authenticator.carried(knock.headers, knock.query)
         profile = await identity.profiles.ask(identified, carried, knock.at_us)
@@ -100,7 +97,9 @@ class Gate:
     async def _enter(self, policy: Policy, caller: Caller, workspace: str, knock: Knock) -> Relayed | None:
         """Set ``caller.workspace``, if it may act there."""
         refusal: Relayed | Forbidden | None
-        if caller.identified is None:
+        if caller.admin or _named(self._identity(), caller.identified):  # nobody has to be asked about these
+            caller.admin, refusal = True, None
+        elif caller.identified is None:
             refusal = Forbidden("Only admins of this gateway may do this.")
         else:
             refusal = await self._judge(policy, caller, caller.identified, workspace, knock)
@@ -141,6 +140,14 @@ class Gate:
             return await identity.membership.ask(who, carried, workspace, now_us)
         except Forbidden as problem:
             return problem
+
+
+def _named(identity: Identity, identified: Identified | None) -> bool:
+    """Whether the configuration, or the credential itself, says that this is an admin."""
+    credential = None if identified is None else identified.credential
+    if credential is None or credential.bound:  # what is good for one workspace alone is no admin's
+        return False
+    return credential.admin or (credential.user is not None and credential.user in identity.users)
 
 
 def address_of(identity: Identity, knock: Knock) -> str | None:

@@ -52,9 +52,12 @@ def written(reply: Reply, call: Call) -> Answer:
     fields = list(reply.fields)
     if body or reply.status == 200:  # noqa: PLR2004
         fields.append((b"Content-Type", type_))
+        fields.append((b"X-Content-Type-Options", b"nosniff"))
     tag = _tag(reply, body) if reads or reply.revision is not None else None
     if tag is not None:
         fields.append((b"ETag", tag.encode()))
+        if call.knock.header(b"origin") is not None:
+            fields.append((b"Access-Control-Expose-Headers", b"ETag"))
     if not any(name.lower() == b"cache-control" for name, _ in fields):
         fields.append((b"Cache-Control", b"private, no-cache" if reads else b"no-store"))
         fields += [(b"Vary", b"Accept, Authorization")] if reads else []

@@ -7,7 +7,7 @@ import argon2
 import pytest
 
 from gateway.clock import now_us
-from gateway.demo.data import ADMIN, ALICE, BOB, User
+from gateway.demo.data import ACME, ADMIN, ALICE, BOB, User
 from gateway.demo.tokens import sign
 from gateway.identity.admin_login import LIFETIME_S, AdminLogin
 from tests.e2e.world import SECRET, World, world
@@ -121,6 +121,31 @@ async def test_passwords_are_not_tried_without_end(tmp_path: Path) -> None:
         assert tried[:10] == [401] * 10
         assert 429 in tried[10:]
         assert (await here.ask("/billing/login", method="POST", json={"password": PASSWORD})).status == 429
+
+
+async def test_nor_from_many_addresses(tmp_path: Path) -> None:
+    proxied = 'identity: {jwt: {secret: "${JWT_SECRET}"}, trusted_proxies: 1}\n'
+    async with world(tmp_path, f"admins: {{password: {PASSWORD}}}\n" + proxied + PLANS) as here:
+
+        async def tried(number: int, password: str) -> int:
+            said = {"X-Forwarded-For": f"192.0.2.{number}"}
+            answer = await here.ask("/billing/login", method="POST", json={"password": password}, headers=said)
+            return answer.status
+
+        statuses = [await tried(number, "a wrong password") for number in range(100)]
+        assert set(statuses[:60]) == {401}
+        assert 429 in statuses
+        assert await tried(200, PASSWORD) == 429
+        assert await is_admin(here, ADMIN) is False
+        assert (await here.ask("/user/me", ALICE)).status == 200
+
+
+async def test_an_admin_by_name_needs_no_upstream_to_act_for_a_workspace(tmp_path: Path) -> None:
+    yaml = f'admins: {{users: ["{BOB.id}"]}}\n' + PLANS
+    async with world(tmp_path, yaml, upstream="http://127.0.0.1:9") as here:
+        answer = await here.ask("/billing/me", BOB, workspace=ACME.id)
+        assert (answer.status, (await answer.json())["workspace_id"]) == (200, ACME.id)
+        assert (await here.ask("/billing/me", ALICE, workspace=ACME.id)).status == 503
 
 
 async def test_a_page_learns_how_to_log_in(tmp_path: Path) -> None:

@@ -82,6 +82,9 @@ async def test_a_query_that_is_not_known_is_named(here: World) -> None:
 async def test_browsers_may_read_the_answers(here: World) -> None:
     answer = await here.ask("/billing/me", ALICE, headers={"Origin": "https://app.example"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    exposed = ", ".join(answer.headers.getall("Access-Control-Expose-Headers"))
+    assert {"ETag", "Retry-After", "X-Request-ID"} <= set(exposed.split(", "))
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     preflight = {"Origin": "https://app.example", "Access-Control-Request-Method": "PUT"}
     asked = await here.ask("/billing/me", method="OPTIONS", headers=preflight)
     assert (asked.status, "PUT" in asked.headers["Access-Control-Allow-Methods"]) == (204, True)
