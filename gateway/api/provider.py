@@ -78,10 +78,14 @@ class SyncRun(Told):
     changes: dict[str, list[str]]
     drift: list[str]
     problems: list[str]
+    cut: bool = False
 
 
 class SyncState(Told):
-    """How far what happens at the provider was read. ``overdue``: sales that should have been compared by now."""
+    """How far what happens at the provider was read. ``overdue``: sales that should have been compared by now.
+
+    ``running``: how far the present run has come; its ``ended_at`` is no time yet.
+    """
 
     provider: str
     test: bool
@@ -89,6 +93,7 @@ class SyncState(Told):
     last_full_at: Time | None = None
     overdue: int
     events: dict[str, int]
+    running: SyncRun | None = None
     runs: list[SyncRun]
 
 
@@ -136,6 +141,7 @@ async def get_sync(_call: Call, desk: Desk) -> Reply:
             last_full_at=row.full_us,
             overdue=await orders.count_overdue(sales.store, sales.provider.name, sales.now_us()),
             events=dict(await signals.counts(sales.store)),
+            running=None if desk.syncer is None or desk.syncer.running is None else _run(desk.syncer.running),
             runs=[_run(Run(**each)) for each in row.runs],  # type: ignore[arg-type]
         )
     )

@@ -29,4 +29,11 @@ async def items(sales: Sales) -> list[Item]:
 
 async def push(sales: Sales, *, dry_run: bool = False) -> tuple[Drift, ...]:
     """Make the provider's catalog ours. Raises ``ProviderError``."""
-    return await sales.provider.push(await items(sales), dry_run=dry_run)
+    good, drift = [], []
+    for item in await items(sales):
+        objection = sales.provider.objection(item)
+        if objection is None:
+            good.append(item)
+        else:
+            drift.append(Drift(f"{item.slug} ({item.mode}, {item.currency})", f"cannot be sold: {objection}"))
+    return (*await sales.provider.push(good, dry_run=dry_run), *drift)

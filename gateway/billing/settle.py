@@ -90,6 +90,10 @@ async def _read(sales: Sales, held: Ordered, owner: Owner | None) -> _Read:
     names = [held.subscription.external_id, *(order.agreement for _, order in found)]
     names.append(None if owner is None else owner.agreement)
     name = next((each for each in names if each is not None), None)
+    if len(several := sorted({each for each in names if each is not None})) > 1:
+        _log.error(
+            "a sale has several agreements at the provider: end all but one", sale=held.subscription.id, are=several
+        )
     agreement = await _agreement(sales, name)
     receipts: list[Receipt] = list(await provider.receipts(agreement=name)) if agreement is not None else []
     for _, order in found:

@@ -23,6 +23,8 @@ _OVERLAP_US = 300_000_000
 _FORGOTTEN_US = 29 * DAY_US
 """Providers keep happenings for a month."""
 _FULL_EVERY_US = 7 * DAY_US
+_PATIENCE_US = 600_000_000
+"""Between two tries to compare everything."""
 _BATCH = 100
 _CALLS_PER_SALE = 4
 _MOST_NAMED = 200
@@ -34,7 +36,10 @@ Progress = Callable[[str, int], None]
 
 @dataclass(slots=True)
 class Run:
-    """What one run did. ``changes``: what was not as the provider has it. ``drift``: the same of the catalog."""
+    """What one run did. ``changes``: what was not as the provider has it. ``drift``: the same of the catalog.
+
+    ``cut``: the provider failed before its end.
+    """
 
     started_us: int
     full: bool = False
@@ -45,6 +50,7 @@ class Run:
     changes: dict[str, list[str]] = field(default_factory=dict)
     drift: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    cut: bool = False
 
 
 class Syncer:
@@ -56,6 +62,8 @@ class Syncer:
         self._free_us = 0
         self.fence = fence
         self.last: Run | None = None
+        self.running: Run | None = None
+        self._full_after_us = 0
 
     async def run(self, *, full: bool = False, dry_run: bool = False, progress: Progress | None = None) -> Run:
         """One run. What goes wrong with one sale is written down, and the others go on. Raises ``StoreUnavailable``."""
@@ -64,6 +72,7 @@ class Syncer:
             row = await syncs.get(sales.store, sales.provider.name)
             run = Run(sales.now_us(), full or self._needs_all(row), dry_run)
             said = progress or (lambda _what, _count: None)
+            self.running = run
             try:
                 row = await self._happenings(row, run, said)
                 await self._due(run, said)
@@ -71,7 +80,11 @@ class Syncer:
                     await self._everything(run, said)
             except ProviderError as error:
                 run.problems.append(error.message)
+                run.cut = True
+                self._full_after_us = sales.now_us() + _PATIENCE_US
                 _log.warning("the sync was cut short", reason=error.message)
+            finally:
+                self.running = None
             run.ended_us = sales.now_us()
             self.last = run
             if not dry_run:
@@ -81,7 +94,7 @@ class Syncer:
     def _needs_all(self, row: SyncRow) -> bool:
         """The first time, when the provider has forgotten where we were, and once a week."""
         now_us = self._sales.now_us()
-        return (
+        return now_us >= self._full_after_us and (
             row.full_us is None
             or row.full_us < now_us - _FULL_EVERY_US
             or (row.cursor_us is not None and row.cursor_us < now_us - _FORGOTTEN_US)
@@ -140,7 +153,7 @@ class Syncer:
             if id_ is None:
                 run.problems.append(f"the provider has sold {owner.subscription}, which is not here")
                 sales.counts.unmatched += 1
-            else:  # also one that was seen: another order of it may be new to us
+            elif id_ not in seen or await self._is_new(owner):
                 seen.add(id_)
                 await self._compare(id_, owner, run, said)
         for id_ in await orders.all_of(sales.store, name):
@@ -148,6 +161,13 @@ class Syncer:
                 await self._compare(id_, None, run, said)
         drift = await catalog_push.push(sales, dry_run=run.dry_run)
         run.drift = [f"{each.object}: {each.problem}" for each in drift]
+
+    async def _is_new(self, owner: Owner) -> bool:
+        """Whether it names an order that we do not know: a page whose name got lost on the way to us."""
+        sales = self._sales
+        return (
+            owner.order is not None and await orders.by_checkout(sales.store, sales.provider.name, owner.order) is None
+        )
 
     async def _compare(self, id_: str, owner: Owner | None, run: Run, said: Progress) -> None:
         await self._pace()
@@ -189,7 +209,7 @@ class Syncer:
         sales = self._sales
         if self.fence is not None:
             await self.fence()
-        full_us = run.started_us if run.full and not run.problems else row.full_us
+        full_us = run.started_us if run.full and not run.cut else row.full_us
         runs = (asdict(run), *row.runs)
         await syncs.put(sales.store, replace(row, full_us=full_us, runs=runs), sales.mandate("gateway"))
         if run.full:

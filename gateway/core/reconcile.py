@@ -74,8 +74,7 @@ def _bought_once(picture: Picture, terms: Terms) -> tuple[Word, ...]:
     paid = [receipt for receipt in picture.receipts if receipt.state is PaymentState.PAID]
     kept = [receipt for receipt in paid if receipt.kept]
     if kept:
-        first_us = min(map(_paid_us, kept))
-        return (_pay(first_us, terms, picture),)
+        return (_pay(min(map(_paid_us, kept)), terms, picture, times=len(kept)),)  # paid twice lasts twice
     if paid:
         return (_taken_back(paid, picture, for_good=True),)
     if any(order.state is OrderState.PAID and order.payment is None for order in picture.orders):
@@ -137,8 +136,8 @@ def _taken_back(paid: list[Receipt], picture: Picture, *, for_good: bool) -> Wor
     return Word(Event.GIVE_UP, picture.read_us)  # not the end: a refund can fail, and then it is paid again
 
 
-def _pay(starts_us: int, terms: Terms, picture: Picture) -> Word:
-    ends_us = starts_us + terms.duration_us
+def _pay(starts_us: int, terms: Terms, picture: Picture, times: int = 1) -> Word:
+    ends_us = starts_us + times * terms.duration_us
     return Word(Event.PAY, picture.read_us, ends_us, ends_us, None, starts_us)
 
 

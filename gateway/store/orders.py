@@ -169,8 +169,12 @@ async def due(store: Store, provider: str, now_us: int, limit: int) -> Sequence[
 
 
 async def all_of(store: Store, provider: str) -> Sequence[str]:
-    """Every sale through a provider, by its subscription."""
-    query = sa.select(orders.c.subscription_id).where(orders.c.provider == provider)
+    """Every sale through a provider that is not over, by its subscription."""
+    query = (
+        sa.select(orders.c.subscription_id)
+        .join(subscriptions, subscriptions.c.id == orders.c.subscription_id)
+        .where(orders.c.provider == provider, subscriptions.c.status != Status.CANCELLED)
+    )
     async with store.read() as connection:
         return (await connection.execute(query.order_by(orders.c.subscription_id))).scalars().all()
 

@@ -157,3 +157,25 @@ async def test_a_gateway_that_lost_its_lease_keeps_no_cursor(here: Shop) -> None
     with pytest.raises(PreconditionFailed):
         await here.sync()
     assert (await syncs.get(here.store, "stripe")).runs == ()
+
+
+async def test_what_is_wrong_with_one_plan_or_sale_does_not_make_every_run_a_full_one(here: Shop) -> None:
+    price = here.plan.prices[0]
+    terms = replace(here.plan.terms, duration_days=2000)
+    await plans.update(here.store, here.plan.id, lambda old: replace(old, terms=terms), here.by())
+    row = await here.bought()
+    session = here.fake.books.get("sessions", row.checkout_id or "")
+    session["metadata"]["subscription_id"], session["id"] = "gone", "cs_gone"
+    run = await here.sync()
+    assert any("every three years at most" in each for each in run.drift)
+    assert (run.full, run.cut, bool(run.problems), price.currency) == (True, False, True, "usd")
+    assert not (await here.sync()).full
+
+
+async def test_a_full_run_that_was_cut_short_is_tried_again_after_a_while(here: Shop) -> None:
+    here.fake.faults.append(Fault("subscriptions", 500, method="GET"))
+    assert (await here.sync()).cut
+    assert not (await here.sync()).full
+    here.later(601)
+    again = await here.sync()
+    assert (again.full, again.cut) == (True, False)

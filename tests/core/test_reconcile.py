@@ -82,6 +82,12 @@ def test_a_full_refund_takes_what_was_bought_and_a_part_of_it_nothing() -> None:
     assert after(refunded, ONCE, receipts=(receipt(),)) == bought, "the refund has failed, so it is paid again"
 
 
+def test_what_was_paid_twice_lasts_twice() -> None:
+    bought = after(ORDERED, ONCE, receipts=(receipt(),))
+    twice = after(bought, ONCE, receipts=(receipt(), receipt(1, created_us=NOW + HOUR, paid_us=NOW + HOUR)))
+    assert (twice.starts_us, twice.ends_us) == (NOW, NOW + 60 * DAY)
+
+
 def test_a_dispute_pauses_until_it_is_decided() -> None:
     bought = after(ORDERED, ONCE, receipts=(receipt(),))
     paused = after(bought, ONCE, receipts=(receipt(dispute=Dispute.OPEN),))
