@@ -10,6 +10,7 @@ in two.
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol, cast
 
 import structlog
@@ -187,7 +188,8 @@ class GatewayProtocol(ClientRequests):
             self._current = None
         request.let_go()
         if self.writing_paused and self.transport is not None:
-            await self._drain_helper()
+            with suppress(ConnectionError):  # it left without reading what was written: the loop sees that it has
+                await self._drain_helper()
 
     def _fail(self, request: Request, problem: Problem) -> None:
         """Answer a problem, or end the connection where an answer has begun."""

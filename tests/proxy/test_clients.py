@@ -1,6 +1,7 @@
 """Clients that leave, dawdle, stop half-way or are told no."""
 
 import asyncio
+import gc
 from contextlib import suppress
 
 import pytest
@@ -335,3 +336,24 @@ async def test_stopping_does_not_wait_for_ever(start_gateway: StartGateway) -> N
         assert await client.rest() == b""
         await asyncio.wait_for(up.conversations[0].lost.wait(), 5)
     assert gateway.requests[0].request_sent is True
+
+
+async def test_a_client_that_leaves_without_reading_its_answer_is_no_error_of_ours(
+    start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered = asyncio.Event()
+
+    async def handle(request: Request) -> None:
+        request.respond(Answer(200, [], bytes(32 * 2**20)))
+        answered.set()
+
+    gateway = await start_gateway("http://127.0.0.1:9", handler=handle)
+    client = await gateway.connect()
+    await client.send(GET)
+    await asyncio.wait_for(answered.wait(), 10)
+    client.reset()
+    async with asyncio.timeout(10):
+        while gateway.server.connections:
+            await asyncio.sleep(0.01)
+    gc.collect()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
