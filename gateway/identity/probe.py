@@ -4,6 +4,7 @@ Yes and no are kept for a minute; one question at a time per user, workspace and
 answer is never kept: the last yes counts for a while, else nobody knows and nobody is charged.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -16,6 +17,9 @@ from gateway.identity.config import Identified
 from gateway.identity.membership import Carried, Relayed, not_a_member, vouched
 from gateway.tasks import Tasks
 
+_CLIMBS = re.compile(r"[/\\%?#;\0]|\A\.+\Z")
+"""An id that some server would read as more of the path than one segment, encoded or not: there another route, which
+answers 2xx to anybody, would make members of workspaces that do not exist."""
 _KEPT_BODY = 4_096
 """A longer refusal is relayed and not kept."""
 # What the upstream says about user and workspace; any other 4xx is about this token or this moment.
@@ -79,7 +83,8 @@ class ByProbe:
         user = who.principal.user
         if vouched(who, workspace):
             return None
-        if user is None or not carried:  # Without the caller's own credential there is nothing to ask with.
+        # Without the caller's own credential there is nothing to ask with.
+        if user is None or not carried or _CLIMBS.search(workspace):
             raise not_a_member()
         key = (user, workspace)
         fresh = self._fresh(key, now_us)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from gateway.settings.crosscheck import payers
 from gateway.settings.tokens import JwtSettings
+from gateway.settings.units import UnixAddress
 
 if TYPE_CHECKING:
     from gateway.settings.models import Settings
@@ -65,6 +66,14 @@ def _budgets(settings: "Settings") -> Iterator[str]:
             yield f"plans: nobody has '{plan.slug}'; neither defaults, subscriptions nor fallback name it."
         if plan.pack and plan.slug in (defaults.workspace, defaults.user, defaults.address, settings.fallback.plan):
             yield f"plans: '{plan.slug}' is a pack given to everybody: whoever has spent it never gets more."
+    if defaults.workspace is not None and settings.workspace.membership == "upstream":
+        yield (
+            "defaults.workspace: a plan for every id that the upstream answers with 2xx at workspace.probe.path,"
+            " whoever makes one up: 07 beside 7, if it reads both."
+        )
+    faceless = isinstance(settings.listen, UnixAddress) and settings.proxy_protocol is None
+    if faceless and not settings.identity.trusted_proxies and "address" in payers(settings):
+        yield "listen: a Unix socket has no client addresses, so whoever pays by address passes free."
     if settings.fallback.plan is not None and not any(rule.fallback for rule in settings.rules):
         yield "fallback.plan: no rule has fallback: true, so nothing is paid from it."
 

@@ -74,9 +74,20 @@ async def test_the_upstream_is_asked_with_the_callers_own_token_and_the_header(
     assert upstream.asked == [(path, {b"Authorization": b"Bearer t", b"X-Workspace-ID": WORKSPACE.encode()})]
 
 
-async def test_an_id_cannot_climb_out_of_its_place_in_the_path(probe: ByProbe, upstream: Upstream) -> None:
-    await probe.ask(caller(), SENT, "../user?x=1#é", NOW)
-    assert upstream.asked[0][0] == b"/workspace/..%2Fuser%3Fx%3D1%23%C3%A9"
+async def test_an_id_stays_in_its_place_in_the_path(probe: ByProbe, upstream: Upstream) -> None:
+    await probe.ask(caller(), SENT, "team é:7@x", NOW)
+    assert upstream.asked[0][0] == b"/workspace/team%20%C3%A9%3A7%40x"
+
+
+@pytest.mark.parametrize("id_", [".", "..", "...", "../user", "a/b", "a%2fb", "a\\b", "a?b", "a#b", "a;b", "%2e%2e"])
+async def test_an_id_that_could_climb_out_of_its_place_belongs_to_nobody(
+    probe: ByProbe, upstream: Upstream, id_: str
+) -> None:
+    """``/workspace/..`` may be ``/``, which answers everybody: each such id would be a workspace with a free plan."""
+    with pytest.raises(Forbidden, match="not a member"):
+        await probe.ask(caller(), SENT, id_, NOW)
+    assert probe.known(caller(), id_, NOW) is None
+    assert upstream.asked == []
 
 
 async def test_yes_counts_for_a_minute_for_this_user_and_workspace_alone(probe: ByProbe, upstream: Upstream) -> None:

@@ -16,6 +16,11 @@ def test_a_sound_configuration_has_no_warnings(loaded: Load) -> None:
     assert loaded(FINE, {"JWT_SECRET": LONG}).warnings == []
 
 
+def test_a_plan_for_every_workspace_that_the_upstream_knows_is_named(loaded: Load) -> None:
+    (warning,) = loaded(FINE.replace("{user: free}", "{user: free, workspace: free}"), {"JWT_SECRET": LONG}).warnings
+    assert warning.startswith("defaults.workspace: a plan for every id that the upstream answers with 2xx")
+
+
 @pytest.mark.parametrize(
     ("added", "said"),
     [
@@ -24,6 +29,14 @@ def test_a_sound_configuration_has_no_warnings(loaded: Load) -> None:
             "workspace.membership: trust_clients lets any user drain any workspace",
         ),
         ("ledger: memory", "ledger: memory: keeps nothing"),
+        (
+            """
+cascade: [user, address]
+listen: unix:/w.sock
+subscriptions: [{plan: free, scope: address, id: 192.0.2.1}]
+""",
+            "listen: a Unix socket has no client addresses, so whoever pays by address passes free",
+        ),
         ("cascade: [user]\nworkspace: {query: w}", "workspace: no workspace is ever asked to pay"),
         ("fallback: {plan: free}", "fallback.plan: no rule has fallback: true"),
         (
