@@ -165,7 +165,8 @@ class UpstreamSettings(Section):
     )
     max_connections: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
         default=1024,
-        description="Connections to one address at once; more requests wait for one, up to `connect_timeout`.",
+        description="Connections to one address at once; more requests wait for one, up to `connect_timeout`. An open "
+        "WebSocket holds one.",
     )
     connection_requests: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None, description="So many requests go over one connection. `null`: any number."
