@@ -20,7 +20,9 @@ class Pace:
         """
         cost_us = _MINUTE_US // per_minute
         earned_us = max(now_us, self._free_at_us.get(who) or 0)
-        earned_us = min(earned_us, now_us + _MINUTE_US)  # else a clock that went back would shut them out
+        if earned_us > now_us + _MINUTE_US:  # a clock that went back: nobody is shut out until it has caught up
+            earned_us = now_us + _MINUTE_US
+            self._free_at_us.put(who, earned_us)
         ready_us = earned_us + cost_us - _MINUTE_US
         if ready_us > now_us:
             wait_s = -((now_us - ready_us) // 1_000_000)
