@@ -22,7 +22,7 @@ from tests.e2e.world import SECRET
 USER = "550e8400-e29b-41d4-a716-446655440000"
 MONTH_S = 30 * 86_400
 SHARED = """\
-ledger: {{url: "{redis}", journal: "sqlite:///{folder}/ledger.db", timeout: 2s}}
+ledger: {{url: "{redis}", mode: {mode}, journal: "sqlite:///{folder}/ledger.db", timeout: 2s}}
 store: {store}
 workspace: {{membership: trust_clients}}
 cascade: [user]
@@ -39,14 +39,22 @@ def token(user: str = USER) -> str:
 
 @asynccontextmanager
 async def gateways(
-    folder: Path, count: int, upstream: str, redis_url: str, *, budget: int, store: str = "null", more: str = ""
+    folder: Path,
+    count: int,
+    upstream: str,
+    redis_url: str,
+    *,
+    budget: int,
+    store: str = "null",
+    mode: str = "exact",
+    more: str = "",
 ) -> AsyncIterator[list[Served]]:
     """``count`` gateways that listen, each with a journal of its own."""
     async with AsyncExitStack() as stack:
         homes = [folder / f"gateway{number}" for number in range(count)]
         for home in homes:
             home.mkdir()
-            yaml = SHARED.format(redis=redis_url, folder=home, store=store, budget=budget)
+            yaml = SHARED.format(redis=redis_url, folder=home, store=store, budget=budget, mode=mode)
             configure(home, upstream, f"{yaml}{more}")
         yield [*await asyncio.gather(*(stack.enter_async_context(served(home)) for home in homes))]
 
@@ -87,12 +95,25 @@ def spent(client: "redis.Redis", prefix: str = "wb") -> int:
 
 def recorded(place: Served) -> Counter[str]:
     """What a gateway's journal says was used, by kind of record."""
-    path = place.folder / "ledger.db"
     sums: Counter[str] = Counter()
-    with closing(sqlite3.connect(path)) as connection:
-        for _, records in batches(connection, path):
-            for record in records:
+    for path in place.folder.glob("ledger*.db"):
+        with closing(sqlite3.connect(path)) as connection:
+            for record in (record for _, records in batches(connection, path) for record in records):
                 if record.kind is not Kind.REFUSAL:
                     sums[record.kind] += sum(record.costs.values())
                     sums["overrun"] += sum(record.overrun.values())
     return sums
+
+
+def workers_of(here: Served) -> list[int]:
+    """The processes that serve, where there is a supervisor."""
+    parent, found = here.process.pid, []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                stat = (process / "stat").read_text()
+            except OSError:
+                continue
+            if int(stat.rpartition(")")[2].split()[1]) == parent:
+                found.append(int(process.name))
+    return found

@@ -1,15 +1,19 @@
 """Three gateways, one budget: exactly as many requests pass as there are units, whatever dies in between."""
 
 import asyncio
+import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway.ledger.bounds import largest_held
 from tests.databases.fixtures import migrated_database, postgresql
-from tests.e2e.gateways import gateways, recorded, spent, storm, token
+from tests.e2e.gateways import gateways, recorded, spent, storm, token, workers_of
 from tests.e2e.plain_upstream import plain_upstream
+from tests.e2e.served import PROGRAM, Served, environment
 from tests.redis_server.server import RedisServer, own_redis
 
 __all__ = ["migrated_database", "postgresql"]
@@ -67,6 +71,41 @@ async def test_the_totals_add_up_though_a_gateway_and_redis_are_killed(tmp_path:
     books = [recorded(place) for place in places]
     assert answers[200] <= sum(book["charge"] + book["refund"] for book in books) + 30
     assert sum(book["overrun"] for book in books) == 0
+
+
+async def test_leased_budgets_are_never_exceeded_and_lose_no_more_than_check_says(
+    tmp_path: Path, durable: RedisServer
+) -> None:
+    async with (
+        plain_upstream() as upstream,
+        gateways(tmp_path, 1, upstream.url, durable.url, budget=BUDGET, mode="leased", more="workers: 3\n") as places,
+    ):
+        printed = await check(places[0])
+        assert printed == largest_held(BUDGET)
+        running = asyncio.get_running_loop().create_task(storm(places, BUDGET, at_once=30))
+        while spent(durable.client()) < 200:
+            await asyncio.sleep(0.02)
+        os.kill(workers_of(places[0])[0], signal.SIGKILL)
+        answers = await running
+        assert answers[200] <= BUDGET
+        for _ in range(4):
+            answers += await storm(places, BUDGET // 2, at_once=30)
+        assert answers[429]
+        in_hand = 30  # charged by the worker that was killed, and not answered any more
+        assert BUDGET - printed - in_hand <= answers[200] <= BUDGET
+        assert await places[0].end() == 0
+    charged = sum(recorded(place)["charge"] for place in places)
+    assert charged <= spent(durable.client()) == BUDGET
+
+
+async def check(place: Served) -> int:
+    """What ``weighbridge check`` says that a gateway which dies takes with it."""
+    argv = [str(PROGRAM), "check", "--config", str(place.config)]
+    process = await asyncio.create_subprocess_exec(*argv, env=environment(), stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    found = re.search(rf"takes at most (\d+) of {BUDGET} units", said.decode())
+    assert found
+    return int(found[1])
 
 
 async def test_while_redis_is_away_requests_pass_and_are_debited_when_it_is_back(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError, ClientSession, TCPConnector
 
-from tests.e2e.gateways import SHARED, spent, storm, token
+from tests.e2e.gateways import SHARED, spent, storm, token, workers_of
 from tests.e2e.plain_upstream import plain_upstream
 from tests.e2e.served import Served, configure, served
 from tests.redis_server.fixtures import mortal
@@ -21,22 +21,8 @@ BUDGET = 200
 
 
 def prepared(folder: Path, upstream: str, redis: str, *, workers: int = 3, budget: int = BUDGET) -> None:
-    yaml = SHARED.format(redis=redis, folder=folder, store="null", budget=budget)
+    yaml = SHARED.format(redis=redis, folder=folder, store="null", budget=budget, mode="exact")
     configure(folder, upstream, f"{yaml}workers: {workers}\n")
-
-
-def workers_of(here: Served) -> list[int]:
-    """The processes that serve."""
-    parent, found = here.process.pid, []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                stat = (process / "stat").read_text()
-            except OSError:
-                continue
-            if int(stat.rpartition(")")[2].split()[1]) == parent:
-                found.append(int(process.name))
-    return found
 
 
 async def metric(here: Served, name: str) -> float:

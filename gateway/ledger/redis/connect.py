@@ -11,7 +11,7 @@ from gateway.core.redis_place import Place
 from gateway.ledger.redis.servers import ClusterServers, OneServer, Servers
 
 CONNECTIONS = 16
-"""So many calls to one server can be on their way at once."""
+"""More than ``AT_ONCE``: one of them listens, and one that failed is let go a moment later."""
 
 Options = dict[str, Any]
 
@@ -55,7 +55,7 @@ def _behind_sentinels(place: Place, common: Options, patience: Options) -> Serve
 
 def _cluster(place: Place, common: Options) -> Servers:
     host, port = place.hosts[0]
-    options: Options = {**common, **_tls(place), "max_connections": CONNECTIONS, "cluster_error_retry_attempts": 0}
+    options: Options = {**common, **_tls(place), "max_connections": CONNECTIONS}
     return ClusterServers(RedisCluster(host=host, port=port, **options))
 
 

@@ -14,6 +14,10 @@ from gateway.ledger.redis.presence import Presence
 from gateway.ledger.redis.servers import Refused, Unheard
 
 Act = dict[str, Any]
+_ELSEWHERE = frozenset(
+    {"READONLY", "CLUSTERDOWN", "MASTERDOWN", "MovedError", "AskError", "TryAgainError", "SlotNotCoveredError"}
+)
+"""Reasons that mean: another server does it by now."""
 _SHORT = ((b"Retry-After", b"1"),)
 
 
@@ -43,7 +47,7 @@ class Line:
         if isinstance(outcome, list):
             return outcome
         unsure = isinstance(outcome, Unheard)
-        if unsure or outcome.reason in ("READONLY", "CLUSTERDOWN", "MASTERDOWN"):
+        if unsure or outcome.reason in _ELSEWHERE:
             await self._presence.renew()
             outcome = await self._batches.send(marker, key, {**act, "again": True} if unsure else act)
             if isinstance(outcome, list):

@@ -13,6 +13,7 @@ from gateway.ledger.redis.servers import Servers
 from gateway.tasks import Tasks
 
 _AGAIN_S = 0.3
+_REST_S = 0.02
 _MOST_KEYS = 200_000
 
 _log = log.get_logger(__name__)
@@ -27,6 +28,7 @@ class Recall:
         self._channel = names.common("recall")
         self._scopes: dict[bytes, Scope] = {}
         self._told: Callable[[Scope], None] = lambda _scope: None
+        self._asked_s: dict[Scope, float] = {}
         self._tasks = Tasks()
         self.hears = False
 
@@ -42,7 +44,13 @@ class Recall:
         self._scopes[self._names.scope(scope)] = scope
 
     async def ask(self, scope: Scope) -> None:
-        """Ask for what others hold. If that does not reach them, they keep it."""
+        """Ask for what others hold, once however many need it. If that does not reach them, they keep it."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._asked_s.get(scope, 0.0) < _REST_S:
+            return
+        if len(self._asked_s) >= _MOST_KEYS:
+            self._asked_s.clear()
+        self._asked_s[scope] = now_s
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await self._servers.ask("PUBLISH", self._channel, self._names.scope(scope))
 

@@ -20,6 +20,8 @@ from redis.exceptions import (
 
 from gateway.ledger.redis.scripts import Script
 
+AT_ONCE = 12
+"""So many conversations with one server are held at once; others wait for their turn."""
 CODES = (
     *("OOM", "READONLY", "NOPERM", "NOAUTH", "WRONGPASS"),
     *("LOADING", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "BUSY", "NOREPLICAS"),
@@ -115,10 +117,12 @@ class OneServer:
     def __init__(self, client: Redis, sentinel: Sentinel | None = None) -> None:
         self._client: Any = client  # half of the library's methods are typed
         self._sentinel: Any = sentinel
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def run(self, script: Script, calls: Sequence[Call]) -> list[Outcome]:
         """See ``Servers``."""
-        return [await self._run(script, call) for call in calls]
+        async with self._turns:
+            return [await self._run(script, call) for call in calls]
 
     async def _run(self, script: Script, call: Call) -> Outcome:
         command = self._client.execute_command
@@ -132,11 +136,13 @@ class OneServer:
 
     async def ask(self, *command: str | bytes | int) -> Any:  # noqa: ANN401
         """See ``Servers``."""
-        return await self._client.execute_command(*command)
+        async with self._turns:
+            return await self._client.execute_command(*command)
 
     async def ask_all(self, commands: Sequence[Command]) -> list[Any]:
         """See ``Servers``."""
-        return await _pipelined(self._client.pipeline(transaction=False), commands)
+        async with self._turns:
+            return await _pipelined(self._client.pipeline(transaction=False), commands)
 
     async def listen(self, channel: str) -> AsyncIterator[bytes]:
         """See ``Servers``."""

@@ -1,0 +1,111 @@
+"""One ledger, whatever the Redis behind it looks like."""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core.cascade import Charge
+from gateway.core.problems import StoreUnavailable
+from gateway.core.scope import Scope
+from gateway.ledger.redis.open import open_redis
+from tests.core.budgets import NOW, bill, default_of, per, plan
+from tests.ledger.redis.test_away import until_away, until_back
+from tests.ledger.redis.world import USERS, Journal, ledger_at, left, paid
+from tests.redis_server.server import RedisServer
+from tests.redis_server.topologies import Watched, cluster, watched
+from tests.transport.certificates import Authority
+
+MANY = [default_of(plan(per(10)), Scope("user", f"u{number}")) for number in range(60)]
+
+
+@pytest.fixture
+def nodes() -> Iterator[list[RedisServer]]:
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def pair() -> Iterator[Watched]:
+    with watched() as running:
+        yield running
+
+
+async def test_a_cluster_charges_scopes_wherever_they_are(nodes: list[RedisServer]) -> None:
+    async with ledger_at(f"redis+cluster://127.0.0.1:{nodes[0].port}") as ledger:
+        asked = [bill(1, each, id_=f"{each.scope.id}-{n}") for each in MANY for n in range(15)]
+        outcomes = await asyncio.gather(*(ledger.charge(each, NOW) for each in asked))
+        assert sum(isinstance(outcome, Charge) for outcome in outcomes) == 10 * len(MANY)
+        assert [await left(ledger, each) for each in MANY] == [[0]] * len(MANY)
+    for node in nodes:
+        names = [key if isinstance(key, bytes) else key.encode() for key in node.client().keys("t:*")]
+        assert any(b":user:u" in name for name in names), "scopes lie on every node"
+
+
+async def test_a_node_that_forgot_is_filled_before_it_admits_anything(nodes: list[RedisServer]) -> None:
+    kept = Journal()
+    async with ledger_at(f"redis+cluster://127.0.0.1:{nodes[0].port}", kept=kept) as ledger:
+        for number, each in enumerate(MANY):
+            kept.record(await paid(ledger, 4, each, id_=str(number)))
+        nodes[1].client().flushall()
+        await until_away(ledger)
+        await until_back(ledger)
+        assert [await left(ledger, each) for each in MANY] == [[6]] * len(MANY)
+
+
+async def test_leases_and_a_cluster_do_not_go_together() -> None:
+    with pytest.raises(ValueError, match="does not work with a cluster"):
+        await open_redis("redis+cluster://127.0.0.1:1", leased=True)
+
+
+async def test_a_fail_over_in_the_middle_of_calls_charges_nobody_twice(pair: Watched) -> None:
+    async with ledger_at(pair.url, timeout_s=1.0) as ledger:
+        await paid(ledger, 1)
+        pair.primary.client().wait(1, 5000)
+        paid_in_all, number = 1, 0
+        killer = asyncio.get_running_loop().call_later(0.2, pair.primary.stop)
+        refused = 0
+        async with asyncio.timeout(60):
+            while paid_in_all < 40:
+                number += 1
+                try:
+                    await paid(ledger, 1, id_=str(number))
+                    paid_in_all += 1
+                except StoreUnavailable:
+                    refused += 1
+                await asyncio.sleep(0.02)
+        killer.cancel()
+        assert refused, "there was a time without a primary"
+        (now_left,) = await left(ledger)
+        lost = now_left - (100 - paid_in_all)
+        assert lost <= 10, "what was not replicated yet, and not more"
+        assert now_left >= 100 - paid_in_all - ledger.in_doubt
+
+
+async def test_tls_and_unix_sockets(mortal: RedisServer, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    shown = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    pair = authority.issue("redis", "localhost")
+    shown.load_cert_chain(pair.cert, pair.key)
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far, far_out = await asyncio.open_connection("127.0.0.1", mortal.port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, far_out), pump(far, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(relay, "localhost", 0, ssl=shown)
+    port = server.sockets[0].getsockname()[1]
+    async with ledger_at(f"rediss://localhost:{port}?ca={authority.ca}") as ledger:
+        await paid(ledger, 1)
+    async with ledger_at(f"rediss://localhost:{port}") as stranger:
+        assert stranger.failure is not None, "a certificate that nobody vouches for is not believed"
+    async with ledger_at(f"unix://{mortal.home}/redis.sock") as ledger:
+        assert await left(ledger, USERS) == [99]
+    server.close()
