@@ -123,6 +123,8 @@ async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:
         raise Unmatched(error.message) from error
     if note is not None:
         note(settled)
+    if row.kind in sales.provider.alarming:
+        _log.error("somebody must look at this at the provider", kind=row.kind, subject=row.subject_id, sale=found)
     _log.info("a signal was acted on", kind=row.kind, subscription=found, changes=len(settled.changes))
     return found
 

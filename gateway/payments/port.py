@@ -130,6 +130,8 @@ class Provider(Protocol):
     name: str
     test: bool
     """Its money is not real."""
+    alarming: frozenset[str]
+    """Kinds of signals that somebody must look at."""
 
     async def ensure_customer(self, known: str | None, scope: Scope, user_id: str | None, key: str) -> str:
         """The customer that ``known`` names; one that was deleted, or none, is made anew."""

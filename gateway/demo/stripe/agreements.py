@@ -52,6 +52,7 @@ def subscription(id_: str, item_id: str, now: int, *, customer: str, price: Obje
         "start_date": now,
         "status": "trialing" if trial_days else "incomplete",
         "trial_end": end if trial_days else None,
+        "trial_settings": said.get("trial_settings"),
         "trial_start": now if trial_days else None,
     }
 

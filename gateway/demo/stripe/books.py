@@ -38,7 +38,10 @@ class Books:
         self.on_event: Callable[[Object], None] = lambda _event: None
         self.declining: set[str] = set()
         """Customers whose bank says no."""
-        self.without_card: set[str] = set()
+        self.wary: set[str] = set()
+        """Customers whose bank wants to hear it from them."""
+        self.carded: set[str] = set()
+        """Customers who have left a card."""
         self._count = 0
 
     @property

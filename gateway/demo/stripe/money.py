@@ -52,7 +52,7 @@ class Money:
     def take(self, intent: Object) -> bool:
         """Charge the customer of an intent. Whether the bank said yes."""
         books = self.books
-        if intent["customer"] in books.declining or intent["customer"] in books.without_card:
+        if intent["customer"] in books.declining:
             intent["last_payment_error"] = {"type": "card_error", "code": "card_declined", "message": "Declined."}
             intent["status"] = "requires_payment_method"
             books.tell("payment_intent.payment_failed", intent)
@@ -145,6 +145,8 @@ class Money:
         again = renews and tried <= len(RETRIES)
         invoice["next_payment_attempt"] = books.now + RETRIES[tried - 1] if again else None
         books.tell("invoice.payment_failed", invoice)
+        if invoice["customer"] in books.wary:
+            books.tell("invoice.payment_action_required", invoice)
         if of is None or not renews:
             return
         self.note("failed", of, invoice["id"])

@@ -49,9 +49,8 @@ def _period_ended(selling: Selling, subscription: Object) -> None:
     if subscription["cancel_at_period_end"]:
         money.end(subscription)
         return
-    if subscription["status"] == "trialing" and subscription["customer"] in money.books.without_card:
-        subscription["status"] = "paused"
-        money.books.tell("customer.subscription.paused", subscription)
-        return
-    selling.renew(subscription)
+    if subscription["status"] == "trialing":
+        selling.end_trial(subscription)
+    else:
+        selling.renew(subscription)
     money.books.tell("customer.subscription.updated", subscription)

@@ -142,8 +142,13 @@ def _make_customer(selling: Selling, _: list[str], form: Form) -> Object:
 
 def _use_card(selling: Selling, customer: str, card: str | None) -> None:
     """The names of Stripe's test cards say what the bank will say."""
-    if card is not None and ("Fail" in card or "Declined" in card or "Required" in card):
+    if card is None:
+        return
+    selling.books.carded.add(customer)
+    if "Fail" in card or "Declined" in card or "Required" in card:
         selling.books.declining.add(customer)
+    if "Required" in card:
+        selling.books.wary.add(customer)
 
 
 def _delete_customer(selling: Selling, ids: list[str], _: Form) -> Object:
@@ -189,10 +194,13 @@ def _edit_price(selling: Selling, ids: list[str], form: Form) -> Object:
     return found
 
 
-def _confirm_page(selling: Selling, ids: list[str], _: Form) -> Object:
+def _confirm_page(selling: Selling, ids: list[str], form: Form) -> Object:
     session = selling.books.get("sessions", ids[0])
-    if not selling.confirm(session):
+    account = selling.books.kept["accounts"].get(form.get("payment_method", ""))
+    if not selling.confirm(session, delayed=account is not None):
         raise Refusal(402, "card_error", "Your card was declined.", code="card_declined")
+    if account is not None:
+        selling.settle(session, paid=not account["iban"].startswith("IT"))  # Stripe's test account that fails
     return session
 
 
@@ -281,9 +289,13 @@ def _refund(selling: Selling, _: list[str], form: Form) -> Object:
     return selling.money.refund(books.get("charges", charge_id), int(form["amount"]) if "amount" in form else None)
 
 
-def _make_card(selling: Selling, _: list[str], __: Form) -> Object:
+def _make_method(selling: Selling, _: list[str], form: Form) -> Object:
     books = selling.books
-    return books.keep("payment_methods", objects.payment_method(books.id("pm"), books.now, None))
+    made = objects.payment_method(books.id("pm"), books.now, None)
+    if form.get("type") == "sepa_debit":
+        made["type"] = "sepa_debit"
+        books.kept["accounts"][made["id"]] = {"iban": form["sepa_debit"]["iban"]}
+    return books.keep("payment_methods", made)
 
 
 def _attach_card(selling: Selling, ids: list[str], form: Form) -> Object:
@@ -368,7 +380,7 @@ _ACTS: tuple[tuple[str, Answerer], ...] = (
     ("POST invoices/*/pay", _pay_invoice),
     ("POST payment_intents", _make_intent),
     ("POST refunds", _refund),
-    ("POST payment_methods", _make_card),
+    ("POST payment_methods", _make_method),
     ("POST payment_methods/*/attach", _attach_card),
     ("POST billing_portal/sessions", _portal),
     ("POST webhook_endpoints", _make_endpoint),

@@ -61,6 +61,7 @@ class Selling:
         paid = self._renewing(session) if session["mode"] == "subscription" else self._once(session, delayed=delayed)
         if not paid:
             return False
+        self.books.carded.add(session["customer"])
         session |= {"status": "complete", "url": None}
         books.tell("checkout.session.completed", session)
         return True
@@ -145,7 +146,7 @@ class Selling:
             subscription["metadata"] |= said["metadata"]
         if said.get("trial_end") == "now" and subscription["status"] == "trialing":
             subscription |= {"trial_end": self.books.now}
-            self.renew(subscription)
+            self.end_trial(subscription)
         if said.get("items"):
             self._reprice(subscription, said)
         self.books.tell("customer.subscription.updated", subscription)
@@ -155,6 +156,16 @@ class Selling:
         subscription |= {"cancel_at_period_end": stopping, "canceled_at": self.books.now if stopping else None}
         subscription["cancel_at"] = subscription["items"]["data"][0]["current_period_end"] if stopping else None
         self.money.note("stopped" if stopping else "resumed", subscription)
+
+    def end_trial(self, subscription: Object) -> None:
+        """What comes after a trial: the first period, or a pause for want of a card."""
+        ends = (subscription.get("trial_settings") or {}).get("end_behavior") or {}
+        pauses = ends.get("missing_payment_method") == "pause" and subscription["customer"] not in self.books.carded
+        if not pauses:
+            self.renew(subscription)
+            return
+        subscription["status"] = "paused"
+        self.books.tell("customer.subscription.paused", subscription)
 
     def proration(self, subscription: Object, price: Object, at: int) -> list[Object]:
         """The lines of a change: what is left of the old period goes back, the new price is taken for it."""

@@ -42,6 +42,7 @@ class StripeProvider:
     """See ``payments.port.Provider``."""
 
     name = "stripe"
+    alarming = signals.ALARMING
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -62,6 +62,9 @@ _SUBJECTS: Mapping[str, Subject] = {
     "price": "catalog",
 }
 
+ALARMING = frozenset({"invoice.finalization_failed", "charge.dispute.created", "refund.failed"})
+"""What a person has to see to: an invoice that cannot be made (tax), a dispute with its deadline, lost money."""
+
 
 def verify(header: str, body: bytes, secrets: Sequence[str], now_us: int) -> None:
     """Raises ``BadSignature`` unless one of ``secrets`` signed this body lately (``t=…,v1=…[,v1=…]``)."""
