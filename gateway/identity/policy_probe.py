@@ -14,6 +14,7 @@ from gateway.identity.asking import SECOND_US, Asking, Bounds, Fetch, unavailabl
 from gateway.identity.cache import Kept
 from gateway.identity.config import Identified
 from gateway.identity.membership import Carried, Relayed
+from gateway.identity.probe import CLIMBS
 from gateway.tasks import Tasks
 
 EVERYTHING = "workspace.admin"
@@ -63,10 +64,11 @@ class PolicyProbe:
     ) -> frozenset[str] | Relayed | None:
         """The caller's policies in ``workspace`` (none, for who is not in the list), or the upstream's refusal.
 
-        ``None``: there is nobody, or nothing, to ask with. Raises ``StoreUnavailable`` if the upstream does not say.
+        ``None``: there is nobody, or nothing, to ask with, or no place for such an id in a path. Raises
+        ``StoreUnavailable`` if the upstream does not say.
         """
         user = who.principal.user
-        if user is None or not carried:
+        if user is None or not carried or CLIMBS.search(workspace):
             return None
         key = (user, workspace)
         if (kept := self._within(key, self._question.fresh_us, now_us)) is not None:

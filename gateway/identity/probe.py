@@ -17,7 +17,7 @@ from gateway.identity.config import Identified
 from gateway.identity.membership import Carried, Relayed, not_a_member, vouched
 from gateway.tasks import Tasks
 
-_CLIMBS = re.compile(r"[/\\%?#;\0]|\A\.+\Z")
+CLIMBS = re.compile(r"[/\\%?#;\0]|\A\.+\Z")
 """An id that some server would read as more of the path than one segment, encoded or not: there another route, which
 answers 2xx to anybody, would make members of workspaces that do not exist."""
 _KEPT_BODY = 4_096
@@ -84,7 +84,7 @@ class ByProbe:
         if vouched(who, workspace):
             return None
         # Without the caller's own credential there is nothing to ask with.
-        if user is None or not carried or _CLIMBS.search(workspace):
+        if user is None or not carried or CLIMBS.search(workspace):
             raise not_a_member()
         key = (user, workspace)
         fresh = self._fresh(key, now_us)

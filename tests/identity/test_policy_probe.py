@@ -129,6 +129,14 @@ async def test_nobody_asks_without_a_user_or_a_credential_of_their_own(probe: Po
     assert upstream.asked == []
 
 
+@pytest.mark.parametrize("id_", ["..", "a/b", "a%2fb", "a?b", "a#b", "a;b", "a\\b"])
+async def test_an_id_that_could_climb_out_of_its_place_is_not_asked_about(
+    probe: PolicyProbe, upstream: Upstream, id_: str
+) -> None:
+    assert await probe.ask(caller(), SENT, id_, NOW) is None
+    assert upstream.asked == []
+
+
 async def test_one_question_at_a_time_and_not_too_many(probe: PolicyProbe, upstream: Upstream) -> None:
     upstream.gate.clear()
     same = [asyncio.create_task(probe.ask(caller(), SENT, ACME, NOW)) for _ in range(5)]
