@@ -11,7 +11,7 @@ JOBS   ?= 2
 BENCH  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ui chromium run test check format bench build lock clean
+.PHONY: help setup ui chromium run test check format screenshots bench build lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -63,6 +63,9 @@ check: $(READY) ui ## check format, lint, types and layers
 format: $(READY) ## write the format, mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(READY) ui chromium ## write pictures of every page, light and dark, desktop and phone, into build/screenshots/
+	$(BIN)/python -m tests.ui.screenshots build/screenshots
 
 bench: $(READY) ## measure the gateway, a bare aiohttp proxy and nginx (BENCH="--rounds 5")
 	@$(BIN)/python -m bench $(BENCH)

@@ -105,6 +105,9 @@ interface Payment {
   payment_method?: string | null;
   description?: string | null;
   created_at: string;
+  refunded_cents?: number;
+  dispute?: string;
+  pay_url?: string | null;
   boleto_url?: string | null;
   boleto_pdf_url?: string | null;
   receipt_url?: string | null;
@@ -142,6 +145,7 @@ interface Weight {
   public?: boolean;
   shadowed?: boolean;
   hits_last_day?: number | null;
+  problem?: string | null;
 }
 
 interface Explained {

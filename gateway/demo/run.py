@@ -14,7 +14,7 @@ from rich.console import Console
 
 from gateway.app import Gateway
 from gateway.demo.backend import Backend
-from gateway.demo.data import ACME, ALICE, BOB
+from gateway.demo.data import ACME, ADMIN, ALICE, BOB
 from gateway.demo.market import Market
 from gateway.server import StartError, start
 from gateway.settings.load import load
@@ -30,6 +30,7 @@ def demo_yaml(upstream: str, port: int, folder: Path) -> str:
         identity:
           jwt: {{secret: "${{JWT_SECRET}}"}}
         workspace: {{membership: upstream}}
+        admins: {{upstream: true}}
         defaults: {{user: free, workspace: null}}
         fallback: {{plan: free}}
         plans:
@@ -128,6 +129,8 @@ def _print(url: str, upstream: str, backend: Backend) -> None:
         print(f"{command}\n", flush=True)  # noqa: T201
     console.print("[bold]4. Buy more: as Alice, in a browser. The shop takes no real money, and its pages say so.[/]")
     print(f"{url}/billing#access_token={alice}\n", flush=True)  # noqa: T201
+    console.print(f"[bold]5. Look after it all: as {ADMIN.email}, with the password {ADMIN.password}.[/]")
+    print(f"{url}/billing-admin\n", flush=True)  # noqa: T201
 
 
 def demo_commands(url: str) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """What the API answers where a payment provider is configured: for views that need one in states that take days."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 NOW = datetime.now(UTC)
 
@@ -10,7 +11,7 @@ def at(**away: float) -> str:
     return (NOW + timedelta(**away)).isoformat().replace("+00:00", "Z")
 
 
-def about(url: str, *, providers: tuple[str, ...] = ("stripe",)) -> dict[str, object]:
+def about(url: str, *, providers: tuple[str, ...] = ("stripe",)) -> dict[str, Any]:
     return {
         "version": "0.0.0",
         "payments": {"providers": list(providers), "demo": False},
@@ -22,7 +23,7 @@ def about(url: str, *, providers: tuple[str, ...] = ("stripe",)) -> dict[str, ob
     }
 
 
-def plan(number: int, name: str, amount: int, prices: dict[str, int], **more: object) -> dict[str, object]:
+def plan(number: int, name: str, amount: int, prices: dict[str, int], **more: object) -> dict[str, Any]:
     plan_id = f"{number:08d}-0000-4000-8000-000000000001"
     rows = [
         {
@@ -63,7 +64,7 @@ PLANS = [
 ]
 
 
-def subscription(number: int, of: dict[str, object], **changed: object) -> dict[str, object]:
+def subscription(number: int, of: dict[str, Any], **changed: object) -> dict[str, Any]:
     return {
         "id": f"{number:08d}-0000-4000-8000-000000000002",
         "plan_id": of["id"],
@@ -120,3 +121,10 @@ PAYMENTS = {
     ],
     "has_more": False,
 }
+
+REVENUE = [
+    {"plan": "Team", "currency": "usd", "gross": 1_029_000, "refunded": 9_800, "net": 1_019_200, "payments": 210},
+    {"plan": "Scale", "currency": "usd", "gross": 897_000, "refunded": 0, "net": 897_000, "payments": 30},
+    {"plan": "Starter", "currency": "usd", "gross": 275_500, "refunded": 1_900, "net": 273_600, "payments": 145},
+    {"plan": "Team", "currency": "jpy", "gross": 236_800, "refunded": 0, "net": 236_800, "payments": 32},
+]

@@ -18,10 +18,11 @@ _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 
 
 class Site:
-    """A running stage. ``tokens``: by user; ``acme``, ``beta``: workspaces."""
+    """A running stage. ``shop``: where buyers pay. ``tokens``: by user; ``acme``, ``beta``: workspaces."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
         self.url: str = facts["url"]
+        self.shop: str = facts["shop"]
         self.tokens: dict[str, str] = facts["tokens"]
         self.acme: str = facts["acme"]
         self.beta: str = facts["beta"]
@@ -74,7 +75,7 @@ class Watch:
         self.wrong: list[str] = []
         self.asked: list[str] = []
         self._expected: tuple[str, ...] = ()
-        self._own = (site.url, "blob:", "data:")
+        self._own = (site.url, site.shop, "blob:", "data:")
         context.on("console", self._said)
         context.on("weberror", lambda error: self.wrong.append(f"exception: {error.error}"))
         context.on("request", lambda request: self._asked(request.url))

@@ -5,12 +5,15 @@
 
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 from textwrap import dedent
 
+from gateway import log
 from gateway.demo.backend import Backend
 from gateway.demo.data import ACME, BETA, USERS
+from gateway.demo.market import Market
 from gateway.server import start
 from gateway.settings.load import load
 
@@ -19,10 +22,10 @@ PASSWORD = "correct horse battery"
 _LIFE_S = 6 * 3600
 
 
-def yaml(upstream: str, folder: Path) -> str:
+def yaml(upstream: str, port: int, folder: Path) -> str:
     """A gateway with something of everything that the pages show."""
     return dedent(f"""\
-        listen: 127.0.0.1:0
+        listen: 127.0.0.1:{port}
         upstream: {{url: "{upstream}", profile: fiber}}
         identity: {{jwt: {{secret: "${{JWT_SECRET}}"}}}}
         workspace: {{membership: upstream}}
@@ -52,17 +55,29 @@ def yaml(upstream: str, folder: Path) -> str:
 
 async def main(folder: Path) -> None:
     """Run until standard input ends."""
-    backend = Backend(jwt_secret=SECRET, send_delay_s=0.01, login_limit=None)
+    log.configure("warning", "json")
+    backend, market = Backend(jwt_secret=SECRET, send_delay_s=0.01, login_limit=None), Market()
     upstream = await backend.start()
+    await market.open()
+    port = free_port()  # known beforehand, because the shop is told where its buyers come from
     config = folder / "gateway.yaml"
-    config.write_text(yaml(upstream, folder))
+    config.write_text(yaml(upstream, port, folder) + market.yaml(f"http://127.0.0.1:{port}"))
     gateway = await start(load(config, {"JWT_SECRET": SECRET, "ADMIN_PASSWORD": PASSWORD}))
+    await market.stock(gateway)
     tokens = {user.name.lower(): backend.token(user, _LIFE_S) for user in USERS}
-    facts = {"url": gateway.urls[0], "upstream": upstream, "tokens": tokens, "acme": ACME.id, "beta": BETA.id}
-    print(json.dumps(facts), flush=True)
+    places = {"url": gateway.urls[0], "shop": market.stripe.url, "acme": ACME.id, "beta": BETA.id}
+    print(json.dumps({**places, "tokens": tokens}), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await gateway.stop()
+    await market.close()
     await backend.close()
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ function Limits({ draft, set, wrong }) {
   const change = (/** @type {number} */ at, /** @type {Partial<LimitDraft>} */ changed) => set({ limits: draft.limits.map((limit, index) => (index === at ? { ...limit, ...changed } : limit)) });
   const pack = draft.kind === "pack";
   return html`<fieldset class="form"><legend>${t("plan.limits")}</legend>
-    ${(pack ? draft.limits.slice(0, 1) : draft.limits).map((limit, at) => html`<div class="form-row" key=${at}>
+    ${(pack ? draft.limits.slice(0, 1) : draft.limits).map((limit, at) => html`<div class="limit-row" key=${at}>
       <${Field} label=${t("units")} value=${limit.amount} change=${(/** @type {string} */ amount) => change(at, { amount })} inputmode="numeric" required problem=${wrong(`limits.${at}.amount`) ?? (at === 0 ? wrong("throughput_limit") : null)} />
       ${!pack && html`<${Field} label=${t("plan.per")} value=${limit.size} change=${(/** @type {string} */ size) => change(at, { size })} inputmode="numeric" required problem=${wrong(`limits.${at}.window_seconds`)} />
         <${Field} label=${t("plan.unit")} value=${limit.unit} change=${(/** @type {string} */ unit) => change(at, { unit })} options=${Object.keys(SECONDS).map((unit) => [unit, t(/** @type {import("../i18n.js").Key} */ (`unit.${unit}`))])} />

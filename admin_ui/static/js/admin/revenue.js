@@ -4,6 +4,7 @@ import { html, useState } from "../base.js";
 import { t } from "../i18n.js";
 import { money, number } from "../format.js";
 import { withQuery } from "../http.js";
+import { serverNow } from "../clock.js";
 import { useLive } from "../live.js";
 import { save } from "../csv.js";
 import { Button, Choice, Empty, Field, Loaded } from "../parts/ui.js";
@@ -12,11 +13,16 @@ import { instant } from "./grant.js";
 
 /** @typedef {{plan?: string, plan_id?: string, month?: string, currency: string, gross: number, refunded: number, net: number, payments: number}} Row */
 
+/** A day some days from today, as a date field wants it. @param {number} days */
+function dayFrom(days) {
+  return new Date(serverNow() + days * 86_400_000).toISOString().slice(0, 10);
+}
+
 export function Revenue() {
   const [by, setBy] = useState("plan");
-  const [from, setFrom] = useState("");
-  const [to, setTo] = useState("");
-  const live = useLive(withQuery("/revenue", { by, from: instant(from), to: instant(to) }), { every: 120_000 });
+  const [from, setFrom] = useState(() => dayFrom(-90));
+  const [to, setTo] = useState(() => dayFrom(1));
+  const live = useLive(from && to ? withQuery("/revenue", { by, from: instant(from), to: instant(to) }) : null, { every: 120_000 });
   return html`<section aria-labelledby="revenue-title"><header class="section"><h2 id="revenue-title">${t("admin.revenue")}</h2><div class="tools"><${Choice} label=${t("usage.by")} value=${by} change=${setBy} options=${[["plan", t("plan")], ["month", t("range.month")]]} />
       <${Button} small disabled=${!live.data?.length} act=${() => save("revenue.csv", live.data ?? [])}>${t("csv")}<//></div></header>
     <div class="filters"><${Field} label=${t("from")} type="date" value=${from} change=${setFrom} /><${Field} label=${t("to")} type="date" value=${to} change=${setTo} /></div>

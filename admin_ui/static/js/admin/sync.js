@@ -1,16 +1,21 @@
 // Ours against the payment provider's: when it was compared last, what differed, and a comparison now.
 
 import { html, useState } from "../base.js";
-import { t } from "../i18n.js";
+import { t, tWord } from "../i18n.js";
+import { number } from "../format.js";
 import { api, Failure } from "../http.js";
 import { useLive } from "../live.js";
-import { Badge, Button, Empty, Failed, Loaded, State, Time } from "../parts/ui.js";
+import { Badge, Button, Empty, Failed, Loaded, Time } from "../parts/ui.js";
+import { Table } from "../parts/table.js";
 import { toast } from "../parts/toasts.js";
+
+/** @typedef {{started_at: string, ended_at: string, full: boolean, dry_run: boolean, happenings: number, compared: number, changes: Record<string, string[]>, drift: string[], problems: string[]}} Run */
+/** @typedef {{provider: string, test: boolean, cursor_at?: string | null, last_full_at?: string | null, overdue: number, events: Record<string, number>, runs: Run[]}} State */
 
 export function Sync() {
   const live = useLive("/sync", { every: 10_000 });
-  const [answer, setAnswer] = useState(/** @type {any} */ (null));
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
+  const [answer, setAnswer] = useState(/** @type {Run | null} */ (null));
   const run = async (/** @type {{full?: boolean, dry_run?: boolean}} */ how) => {
     setFailure(null);
     try {
@@ -25,22 +30,33 @@ export function Sync() {
   return html`<section aria-labelledby="sync-title"><header class="section"><h2 id="sync-title">${t("admin.sync")}</h2><div class="tools"><${Button} small act=${() => run({ dry_run: true })}>${t("sync.dry")}<//><${Button} small kind="main" act=${() => run({})}>${t("sync.now")}<//><${Button} small act=${() => run({ full: true })}>${t("sync.full")}<//></div></header>
     <p class="intro">${t("sync.what")}</p>
     ${failure && html`<${Failed} failure=${failure} what=${t("failure.not-done")} />`}
-    ${answer && html`<section class="panel padded view" role="status"><h3>${t("sync.answer")}</h3><${Facts} of=${answer} /></section>`}
-    <${Loaded} live=${live} what=${t("sync.failed")} lines=${4}>${(/** @type {any} */ seen) => html`<div class="panel padded"><${Facts} of=${seen} /></div>`}<//>
+    ${answer && html`<section class="panel padded view" role="status"><h3>${t("sync.answer")}</h3><${Outcome} run=${answer} /></section>`}
+    <${Loaded} live=${live} what=${t("sync.failed")} lines=${4}>${(/** @type {State} */ seen) => html`
+      <dl class="tiles">
+        <div class="tile"><dt>${t("provider")}</dt><dd class="tile-figure">${tWord("provider", seen.provider)} ${seen.test && html`<${Badge} tone="warn">${t("sync.test")}<//>`}</dd></div>
+        <div class="tile"><dt>${t("sync.overdue")}</dt><dd class="tile-figure">${number(seen.overdue)}</dd></div>
+        <div class="tile"><dt>${t("sync.last-full")}</dt><dd><${Time} at=${seen.last_full_at} exact="second" /></dd><dt>${t("sync.cursor")}</dt><dd><${Time} at=${seen.cursor_at} exact="second" /></dd></div>
+        <div class="tile"><dt>${t("admin.webhooks")}</dt>${Object.entries(seen.events).map(([state, count]) => html`<dd class="part"><span>${tWord("event", state)}</span><span>${number(count)}</span></dd>`)}</div>
+      </dl>
+      <section aria-labelledby="runs-title"><header class="section"><h2 id="runs-title">${t("sync.runs")}</h2></header>
+      <div class="panel"><${Table} rows=${seen.runs} caption=${t("sync.runs")} keyOf=${(/** @type {Run} */ row) => row.started_at} details=${(/** @type {Run} */ row) => html`<${Outcome} run=${row} />`}
+        empty=${html`<${Empty} title=${t("sync.no-runs")}>${t("sync.no-runs-do")}<//>`} columns=${[
+          { name: t("time"), show: (/** @type {Run} */ row) => html`<${Time} at=${row.started_at} exact="second" />` },
+          { name: t("sync.how"), show: (/** @type {Run} */ row) => [row.full ? t("sync.full") : t("sync.recent"), row.dry_run && t("sync.dry")].filter(Boolean).join(", ") },
+          { name: t("sync.compared"), right: true, show: (/** @type {Run} */ row) => number(row.compared) },
+          { name: t("sync.changed"), right: true, show: (/** @type {Run} */ row) => number(changes(row).length) },
+          { name: t("sync.problems"), right: true, wide: true, show: (/** @type {Run} */ row) => (row.problems.length ? html`<${Badge} tone="bad">${number(row.problems.length)}<//>` : "0") }]} /></div></section>`}<//>
   </section>`;
 }
 
-/** Whatever the server tells, as a list: names, values, lists of changes. @param {{of: any}} props */
-function Facts({ of }) {
-  if (Array.isArray(of)) return of.length ? html`<ul class="lines">${of.map((one) => html`<li><${Value} of=${one} /></li>`)}</ul>` : html`<${Empty} title=${t("sync.nothing")}><//>`;
-  return html`<dl class="facts">${Object.entries(of ?? {}).map(([name, value]) => html`<div class=${value && typeof value === "object" ? "whole" : ""}><dt>${name.replaceAll("_", " ")}</dt><dd><${Value} of=${value} name=${name} /></dd></div>`)}</dl>`;
+/** @param {Run} run @returns {string[]} */
+function changes(run) {
+  return Object.entries(run.changes).flatMap(([id, what]) => what.map((one) => `${id}: ${one}`));
 }
 
-/** @param {{of: any, name?: string}} props */
-function Value({ of, name = "" }) {
-  if (of === null || of === undefined) return html`<span class="muted">–</span>`;
-  if (typeof of === "boolean") return html`<${Badge}>${t(of ? "yes" : "no")}<//>`;
-  if (typeof of === "object") return html`<${Facts} of=${of} />`;
-  if (name.endsWith("_at") || (typeof of === "string" && /^\d{4}-\d\d-\d\dT/.test(of))) return html`<${Time} at=${of} exact="second" />`;
-  return name === "status" || name === "state" ? html`<${State} of=${String(of)} group="event" />` : html`${String(of)}`;
+/** @param {{run: Run}} props */
+function Outcome({ run }) {
+  const lists = /** @type {[string, string[]][]} */ ([[t("sync.changed"), changes(run)], [t("sync.drift"), run.drift], [t("sync.problems"), run.problems]]);
+  if (lists.every(([, lines]) => lines.length === 0)) return html`<p class="muted">${t("sync.nothing")} (${t("sync.compared")}: ${number(run.compared)})</p>`;
+  return html`${lists.map(([name, lines]) => lines.length > 0 && html`<p><strong>${name}</strong></p><ul class="lines">${lines.map((line) => html`<li>${line}</li>`)}</ul>`)}`;
 }

@@ -44,7 +44,7 @@ function Answer({ found }) {
     ${rule && html`<dl class="facts">
       <div><dt>${t("try.wins")}</dt><dd><code>${rule.name}</code></dd></div>
       <div><dt>${t("weight.pays")}</dt><dd>${(rule.pays ?? []).map((kind) => tWord("kind", kind)).join(" → ") || t("try.nobody")}</dd></div>
-      <div><dt>${t("origin")}</dt><dd>${rule.source === "default" ? t("try.default") : rule.origin ?? t("weight.here")}</dd></div>
+      <div><dt>${t("origin")}</dt><dd>${rule.source === "default" ? t("try.default") : rule.origin ? html`<span title=${rule.origin}>${rule.origin.split("/").pop()}</span>` : t("weight.here")}</dd></div>
       <div><dt>${t("details")}</dt><dd>${rule.public && html`<${Badge} tone="info">${t("weight.public")}<//> `}${rule.fallback && html`<${Badge} tone="info">${t("fallback")}<//>`}${!rule.public && !rule.fallback && "–"}</dd></div></dl>`}
     ${found.runners_up.length > 0 && html`<div><p class="muted">${t("try.lost")}</p><ul class="lost">${found.runners_up.map((one) => html`<li><code>${one.name ?? one.rule}</code> <span class="muted">${one.reason}</span></li>`)}</ul></div>`}
   </div>`;

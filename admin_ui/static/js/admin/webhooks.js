@@ -11,7 +11,7 @@ import { attempt } from "../parts/dialog.js";
 import { toast } from "../parts/toasts.js";
 import { useSettled } from "../parts/scope-picker.js";
 
-/** @typedef {{id: string, type: string, status: string, provider?: string, received_at?: string, created_at?: string, processed_at?: string, attempts?: number, error?: string | null, problem?: string | null, outcome?: string | null, payload?: any}} Event */
+/** @typedef {{id: string, provider: string, key: string, type: string, subject: string, subject_id: string, status: string, attempts: number, next_at?: string | null, problem?: string | null, happened_at: string, created_at: string, body?: any}} Event */
 
 export function Webhooks() {
   const [status, setStatus] = useState("");
@@ -22,13 +22,13 @@ export function Webhooks() {
     await live.reload();
   }, t("webhook.replayed"), toast);
   return html`<section aria-labelledby="webhooks-title"><header class="section"><h2 id="webhooks-title">${t("admin.webhooks")}</h2></header>
-    <div class="filters"><${Field} label=${t("state")} value=${status} change=${setStatus} options=${[["", t("all")], ...["received", "processed", "ignored", "parked", "failed"].map((one) => [one, tWord("event", one)])]} /><div class="grow field"><${Field} label=${t("webhook.type")} value=${type} change=${setType} type="search" placeholder="invoice.paid" /></div></div>
+    <div class="filters"><${Field} label=${t("state")} value=${status} change=${setStatus} options=${[["", t("all")], ...["received", "done", "ignored", "failed"].map((one) => [one, tWord("event", one)])]} /><div class="grow field"><${Field} label=${t("webhook.type")} value=${type} change=${setType} type="search" placeholder="invoice.paid" /></div></div>
     <div class="panel"><${Loaded} live=${live} what=${t("webhooks.failed")} lines=${6}>${(/** @type {Event[]} */ rows) => html`<${Table} rows=${rows} more=${more} caption=${t("admin.webhooks")} details=${(/** @type {Event} */ row) => html`<${Details} id=${row.id} />`}
       empty=${html`<${Empty} title=${t("webhook.none")}>${t("webhook.none-do")}<//>`} columns=${[
-        { name: t("time"), show: (/** @type {Event} */ row) => html`<${Time} at=${row.received_at ?? row.created_at} exact="second" />` },
-        { name: t("webhook.type"), wide: true, show: (/** @type {Event} */ row) => html`<code>${row.type}</code><br /><${Id} id=${row.id} />` },
+        { name: t("time"), show: (/** @type {Event} */ row) => html`<${Time} at=${row.created_at} exact="second" />` },
+        { name: t("webhook.type"), wide: true, show: (/** @type {Event} */ row) => html`<code>${row.type}</code><br /><span class="muted">${row.subject} <${Id} id=${row.subject_id} /></span>` },
         { name: t("state"), show: (/** @type {Event} */ row) => html`<${State} of=${row.status} group="event" />` },
-        { name: t("webhook.outcome"), show: (/** @type {Event} */ row) => row.error ?? row.problem ?? row.outcome ?? "–" },
+        { name: t("webhook.outcome"), show: (/** @type {Event} */ row) => row.problem ?? "–" },
         { name: t("webhook.attempts"), right: true, show: (/** @type {Event} */ row) => String(row.attempts ?? "–") },
         { name: "", right: true, show: (/** @type {Event} */ row) => html`<${Button} small act=${() => replay(row)} label=${t("action.of", { action: t("webhook.replay"), name: row.type })}>${t("webhook.replay")}<//>` }]} />`}<//></div>
   </section>`;
@@ -37,5 +37,5 @@ export function Webhooks() {
 /** @param {{id: string}} props */
 function Details({ id }) {
   const live = useLive(`/webhook-event/${id}`);
-  return html`<${Loaded} live=${live} lines=${3}>${(/** @type {any} */ event) => html`<pre tabindex="0">${JSON.stringify(event.payload ?? event, null, 2)}</pre>`}<//>`;
+  return html`<${Loaded} live=${live} lines=${3}>${(/** @type {any} */ event) => html`<pre tabindex="0">${JSON.stringify(event.body ?? event, null, 2)}</pre>`}<//>`;
 }

@@ -15,7 +15,7 @@ import { TryPath } from "./try-path.js";
 const METHODS = ["ANY", "GET", "POST", "PUT", "PATCH", "DELETE"];
 
 export function Weights() {
-  const { live, more } = usePages("/endpoint-weight", {}, { every: 60_000 });
+  const { live, more } = usePages("/endpoint-weight", { hits: true }, { every: 60_000 });
   const [text, setText] = useState("");
   const [open, setOpen] = useState(/** @type {{weight: Weight | null} | null} */ (null));
   const wanted = text.trim().toLowerCase();
@@ -46,7 +46,7 @@ const columns = (edit, remove) => [
   { name: t("weight"), right: true, show: (row) => html`<strong>${number(row.weight)}</strong>` },
   { name: t("weight.pays"), show: (row) => (row.pays ? row.pays.map((kind) => tWord("kind", kind)).join(" → ") || t("try.nobody") : html`<span class="muted">${t("weight.cascade")}</span>`) },
   { name: t("weight.hits"), right: true, show: (row) => (row.hits_last_day === null || row.hits_last_day === undefined ? "–" : number(row.hits_last_day)) },
-  { name: t("origin"), show: (row) => html`${row.public && html`<${Badge} tone="info">${t("weight.public")}<//> `}${row.shadowed && html`<${Badge} tone="warn" title=${t("weight.shadowed-what")}>${t("weight.shadowed")}<//> `}${row.source === "file" ? html`<span class="muted origin">${fileOf(row.origin)}</span>` : t("weight.here")}` },
+  { name: t("origin"), show: (row) => html`${row.public && html`<${Badge} tone="info">${t("weight.public")}<//> `}${(row.shadowed || row.problem) && html`<${Badge} tone="warn" title=${row.problem ?? t("weight.shadowed-what")}>${t("weight.shadowed")}<//> `}${row.source === "file" ? html`<span class="muted origin">${fileOf(row.origin)}</span>` : t("weight.here")}` },
   { name: "", right: true, show: (row) => row.source !== "file" && html`<span class="row-actions"><${Button} small act=${() => edit(row)} label=${t("action.of", { action: t("edit"), name: `${row.method} ${row.path_pattern}` })}>${t("edit")}<//><${Button} small kind="quiet" act=${() => remove(row)} label=${t("action.of", { action: t("delete"), name: `${row.method} ${row.path_pattern}` })}>${t("delete")}<//></span>` },
 ];
 

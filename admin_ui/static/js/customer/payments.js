@@ -41,9 +41,10 @@ const COLUMNS = () => [
   { name: t("date"), show: (row) => html`<${Time} at=${row.created_at} />` },
   { name: t("description"), wide: true, show: (row) => row.description ?? "–" },
   { name: t("method"), show: (row) => tWord("method", row.payment_method) },
-  { name: t("state"), show: (row) => html`<${State} of=${row.status} group="payment" />` },
-  { name: t("amount"), right: true, show: (row) => money(row.amount_cents, row.currency) },
+  { name: t("state"), show: (row) => html`<${State} of=${row.refunded_cents && row.refunded_cents >= row.amount_cents ? "refunded" : row.status} group="payment" /> ${row.dispute === "open" && html`<${State} of="disputed" group="payment" />`}` },
+  { name: t("amount"), right: true, show: (row) => html`${money(row.amount_cents, row.currency)}${row.refunded_cents ? html`<br /><span class="muted">−${money(row.refunded_cents, row.currency)}</span>` : null}` },
   { name: "", right: true, show: (row) => html`<span class="row-actions">
+    ${row.pay_url && html`<a href=${row.pay_url} rel="noopener noreferrer">${t("pay")}</a>`}
     ${row.boleto_url && html`<a href=${row.boleto_url} rel="noopener noreferrer" target="_blank">${t("boleto")}</a>`}
     ${row.boleto_pdf_url && html`<a href=${row.boleto_pdf_url} rel="noopener noreferrer" target="_blank">${t("boleto-pdf")}</a>`}
     ${row.receipt_url && html`<a href=${row.receipt_url} rel="noopener noreferrer" target="_blank">${t("receipt")}</a>`}</span>` },

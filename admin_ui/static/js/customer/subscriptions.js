@@ -21,7 +21,10 @@ export function Subscriptions({ about, me, workspace }) {
   const [whose, setWhose] = useState("mine");
   useEffect(() => setWhose(workspace ? "workspace" : "mine"), [workspace?.id]);
   const inWorkspace = whose === "workspace" && workspace ? workspace.id : null;
-  const { live, more } = usePages("/subscription", { created_at: "desc" }, { every: 30_000, workspace: inWorkspace });
+  const [awaited, setAwaited] = useState(false);
+  const { live, more } = usePages("/subscription", { created_at: "desc" }, { every: awaited ? 5_000 : 30_000, workspace: inWorkspace });
+  const pending = Boolean(live.data?.some((row) => row.status === "pending"));
+  useEffect(() => setAwaited(pending), [pending]); // a payment is on its way: look more often
   const plans = useLive(withQuery("/plan", { active: true, limit: 1000 }));
   const [changing, setChanging] = useState(/** @type {Subscription | null} */ (null));
   const sells = about.payments.providers.length > 0;
@@ -118,7 +121,8 @@ function actions(row, live, workspace, change) {
     resume: () => attempt(async () => {
       const opened = await post("/subscription/checkout-url", { success_url: `${location.origin}${PREFIX}-success`, cancel_url: `${location.origin}${PREFIX}-cancel` });
       rememberCheckout({ id: row.id, external_id: row.payment_external_id ?? undefined, plan: row.plan?.name, workspace });
-      location.assign(opened.checkout_url ?? opened.url);
+      if (opened.checkout_url) location.assign(opened.checkout_url);
+      else await live.reload(); // nowhere to pay any more: it may be paid already
     }, t("checkout.opening"), toast),
     change,
   };

@@ -23,7 +23,7 @@ export function Gauge({ entry, perSecond, name, whose = null }) {
       <div class="bar" role="meter" aria-valuemin="0" aria-valuemax=${limit} aria-valuenow=${Math.min(used, limit)} aria-label=${t("gauge.used", { name })}
         aria-valuetext=${t("gauge.text", { used, limit, remaining: entry.remaining })}><span style=${{ width: `${share * 100}%` }}></span></div>
       <p class="gauge-line"><span>${t("gauge.remaining", { remaining: entry.remaining })}</span><${Refill} entry=${entry} second=${second} /></p>
-      <${Forecast} entry=${entry} perSecond=${perSecond} second=${second} />`}
+      ${!entry.fallback && html`<${Forecast} entry=${entry} perSecond=${perSecond} second=${second} />`}`}
     ${entry.fallback && html`<p class="hint">${t("fallback.what")}</p>`}
     ${entry.subscription_ends_at && html`<p class="hint">${t("gauge.ends")} <${Time} at=${entry.subscription_ends_at} exact="date" /></p>`}
   </article>`;

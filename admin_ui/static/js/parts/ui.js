@@ -39,7 +39,7 @@ export function Badge({ tone = "none", children, title }) {
  * @param {{at: string | number | null | undefined, exact?: "date" | "minute" | "second" | "time"}} props
  */
 export function Time({ at, exact = "minute" }) {
-  if (at === null || at === undefined) return html`<span class="muted">–</span>`;
+  if (at === null || at === undefined || Date.parse(String(at)) === 0) return html`<span class="muted">–</span>`;
   return html`<time datetime=${new Date(at).toISOString()} title=${utc(at)}>${moment(at, exact)}</time>`;
 }
 
@@ -136,7 +136,7 @@ export function Choice({ label, value, options, change }) {
 const TONES = {
   active: "good", ok: "good", healthy: "good", processed: "good", succeeded: "good", paid: "good", done: "good",
   pending: "info", received: "info", processing: "info", running: "info", scheduled: "info", trialing: "info",
-  cancelling: "warn", past_due: "warn", degraded: "warn", parked: "warn", requires_action: "warn", requires_payment_method: "warn", paused: "warn",
+  cancelling: "warn", past_due: "warn", degraded: "warn", parked: "warn", requires_action: "warn", requires_payment_method: "warn", refunded: "none", paused: "warn",
   expired: "none", cancelled: "none", canceled: "none", ignored: "none", revoked: "none", failed: "bad", error: "bad", unpaid: "bad", disputed: "bad",
 };
 
