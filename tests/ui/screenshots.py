@@ -59,7 +59,7 @@ async def _all(browser: Browser, site: Site, folder: Path, suffix: str, how: dic
     await page.unroute("**/billing/usage")
     await answer(page, "**/billing/subscription?*", [])
     await page.goto(site.address("/billing", "dave", view="plans"))
-    await _shoot(page, folder / f"customer-refused-{suffix}.png")
+    await _shoot(page, folder / f"customer-refused-{suffix}.png", full="phone" not in suffix)
     await page.goto("about:blank")
     await _history(page)
     await page.goto(site.address("/billing-admin", "su", view=ADMIN[0]))

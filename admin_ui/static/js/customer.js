@@ -19,7 +19,8 @@ function Customer({ about }) {
   const signedIn = useSignedIn();
   const me = useLive(signedIn ? "/me" : null);
   const workspaces = useLive(signedIn && about.login.upstream ? "workspaces" : null, { load: (signal) => ask("/workspace", { signal }) });
-  const chosen = useShared(workspace);
+  const picked = useShared(workspace);
+  const chosen = picked ?? me.data?.workspace_id ?? null; // a key may speak for one workspace only
   if (!signedIn) return html`<${Door} about=${about} title=${t("billing")} text=${t("billing.what")} />`;
 
   const sells = about.payments.providers.length > 0;

@@ -60,6 +60,19 @@ export function api(path, asked = {}) {
 }
 
 /**
+ * A list that a gateway without a database does not have: then it is empty.
+ * @param {string} path
+ * @param {Asked} asked
+ * @returns {Promise<any[]>}
+ */
+export function listOrNone(path, asked) {
+  return api(path, asked).catch((failure) => {
+    if (failure instanceof Failure && failure.status === 404) return [];
+    throw failure;
+  });
+}
+
+/**
  * Ask the gateway for any path: the upstream's login and workspaces as well. A 401 is answered by one renewal.
  * @param {string} url
  * @param {Asked} [asked]

@@ -36,7 +36,7 @@ export function Sync() {
         <div class="tile"><dt>${t("provider")}</dt><dd class="tile-figure">${tWord("provider", seen.provider)} ${seen.test && html`<${Badge} tone="warn">${t("sync.test")}<//>`}</dd></div>
         <div class="tile"><dt>${t("sync.overdue")}</dt><dd class="tile-figure">${number(seen.overdue)}</dd></div>
         <div class="tile"><dt>${t("sync.last-full")}</dt><dd><${Time} at=${seen.last_full_at} exact="second" /></dd><dt>${t("sync.cursor")}</dt><dd><${Time} at=${seen.cursor_at} exact="second" /></dd></div>
-        <div class="tile"><dt>${t("admin.webhooks")}</dt>${Object.entries(seen.events).map(([state, count]) => html`<dd class="part"><span>${tWord("event", state)}</span><span>${number(count)}</span></dd>`)}</div>
+        <div class="tile"><dt>${t("admin.webhooks")}</dt>${Object.keys(seen.events).length === 0 && html`<dd class="muted">–</dd>`}${Object.entries(seen.events).map(([state, count]) => html`<dd class="part"><span>${tWord("event", state)}</span><span>${number(count)}</span></dd>`)}</div>
       </dl>
       <section aria-labelledby="runs-title"><header class="section"><h2 id="runs-title">${t("sync.runs")}</h2></header>
       <div class="panel"><${Table} rows=${seen.runs} caption=${t("sync.runs")} keyOf=${(/** @type {Run} */ row) => row.started_at} details=${(/** @type {Run} */ row) => html`<${Outcome} run=${row} />`}

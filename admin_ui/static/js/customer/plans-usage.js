@@ -4,7 +4,7 @@ import { html, useShared } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { duration } from "../format.js";
 import { useLive } from "../live.js";
-import { withQuery } from "../http.js";
+import { listOrNone, withQuery } from "../http.js";
 import { scopesOf, spentPerSecond, usageKey } from "../budget.js";
 import { serverNow } from "../clock.js";
 import { session } from "../session.js";
@@ -23,9 +23,11 @@ const EVERY = 10_000;
 export function PlansAndUsage({ about, me, workspace }) {
   useShared(session);
   const usage = useLive("/usage", { every: EVERY, workspace: workspace?.id });
-  const plans = useLive(withQuery("/plan", { active: true, limit: 1000 }));
-  const held = useLive(withQuery("/subscription", { limit: 200, active: true }), { workspace: workspace?.id });
-  const own = useLive(workspace ? withQuery("/subscription", { limit: 200, active: true }) : null);
+  const onOffer = withQuery("/plan", { active: true, limit: 1000 });
+  const inForce = withQuery("/subscription", { limit: 200, active: true });
+  const plans = useLive(onOffer, { load: (signal) => listOrNone(onOffer, { signal }) });
+  const held = useLive(inForce, { workspace: workspace?.id, load: (signal) => listOrNone(inForce, { signal, workspace: workspace?.id }) });
+  const own = useLive(workspace ? inForce : null, { load: (signal) => listOrNone(inForce, { signal }) });
   const recent = {
     user: useHistory(me?.user_id ? historyPath("user", me.user_id, "hour") : null, { workspace: workspace?.id }),
     workspace: useHistory(workspace ? historyPath("workspace", workspace.id, "hour") : null, { workspace: workspace?.id }),

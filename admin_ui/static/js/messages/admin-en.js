@@ -95,7 +95,7 @@ export default {
   "plan.per": "Per",
   "plan.unit": "Unit",
   "plan.refill": "Comes back",
-  "plan.refill-interval": "all at the end of the window",
+  "plan.refill-interval": "when the window ends",
   "plan.refill-continuous": "evenly, all the time",
   "plan.burst": "At most at once",
   "plan.duration": "Duration",

@@ -96,7 +96,7 @@ export default {
   "plan.per": "Por",
   "plan.unit": "Unidade",
   "plan.refill": "Volta",
-  "plan.refill-interval": "tudo ao fim do período",
+  "plan.refill-interval": "quando o período acaba",
   "plan.refill-continuous": "aos poucos, sempre",
   "plan.burst": "No máximo de uma vez",
   "plan.duration": "Duração",

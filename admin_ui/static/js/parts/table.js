@@ -33,7 +33,7 @@ export function Table({ rows, columns, caption, keyOf = (row) => row.id, empty, 
       ${details && html`<th scope="col"><span class="hidden">${t("details")}</span></th>`}</tr></thead>
     <tbody>${shown.map((row) => {
       const key = keyOf(row);
-      return html`<tr key=${key}>${columns.map((column) => html`<td class=${classOf(column)} data-name=${column.name}>${column.show(row)}</td>`)}
+      return html`<tr key=${key}>${columns.map((column) => html`<td class=${classOf(column)} data-name=${column.name}><div>${column.show(row)}</div></td>`)}
         ${details && html`<td class="right"><${Button} kind="quiet" small act=${() => setOpen(open === key ? null : key)} label=${t(open === key ? "details.hide" : "details.show")}>${open === key ? "−" : "+"}<//></td>`}</tr>
         ${details && open === key && html`<tr key=${`${key} details`} class="details-row"><td colspan=${columns.length + 1}>${details(row)}</td></tr>`}`;
     })}</tbody></table>
