@@ -1,10 +1,11 @@
 """The store of a running gateway, kept up with.
 
 A change made here is in force before its maker goes on; one made elsewhere is noticed within a second, by the
-catalog's revision.
+catalog's revision, and on PostgreSQL at once, by its notice.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from gateway.core.rules import RuleTable
 from gateway.core.scope import Scope
 from gateway.store import keys
 from gateway.store.audit import Changes, changes_since
+from gateway.store.notices import hear
 from gateway.store.open import open_store
 from gateway.store.rows import KeyRow, Stock, WeightRow
 from gateway.store.stock import read_stock
@@ -62,6 +64,7 @@ class Shop:
         self._listener: Listener | None = None
         self._weighed: tuple[Configured, tuple[WeightRow, ...], RuleTable, tuple[str, ...]] | None = None
         self._turn = asyncio.Lock()
+        self._woken = asyncio.Event()
         self._tasks = Tasks()
 
     async def read(self) -> None:
@@ -77,6 +80,8 @@ class Shop:
         self.store.on_change = self._changed
         self.holdings.catch_up = self.catch_up
         self._tasks.start(self._watch(), "watch the store")
+        if (dsn := self.store.place.dsn) is not None:
+            self._tasks.start(hear(dsn, self._woken.set), "hear of changes")
         self._tasks.start(self._write_down(), "write down who was seen")
 
     def merged(self, configured: Configured, stock: Stock | None = None) -> Merged:
@@ -132,7 +137,10 @@ class Shop:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL_S):
+                    await self._woken.wait()
+            self._woken.clear()
             await self.catch_up()
 
     async def _write_down(self) -> None:

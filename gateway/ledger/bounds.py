@@ -42,7 +42,7 @@ _ANY = (
 _OPEN = Bound(
     "Redis is away, on_store_failure open",
     "0",
-    f"all requests meanwhile; they are debited afterwards, down to zero, {LATE_REQUESTS:,} for each gateway",
+    f"all requests meanwhile; they are debited afterwards, down to zero, {LATE_REQUESTS:,} for each gateway that lives",
 )
 _CLOSED = Bound("Redis is away, on_store_failure closed", "amount (503, not 429)", "0")
 _LEASE = Bound("Redis is away, on_store_failure lease", "amount less what is held (503, not 429)", "0")

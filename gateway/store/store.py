@@ -17,6 +17,7 @@ from gateway.store import engine as engines
 from gateway.store.facts import text_of
 from gateway.store.faults import translated
 from gateway.store.mandate import Actor, Mandate
+from gateway.store.notices import NOTIFY
 from gateway.store.tables import audit, catalog
 from gateway.store.url import Place
 
@@ -70,6 +71,8 @@ class Act:
         if self._noted:
             await self.connection.execute(sa.insert(audit), self._noted)
             await self.connection.execute(sa.update(catalog).values(revision=self.revision, changed_us=self.now_us))
+            if self.connection.dialect.name == "postgresql":
+                await self.connection.execute(NOTIFY)
 
 
 class Store:

@@ -168,3 +168,25 @@ async def test_a_database_that_goes_and_comes_back_is_followed_again() -> None:
         assert heard.told == ["restock"]
         await other.close()
         await shop.close()
+
+
+async def test_postgresql_says_at_once_that_something_has_changed_elsewhere(
+    migrated_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.catalog.shop.INTERVAL_S", 3600.0)
+    here, elsewhere = await open_shop(migrated_database, lambda: NOW), await open_store(migrated_database)
+    listener = Heard()
+    here.follow(listener)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            slug = f"told{NOW}"
+            made = await plans.create(elsewhere, pro(slug=slug), BY)
+            while made.slug not in here.stock.plans:
+                await asyncio.sleep(0.01)
+            keys_before = here.revision
+            await plans.create(elsewhere, pro(slug=f"{slug}b"), BY)
+            while here.revision == keys_before:
+                await asyncio.sleep(0.01)
+    finally:
+        await here.close()
+        await elsewhere.close()
