@@ -10,9 +10,8 @@ from gateway.api.audience import Policy, Who
 from gateway.api.call import Caller, Knock
 from gateway.api.identity import ADMIN_ROLE, Identity
 from gateway.core.problems import BadRequest, Forbidden, StoreUnavailable
-from gateway.identity.admin_login import PREFIX
 from gateway.identity.config import Identified
-from gateway.identity.credential import unauthorized
+from gateway.identity.credential import ADMIN_PREFIX, unauthorized
 from gateway.identity.membership import Carried, Relayed, vouched
 from gateway.identity.policy_probe import EVERYTHING
 
@@ -159,7 +158,7 @@ def _admin_token(knock: Knock) -> bytes | None:
     """The token of an admin's login, if the request carries one."""
     found = [value for name, value in knock.headers if name.lower() == b"authorization"]
     tokens = [value[len(_BEARER) :].strip() for value in found if value[: len(_BEARER)].lower() == _BEARER]
-    if not any(token.startswith(PREFIX) for token in tokens):
+    if not any(token.startswith(ADMIN_PREFIX) for token in tokens):
         return None
     if len(found) > 1:
         raise BadRequest("The header 'Authorization' is there twice. Send it once.")

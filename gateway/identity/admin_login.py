@@ -16,10 +16,9 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.core.problems import StoreUnavailable
+from gateway.identity.credential import ADMIN_PREFIX as PREFIX
 from gateway.identity.credential import unauthorized
 
-PREFIX = b"wbadmin_"
-"""How a token begins: it is not mistaken for a JSON Web Token, nor for an API key."""
 LIFETIME_S = 3_600
 LONGEST_PASSWORD = 1_024
 _AT_ONCE, _WAITING = 1, 8

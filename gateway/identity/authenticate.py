@@ -198,7 +198,7 @@ class Authenticator:
             credentials += [] if said is None else [said]
         if not credentials:
             self._ask(fields, query, path, None)
-            return self._anonymous(address, strip)
+            return self._anonymous(address, strip | {AUTHORIZATION} if self._proofs.holds_our_key(fields) else strip)
         found = reduce(together, credentials)
         asked = self._ask(fields, query, path, found)
         who = Principal(found.proof, found.user, None, address, found.role, found.expires_us)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from gateway.core.principal import Proof
 from gateway.core.problems import BadRequest, Unauthorized
 
+ADMIN_PREFIX = b"wbadmin_"
+"""How the token of the gateway's own admin begins: for our own routes alone, and never to go upstream."""
 AGAIN = "Get a new token and send it as 'Authorization: Bearer <token>'."
 
 

@@ -17,7 +17,7 @@ from gateway.identity.carriers import (
     query_value,
 )
 from gateway.identity.config import IdentityConfig
-from gateway.identity.credential import Credential, check_time, unauthorized
+from gateway.identity.credential import ADMIN_PREFIX, Credential, check_time, unauthorized
 from gateway.identity.jwt import TOKEN_BYTES, JwtVerifier
 
 _OUR_KEY = re.compile(rb"(?<![A-Za-z0-9._~+/-])" + PREFIX)
@@ -94,8 +94,9 @@ class ProofReader:
         return tuple(sent.carried for sent in self._sent(fields, query) if sent.carried is not None)
 
     def holds_our_key(self, fields: Fields) -> bool:
-        """Whether ``Authorization`` looks like one of our keys, good or not: a secret that must not go upstream."""
-        return self._key_bearer and _OUR_KEY.search(fields.single.get(AUTHORIZATION, b"")) is not None
+        """Whether ``Authorization`` looks like one of our keys, or like the admin's login: secrets for us alone."""
+        value = fields.single.get(AUTHORIZATION, b"")
+        return ADMIN_PREFIX in value or (self._key_bearer and _OUR_KEY.search(value) is not None)
 
     def _sent(self, fields: Fields, query: bytes) -> Iterator[Sent]:
         for header in self._token_headers:

@@ -95,6 +95,24 @@ async def test_a_password_logs_in_for_an_hour(tmp_path: Path, hashed: bool) -> N
             assert (await here.ask("/billing/me", headers={"Authorization": forged})).status == 401
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "identity: {peers: {networks: [192.0.2.0/24]}}\n",
+        "rules: [{method: GET, path: /user/me, public: true}]\n",
+    ],
+    ids=["no tokens are read", "a public rule"],
+)
+async def test_a_login_never_goes_upstream(tmp_path: Path, more: str) -> None:
+    async with world(
+        tmp_path, f"admins: {{password: {PASSWORD}}}\nworkspace: {{membership: trust_clients}}\n{more}{PLANS}"
+    ) as here:
+        await here.ask("/user/me", headers={"Authorization": await logged_in(here)})
+        await here.ask("/user/me", headers={"Authorization": "Bearer theirs"})
+        arrived = [dict(request.headers).get("Authorization") for request in here.backend.requests]
+        assert arrived == [None, "Bearer theirs"]
+
+
 async def test_an_expired_login_is_refused(tmp_path: Path) -> None:
     async with world(tmp_path, f"admins: {{password: {PASSWORD}}}\n" + PLANS) as here:
         for age_s, status in ((LIFETIME_S + 1, 401), (LIFETIME_S - 600, 200)):
