@@ -89,10 +89,11 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(folder: Path, migrated: Path, policy: Policy = POLICY) -> AsyncIterator[Shop]:
-    path = folder / "store.db"
-    shutil.copy(migrated, path)
-    store = await open_store(f"sqlite:///{path}")
+async def shop(folder: Path, migrated: Path | None, policy: Policy = POLICY, url: str = "") -> AsyncIterator[Shop]:
+    if migrated is not None:
+        shutil.copy(migrated, folder / "store.db")
+        url = f"sqlite:///{folder}/store.db"
+    store = await open_store(url)
     fake = FakeStripe(now=lambda: START_S, automatic=False)
     await fake.start()
     access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=0)

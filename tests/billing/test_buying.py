@@ -223,3 +223,16 @@ async def test_the_last_to_write_has_read_last(here: Shop) -> None:
     held = await orders.get(here.store, page.subscription_id)
     assert held.order.reads == 8
     assert held.subscription.scope == ALICE
+
+
+async def test_the_same_on_either_database(tmp_path: Path, store_url: str) -> None:
+    async with shop(tmp_path, None, url=store_url) as here:
+        await here.sync()
+        rows = await asyncio.gather(*(here.bought(scope, mode="subscription") for scope in (ALICE, ACME)))
+        here.later(31 * DAY_S)
+        await here.sync()
+        for row in rows:
+            renewed = await here.row(row.id)
+            assert (renewed.status, (renewed.period_end_us or 0) > (row.period_end_us or 0)) == (Status.ACTIVE, True)
+            assert len(await payments.of_subscription(here.store, row.id)) == 2
+        assert (await here.sync(full=True, dry_run=True)).changes == {}
