@@ -10,7 +10,7 @@ from gateway.demo.backend import Backend
 from gateway.demo.data import ACME, ACME_PHONE
 from gateway.server import start
 from gateway.settings.load import load
-from tests.e2e.world import SECRET, World
+from tests.e2e.world import SECRET, World, merged
 
 LEAST = """\
 listen: 127.0.0.1:0
@@ -33,7 +33,7 @@ async def preset(folder: Path, more: str = SOLD, *, backend: Backend | None = No
     upstream = await backend.start()
     try:
         config = folder / "gateway.yaml"
-        config.write_text(LEAST.format(upstream=upstream, folder=folder) + more)
+        config.write_text(merged(LEAST.format(upstream=upstream, folder=folder), more))
         gateway = await start(load(config, {"JWT_SECRET": SECRET}))
         try:
             async with ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False) as session:
