@@ -6,6 +6,7 @@ twice, or again because an answer was lost, opens one page.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import NamedTuple
 
 from gateway import log
@@ -201,7 +202,9 @@ async def customer_of(sales: Sales, scope: Scope, user_id: str | None, by: Manda
     name = sales.provider.name
     async with sales.turn(f"customer {scope}"):
         known = await customers.find(sales.store, name, scope)
-        found = await sales.provider.ensure_customer(known, scope, user_id, f"customer-{scope}-after-{known}")
+        # An id may be as long as a key may be: hashed, it always fits.
+        key = blake2b(f"{scope} {known}".encode(), digest_size=16).hexdigest()
+        found = await sales.provider.ensure_customer(known, scope, user_id, f"customer-{key}")
         if found != known:
             await customers.put(sales.store, name, scope, found, by)
     return found

@@ -12,7 +12,7 @@ from gateway.store import orders, plans
 from gateway.store.mandate import Mandate
 from gateway.store.rows import SubscriptionRow
 
-_MINUTE_US = 60_000_000
+_SECOND_US = 1_000_000
 
 
 async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
@@ -70,11 +70,10 @@ async def preview(sales: Sales, row: SubscriptionRow, plan_id: str, at_us: int) 
 
 
 async def change(sales: Sales, row: SubscriptionRow, plan_id: str, by: Mandate) -> SubscriptionRow:
-    """Change to another plan, at what ``preview`` says for this minute. Raises a ``Problem``."""
+    """Change to another plan now, at what ``preview`` says for now. Raises a ``Problem``."""
     item = await _other(sales, row, plan_id)
-    minute = by.now_us // _MINUTE_US
     with asking():
-        key = f"change-{row.id}-{row.revision}-{plan_id}-{minute}"
+        key = f"change-{row.id}-{plan_id}-{by.now_us // _SECOND_US}"  # as exact as what is asked for
         changed = await sales.provider.change(row.external_id or "", item, by.now_us, key)
         settled = (await settle(sales, row.id)).subscription
     if changed.plan_id != plan_id:

@@ -4,7 +4,6 @@ A price of Stripe's cannot change: what costs something else, or lasts for anoth
 the name (the lookup key), and the old one is archived. Those who have bought keep what they bought.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -165,8 +164,3 @@ def _differences(price: Json, item: Item) -> list[str]:
     if str(price["product"]) != product_id(item.plan_id):
         found.append("belongs to another product")
     return found
-
-
-def idempotency(*parts: object) -> str:
-    """A key that is the same for the same parts, and of a length that every provider takes."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
