@@ -71,9 +71,9 @@ def _terms(old: Terms, said: UpdatePlan) -> Terms:
         limits = tuple(_limit(limit, f"limits.{index}", faults) for index, limit in enumerate(said.limits))
         unlimited = unlimited if said.unlimited else False
     else:
-        limits = _first_limit(old, said, faults, pack=pack)
-        if said.throughput_limit is not None and said.unlimited is None:
+        if (said.throughput_limit or 0) > 0 and said.unlimited is None:
             unlimited = False
+        limits = () if unlimited else _first_limit(old, said, faults, pack=pack)
     if unlimited:
         wrong = [name for name in ("throughput_limit", "window_seconds", "limits", "pack") if getattr(said, name)]
         faults += [(name, "does nothing in a plan that is unlimited") for name in wrong]
@@ -89,7 +89,7 @@ def _terms(old: Terms, said: UpdatePlan) -> Terms:
 
 def _first_limit(old: Terms, said: UpdatePlan, faults: list[Fault], *, pack: bool) -> tuple[PlanLimit, ...]:
     """The limits where wacraft's two fields speak of the first on throughput."""
-    amount, window, first = said.throughput_limit, said.window_seconds, old.throughput
+    amount, window, first = said.throughput_limit, said.window_seconds or None, old.throughput
     if first is not None and pack == old.pack:
         changed = _changed(first, said, faults)
         return tuple(changed if limit is first else limit for limit in old.limits)
@@ -107,7 +107,7 @@ def _first_limit(old: Terms, said: UpdatePlan, faults: list[Fault], *, pack: boo
 def _changed(first: PlanLimit, said: UpdatePlan, faults: list[Fault]) -> PlanLimit:
     if said.throughput_limit is not None:
         first = replace(first, amount=said.throughput_limit)
-    if said.window_seconds is None:
+    if not said.window_seconds or said.window_seconds * _SECOND_US == first.window_us:
         return first
     if first.refill is Refill.NEVER:
         faults.append(("window_seconds", _PACK))

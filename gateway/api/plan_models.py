@@ -93,13 +93,16 @@ class CreatePlan(Said):
 
 
 class UpdatePlan(Said):
-    """What of a plan shall be otherwise; what is left out stays. ``apply_to``: whom new terms are for."""
+    """What of a plan shall be otherwise; what is left out stays. ``apply_to``: whom new terms are for.
+
+    ``window_seconds`` 0, as packs and unlimited plans show it, is left out: so a plan can be sent back as it was read.
+    """
 
     name: Name | None = None
     slug: Slug | None = None
     description: Description | None = None
     throughput_limit: Amount | None = None
-    window_seconds: Seconds | None = None
+    window_seconds: Annotated[Whole, Field(ge=0, le=LONGEST_WINDOW_S)] | None = None
     duration_days: Days | None = None
     is_default: Flag | None = None
     is_custom: Flag | None = None

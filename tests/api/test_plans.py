@@ -319,6 +319,24 @@ async def test_a_pack_and_an_unlimited_plan(admin: Client) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"throughput_limit": 5, "window_seconds": 60},
+        {"throughput_limit": 0, "window_seconds": 60},
+        {"unlimited": True},
+        {"pack": True, "throughput_limit": 5},
+        {"limits": [{"amount": 5, "anchor": "month"}, {"amount": 1, "window_seconds": 1}]},
+    ],
+)
+async def test_a_plan_can_be_sent_back_as_wacrafts_form_read_it(admin: Client, terms: dict[str, Any]) -> None:
+    made = (await admin.post("/plan", {"name": "F", "slug": "f", "duration_days": 30, **terms})).body
+    form = ("slug", "throughput_limit", "window_seconds", "duration_days", "is_default", "is_custom", "active")
+    answer = await admin.put(f"/plan?id={made['id']}", {"name": "G", "description": "", **{n: made[n] for n in form}})
+    assert answer.status == 200, answer
+    assert answer.body == {**made, "name": "G", "updated_at": answer.body["updated_at"]}
+
+
 async def test_an_edit_is_in_force_on_the_next_request_for_whom_it_says(admin: Client, shop: World) -> None:
     from gateway.store import plans, subscriptions  # noqa: PLC0415
 
