@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 STORE_PATIENCE_US = 1_000_000
 """The journal may fail this long before ``on_store_failure`` applies (product.md 3)."""
 _TEND_S = 1.0
+_LAST_DEBITS_S = 5.0
+"""So long a gateway that stops may take to debit what it let through without its ledger."""
 _LINGER_S = 0.25
 """A worker that ends keeps its idle connections for so long: a request may be on its way to it."""
 
@@ -139,6 +141,7 @@ class Gateway:
         if self._lane is not None:
             await self._lane.close()
         await self._tasks.close()
+        await self._close_ledger()
         if hasattr(self, "live"):
             await self._fleet.close()
         await self._key_sites.close()
@@ -152,6 +155,15 @@ class Gateway:
             await self._history.close()
         if self._journal is not None:
             await self._journal.close()
+
+    async def _close_ledger(self) -> None:
+        """Debit what came late, if that can be done now, and give back what is held."""
+        if hasattr(self, "_meter"):
+            with contextlib.suppress(StoreUnavailable, TimeoutError):
+                async with asyncio.timeout(_LAST_DEBITS_S):
+                    await self._meter.debit_late()
+        if hasattr(self, "_ledger"):
+            await self._ledger.close()
 
     async def reload(self, settings: Settings) -> None:
         """Build the new state completely, then swap; if that raises, nothing has changed."""

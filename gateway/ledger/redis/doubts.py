@@ -61,6 +61,7 @@ class Doubts:
     def disown(self, name: Name) -> None:
         """Nobody will do it again: what was done is to be undone."""
         if (doubt := self._open.pop(name, None)) is not None:
+            del self.unwanted[: max(0, len(self.unwanted) - MOST)]
             self.unwanted.append(doubt)
 
     async def clear(self, name: Name) -> "Any | Literal['unknown'] | None":  # noqa: ANN401  (whatever the act's outcome is)

@@ -47,7 +47,7 @@ class RedisLedger:
         self._terms = TermsOf()
         self._doubts = Doubts(parts.line)
         self._deeds = Deeds(parts.line, self._doubts)
-        self._tasks = Tasks()
+        self._tasks, self._undoing = Tasks(), Tasks()
 
     def __len__(self) -> int:
         """How many scopes are in this process's memory: none."""
@@ -157,12 +157,13 @@ class RedisLedger:
 
     def tend(self, settled_before_us: int, now_us: int) -> None:  # noqa: ARG002  (Redis forgets by itself)
         """See ``Ledger``."""
-        if self._doubts.unwanted and self._presence.here and not len(self._tasks):
-            self._tasks.start(self._undo(now_us), "undo charges that nobody wants")
+        if self._doubts.unwanted and self._presence.here and not len(self._undoing):
+            self._undoing.start(self._undo(now_us), "undo charges that nobody wants")
 
     async def close(self) -> None:
         """See ``Ledger``."""
         await self._tasks.close()
+        await self._undoing.close()
         await self._close()
 
     async def _read(self, allowance: Allowance, now_us: int) -> States:

@@ -190,13 +190,13 @@ async def test_a_caller_that_leaves_while_it_waits_has_not_paid(mortal: RedisSer
 
 async def test_a_slow_redis_is_given_its_time_and_no_more(mortal: RedisServer) -> None:
     relay = Relay(mortal.port)
-    async with ledger_at(await relay.start(), timeout_s=0.3) as ledger:
+    async with ledger_at(await relay.start(), timeout_s=1.5) as ledger:
         await paid(ledger, 1)
         relay.open.clear()
         started = time.monotonic()
         with pytest.raises(StoreUnavailable):
             await ledger.charge(bill(7, USERS, id_="x"), NOW)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 20
         relay.open.set()
         await until_back(ledger)
         await ledger.drain(bill(7, USERS, id_="x"), NOW, late=True)

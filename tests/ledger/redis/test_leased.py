@@ -5,20 +5,30 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
+
 from gateway.clock import now_us
 from gateway.core.bucket import Refill
 from gateway.core.cascade import Bill, Charge, Refusal
+from gateway.core.problems import StoreUnavailable
 from gateway.ledger.bounds import SHARE, held_sentence
 from gateway.ledger.redis.leased import LeasedLedger
 from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.open import open_redis
 from gateway.ledger.redis.slices import GUARD_US, LEAST
 from tests.core.budgets import DAY, HOUR, USER, WORKSPACE, bill, default_of, per, plan
+from tests.redis_server.relay import Relay
 from tests.redis_server.server import RedisServer
 
 BUDGET = 1_000
 USERS = default_of(plan(per(BUDGET, 10_000 * DAY)))
 TEAMS = default_of(plan(per(300, 10_000 * DAY)), WORKSPACE)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine must not look like a gateway that does not answer."""
+    monkeypatch.setattr("gateway.ledger.redis.leased._PAUSES_S", (0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.3, 1.0))
 
 
 @asynccontextmanager
@@ -82,7 +92,8 @@ async def test_what_a_dead_gateway_held_is_lost_and_it_is_no_more_than_was_said(
         while spent < 200:
             spent += isinstance(await charge(dead, bill(1, USERS, id_=f"d{spent}")), Charge)
         held = dead._slices[USER].rest
-        await dead._recall.close()  # it does not hear any more
+        await dead._recall.close()  # it does not hear any more, and does nothing by itself
+        await dead._tasks.close()
         admitted = 0
         while isinstance(await charge(alive, bill(1, USERS, id_=f"a{admitted}")), Charge):
             admitted += 1
@@ -171,3 +182,20 @@ async def test_a_refusal_is_remembered_by_its_amount_and_not_for_long(mortal: Re
         assert ledger.charge_now(bill(6, USERS), now + 1_500_000) is None
         changed = default_of(plan(per(BUDGET, 10_000 * DAY)))
         assert ledger.charge_now(bill(6, changed), now) is None, "another catalog, another answer"
+
+
+async def test_what_nobody_wants_is_given_back_where_slices_are_held_too(mortal: RedisServer) -> None:
+    relay = Relay(mortal.port)
+    async with leasing(await relay.start(), 1) as (ledger,):
+        relay.deaf = True
+        asked = bill(40, USERS, id_="x")
+        with pytest.raises(StoreUnavailable):
+            await ledger.charge(asked, now_us())
+        ledger.call_off(asked)
+        relay.deaf = False
+        async with asyncio.timeout(30):
+            while ledger.failure is not None or ledger.in_doubt:
+                ledger.tend(now_us(), now_us())
+                await asyncio.sleep(0.01)
+    assert BUDGET - LEAST <= await exactly_left(mortal.url) <= BUDGET, "but for the slice that came with it"
+    await relay.stop()

@@ -61,7 +61,7 @@ async def test_leases_and_a_cluster_do_not_go_together() -> None:
 
 
 async def test_a_fail_over_in_the_middle_of_calls_charges_nobody_twice(pair: Watched) -> None:
-    async with ledger_at(pair.url, timeout_s=1.0) as ledger:
+    async with ledger_at(pair.url, timeout_s=2.0) as ledger:
         await paid(ledger, 1)
         pair.primary.client().wait(1, 5000)
         paid_in_all, number = 1, 0
