@@ -79,7 +79,7 @@ def bring() -> None:
     """Node.js from PyPI, in a folder of the build's own."""
     print("No Node.js here: taking it from PyPI.", flush=True)
     target = BROUGHT / "packages"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--root-user-action=ignore"]
     locked = ["--require-hashes", "--requirement", str(HERE / "requirements-node.lock"), "--target", str(target)]
     run([*install, "--upgrade", *locked], dict(os.environ), "Node.js cannot be installed from PyPI")
     (BROUGHT / "bin").mkdir(parents=True, exist_ok=True)
