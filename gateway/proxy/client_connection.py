@@ -9,11 +9,12 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.core.forwarding import Forwarding
+from gateway.proxy.client_ends import Current, TunnelEnd
 from gateway.proxy.request_parser import HeadLimits
 
 if TYPE_CHECKING:
@@ -45,35 +46,6 @@ class ClientLimits:
     half_close: float = 1.0
     requests: int = sys.maxsize
     age: float = NEVER
-
-
-class TunnelEnd(Protocol):
-    """Who has a connection's bytes after 101."""
-
-    def from_client(self, data: bytes) -> None:
-        """Bytes from the client."""
-
-    def client_eof(self) -> bool:
-        """The client sends no more; whether to keep its connection open."""
-
-    def client_writable(self) -> None:
-        """The client has taken what was written."""
-
-    def client_lost(self) -> None:
-        """The client's connection is gone."""
-
-
-class Current(Protocol):
-    """The request that is being answered. ``complete``: all of it has come."""
-
-    @property
-    def complete(self) -> bool: ...  # noqa: D102
-
-    def lose_client(self) -> None:
-        """The client has left."""
-
-    def writable(self) -> None:
-        """The client takes more of the answer."""
 
 
 class Told(NamedTuple):

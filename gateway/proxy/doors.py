@@ -6,7 +6,8 @@ from collections.abc import Callable
 from gateway.core.answers import Answer
 from gateway.core.problems import Problem
 from gateway.proxy.client_connection import ClientLimits
-from gateway.proxy.downstream import FastLane, GatewayServer, Handler
+from gateway.proxy.downstream import FastLane, Handler
+from gateway.proxy.gateway_server import GatewayServer
 from gateway.proxy.site import Place, Site
 
 

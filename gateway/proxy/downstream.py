@@ -1,10 +1,9 @@
 """aiohttp's server side, made a proxy's: our parser, our heads, bounded waits, and one request at a time in order.
 
-``GatewayServer`` is an ``aiohttp.web.Server``: give it to ``web.ServerRunner`` and add sites. Its handler gets a
-``Request`` and answers it with ``request.respond(answer)`` or ``await forward(request, ...)``; a ``Problem`` it raises
-is answered through ``problem_answer``. No task is made per request, and no handler is cancelled because its client
-left: the handler learns it from ``request.client_left`` (``forward`` drops the upstream then), so that no debit is cut
-in two.
+The handler (see ``gateway_server``) gets a ``Request`` and answers it with ``request.respond(answer)`` or
+``await forward(request, ...)``; a ``Problem`` it raises is answered through ``problem_answer``. No task is made per
+request, and no handler is cancelled because its client left: the handler learns it from ``request.client_left``
+(``forward`` drops the upstream then), so that no debit is cut in two.
 """
 
 import asyncio
@@ -20,7 +19,8 @@ from gateway.core.answers import Answer
 from gateway.core.hop_by_hop import RawHeaders
 from gateway.core.problems import Problem
 from gateway.proxy.answer_writer import whole
-from gateway.proxy.client_connection import NEVER, ClientLimits, Current
+from gateway.proxy.client_connection import NEVER, ClientLimits
+from gateway.proxy.client_ends import Current
 from gateway.proxy.client_requests import ClientRequests
 from gateway.proxy.plain_request import PlainReader
 from gateway.proxy.request import BODY_BUFFER, Request
@@ -248,46 +248,3 @@ class GatewayProtocol(ClientRequests):
                 task.cancel()
                 await asyncio.wait({task}, timeout=1.0)
         self.force_close()
-
-
-class GatewayServer(web.Server):
-    """``aiohttp.web.Server`` of ``GatewayProtocol``s. ``handler`` answers each request (see the module's top)."""
-
-    def __init__(
-        self,
-        handler: Handler,
-        problem_answer: ProblemAnswer,
-        limits: ClientLimits | None = None,
-        lane: FastLane | None = None,
-    ) -> None:
-        super().__init__(handler)  # type: ignore[arg-type]
-        self._lane = lane
-        self._limits = limits or ClientLimits()
-        self._problem_answer = problem_answer
-        shortest = min(self._limits.head_timeout, self._limits.body_timeout, self._limits.linger)
-        self._interval = min(1.0, max(0.01, shortest / 8))
-        self._sweeper: asyncio.TimerHandle | None = None
-
-    def __call__(self) -> GatewayProtocol:
-        """A protocol for one accepted connection."""
-        if self._sweeper is None:
-            self._sweeper = self._loop.call_later(self._interval, self._sweep)
-        return GatewayProtocol(
-            self, loop=self._loop, limits=self._limits, problem_answer=self._problem_answer, lane=self._lane
-        )
-
-    def _sweep(self) -> None:
-        """Look at every connection's deadline: one timer for all is cheaper than one each."""
-        self._sweeper = None
-        now = self._loop.time()
-        for connection in tuple(self._connections):
-            connection.expire(now)  # type: ignore[attr-defined]
-        if self._connections:
-            self._sweeper = self._loop.call_later(self._interval, self._sweep)
-
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  (aiohttp's signature)
-        """Finish what is being answered, at most for ``timeout`` seconds."""
-        await super().shutdown(timeout)
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            self._sweeper = None

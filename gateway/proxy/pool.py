@@ -11,7 +11,8 @@ from typing import Protocol
 from gateway.proxy.endpoint import Endpoint
 from gateway.proxy.failures import GatewayBusy, UpstreamFailed, UpstreamTimedOut
 from gateway.proxy.response_parser import ResponseSink
-from gateway.proxy.upstream import NEVER, Passenger, UpstreamConnection
+from gateway.proxy.upstream import NEVER, UpstreamConnection
+from gateway.proxy.upstream_ends import Passenger
 
 
 @dataclass(frozen=True, slots=True)

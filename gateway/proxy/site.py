@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.proxy.acceptor import Acceptor, Balancers
-from gateway.proxy.downstream import GatewayServer
+from gateway.proxy.gateway_server import GatewayServer
 
 _BACKLOG = 1024
 

@@ -8,40 +8,15 @@ itself, or is closed. No task and no future is made here; who wants to await bui
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import cast
 
 from gateway.proxy.failures import UpstreamFailed, UpstreamProblem, UpstreamTimedOut
 from gateway.proxy.keeper import Keeper
-from gateway.proxy.plain_answer import AnswerReader, PlainAnswer
+from gateway.proxy.plain_answer import AnswerReader
 from gateway.proxy.response_parser import ResponseParser, ResponseSink
+from gateway.proxy.upstream_ends import Passenger, TunnelEnd
 
 NEVER = float("inf")
-
-
-class TunnelEnd(Protocol):
-    """Who has the connection's bytes after 101."""
-
-    def from_upstream(self, data: bytes) -> None:
-        """Bytes from the upstream."""
-
-    def upstream_eof(self) -> bool:
-        """The upstream sends no more; whether to keep its connection open."""
-
-    def upstream_writable(self) -> None:
-        """What was written has gone out."""
-
-    def upstream_lost(self) -> None:
-        """The upstream's connection is gone."""
-
-
-class Passenger(Protocol):
-    """A request in the fast lane: it takes the answer if that is plain, else somebody else does."""
-
-    def answered(self, plain: PlainAnswer, now: float) -> bool:
-        """The whole answer; whether it was taken. If so, ``end_ride`` was called."""
-
-    def hand_over(self) -> ResponseSink:
-        """Who takes the answer as it comes, plain or not, or hears that there is none."""
 
 
 class UpstreamConnection(asyncio.Protocol):

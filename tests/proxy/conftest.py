@@ -13,9 +13,9 @@ from gateway.core.forwarding import Forwarding
 from gateway.core.problems import Problem
 from gateway.core.target import Profile, Target, canonical_target
 from gateway.proxy.client_connection import ClientLimits
-from gateway.proxy.downstream import GatewayServer
 from gateway.proxy.endpoint import Endpoint
 from gateway.proxy.forward import Forwarded, forward
+from gateway.proxy.gateway_server import GatewayServer
 from gateway.proxy.pool import PoolLimits, UpstreamPool
 from gateway.proxy.relay import Edit, Join, OnHead
 from gateway.proxy.request import Request
