@@ -16,6 +16,8 @@ class Kept(Generic[K, V]):
         if entries < 1:
             raise ValueError("a cache must keep at least one entry")
         self._entries = entries
+        self._crowded = entries // 2
+        """With fewer entries than this nothing will be dropped soon, and their order does not matter."""
         self._kept: OrderedDict[K, V] = OrderedDict()
 
     def __len__(self) -> int:
@@ -24,7 +26,7 @@ class Kept(Generic[K, V]):
     def get(self, key: K) -> V | None:
         """The value, which now counts as used; ``None`` if there is none."""
         found = self._kept.get(key)
-        if found is not None:
+        if found is not None and len(self._kept) > self._crowded:
             self._kept.move_to_end(key)
         return found
 

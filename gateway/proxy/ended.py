@@ -1,7 +1,6 @@
 """Requests that have ended in the fast lane: counted and written down many at a time."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import orjson
 
@@ -20,42 +19,35 @@ _CHARGED = (
 )
 
 
-class Ended(NamedTuple):
-    """One of them. ``peer``: an address."""
+Ended = tuple[Visit, Errand, Identified, str, int, int, int | None, int, int]
+"""One of them: visit, errand, who, the peer's address, status, latency, the upstream's (us), bytes of both bodies.
 
-    visit: Visit
-    errand: Errand
-    identified: Identified
-    peer: str
-    status: int
-    latency_us: int
-    upstream_us: int | None
-    bytes_in: int
-    bytes_out: int
+A bare tuple, because one is made for every request.
+"""
 
 
 def count(rides: Iterable[Ended], metrics: Metrics) -> None:
     """Add them to the counters."""
     requests, duration, upstream = metrics.requests, metrics.request_duration, metrics.upstream_duration
-    for ended in rides:
-        visit = ended.visit
-        requests[visit.rule.name, outcome_of(visit, None), str(ended.status)] += 1
-        duration.observe_us(ended.latency_us)
-        if ended.upstream_us is not None:
-            upstream.observe_us(ended.upstream_us)
+    for visit, _, _, _, status, latency_us, upstream_us, _, _ in rides:
+        requests[visit.rule.name, outcome_of(visit, None), str(status)] += 1
+        duration.observe_us(latency_us)
+        if upstream_us is not None:
+            upstream.observe_us(upstream_us)
 
 
 def write(rides: Iterable[Ended], access: AccessLog) -> None:
     """Add their lines to the access log."""
     whose: dict[tuple[int, str], bytes] = {}
     for ended in rides:
-        if outcome_of(ended.visit, None) != "charged":
+        visit, _, identified, peer, *_ = ended
+        if outcome_of(visit, None) != "charged":
             access.write(_line(ended))
             continue
-        key = (id(ended.identified), ended.peer)  # all of them live as long as ``rides``
+        key = (id(identified), peer)  # all of them live as long as ``rides``
         who = whose.get(key)
         if who is None:
-            who = whose[key] = _who(ended.identified, ended.peer)
+            who = whose[key] = _who(identified, peer)
         access.write_line(_charged_line(ended, who))
 
 
@@ -81,8 +73,7 @@ def _charged_line(ended: Ended, who: bytes) -> bytes:
 
 
 def _line(ended: Ended) -> dict[str, object]:
-    visit, errand = ended.visit, ended.errand
-    asked = Asked(errand.method, errand.path, ended.peer, ended.identified)
-    summary = Summary(ended.status, ended.latency_us, ended.upstream_us)
+    visit, errand, identified, peer, status, latency_us, upstream_us, bytes_in, bytes_out = ended
+    asked, summary = Asked(errand.method, errand.path, peer, identified), Summary(status, latency_us, upstream_us)
     line = told(asked, summary, visit, visit.rule.name, outcome_of(visit, None), id_=visit.id, at_us=visit.at_us)
-    return {**line, "bytes_in": ended.bytes_in, "bytes_out": ended.bytes_out}
+    return {**line, "bytes_in": bytes_in, "bytes_out": bytes_out}

@@ -25,6 +25,7 @@ _MEANINGS = {
     b"access-control-allow-origin": ALLOW_ORIGIN,
 }
 _known: dict[bytes, int] = {}
+_made = tuple.__new__  # a NamedTuple by its fields, without the call in between
 
 
 class PlainAnswer(NamedTuple):
@@ -90,7 +91,7 @@ class AnswerReader:
         body = len(data) - end - len(_HEAD_END)
         if length != body or status in _BODILESS or not _SHORTEST_FINAL <= status < _LARGEST:
             return None
-        return PlainAnswer(status, head, data[end + 2 :], body, noted)
+        return _made(PlainAnswer, (status, head, data[end + 2 :], body, noted))
 
 
 def _without(head: bytes, name: bytes, value: bytes) -> bytes:

@@ -72,12 +72,13 @@ class Framing:
 class PlainReader:
     """llhttp for one client's plain requests. After ``read``: ``fields`` and ``target`` as they came."""
 
-    __slots__ = ("_begun", "_ended", "_limits", "_llhttp", "fields", "target")
+    __slots__ = ("_begun", "_ended", "_host", "_limits", "_llhttp", "fields", "target")
 
     def __init__(self, limits: ClientLimits) -> None:
         self._limits = limits
         self._llhttp = httptools.HttpRequestParser(self)
         self._begun = self._ended = 0
+        self._host = b""
         self.fields: RawHeaders = []
         self.target = b""
 
@@ -130,8 +131,8 @@ class PlainReader:
             meaning = book.meaning(name)
             if meaning == _SPECIAL and value == value.rstrip(b" \t"):
                 framing.special.append(field)
-            elif meaning == _HOST and not framing.host and HOST.fullmatch(value):
-                framing.host = value
+            elif meaning == _HOST and not framing.host and (value == self._host or HOST.fullmatch(value)):
+                framing.host = self._host = value
             elif meaning == _LENGTH and length < 0 and value.isdigit() and len(value) <= _LONGEST_LENGTH:
                 length = int(value)
             elif meaning == _CONNECTION and not framing.named_connection and value.lower() == b"keep-alive":

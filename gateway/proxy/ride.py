@@ -16,7 +16,6 @@ from gateway.proxy import answer
 from gateway.proxy.answer_writer import whole
 from gateway.proxy.chronicle import Chronicle, Trip
 from gateway.proxy.downstream import GatewayProtocol, Handler
-from gateway.proxy.ended import Ended
 from gateway.proxy.errand import Errand
 from gateway.proxy.headers import EXPOSE, answer_head
 from gateway.proxy.plain_answer import ALLOW_ORIGIN, OURS, REQUEST_ID, PlainAnswer
@@ -137,8 +136,10 @@ class Ride:
         """The end of it: the access log, the counters, the record; then the client may ask again."""
         visit, sent = self._visit, len(self._body)
         latency_us = max(0, now_us() - visit.at_us)
-        how = (status, latency_us, upstream_us, sent, bytes_out)
-        self._crew.chronicle.close_ride(Ended(visit, self._errand, self._identified, self._client.peer, *how))
+        peer = self._client.peer
+        self._crew.chronicle.close_ride(
+            (visit, self._errand, self._identified, peer, status, latency_us, upstream_us, sent, bytes_out)
+        )
         self._crew.meter.close(visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
         self._client.end_ride(close=close)
 
