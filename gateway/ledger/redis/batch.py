@@ -11,7 +11,7 @@ from gateway.ledger.redis.scripts import ACTS
 from gateway.ledger.redis.servers import CODES, Call, Outcome, Refused, Servers, Unheard
 from gateway.tasks import Tasks
 
-MOST = 128
+MOST = 64
 """So many acts go in one call, so that Redis is not kept from others for long."""
 LANES = 4
 """So many calls are on their way at once; what comes meanwhile waits for the next and goes together."""
