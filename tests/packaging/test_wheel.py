@@ -228,3 +228,9 @@ def test_the_installed_gateway_serves_and_stops_cleanly(served: Served, run: Run
     assert process.wait(20) == 0, (tmp_path / "log").read_text()
     assert "Traceback" not in (tmp_path / "log").read_text()
     assert run("weighbridge", "health", "--url", f"http://127.0.0.1:{port}/-/health/live").returncode == 1
+
+
+def test_the_scripts_for_redis_are_in_the_wheel(wheel: Path) -> None:
+    shipped = {name.rpartition("/")[2] for name in ZipFile(wheel).namelist() if name.endswith(".lua")}
+    assert shipped == {path.name for path in (ROOT / "gateway" / "ledger" / "redis" / "lua").iterdir()}
+    assert "acts.lua" in shipped
