@@ -12,6 +12,7 @@ from gateway.core.problems import Problem
 from gateway.core.scope import Scope
 from gateway.demo.stripe.delivery import Trouble
 from gateway.demo.stripe.objects import Object
+from gateway.demo.stripe.server import Fault
 from tests.billing.shop import Shop
 
 HOUR_S = 3_600
@@ -21,6 +22,7 @@ Step = tuple[str, int, int]
 
 WHAT = """
     buy renewing renewing wait wait wait stop resume end refund dispute decide card settle mend deliver lose sync change
+    trouble
 """
 STEPS = st.lists(
     st.tuples(
@@ -131,6 +133,12 @@ class History:
     async def _deliver(self, which: int, how: int) -> None:
         self.shop.webhooks.trouble = Trouble(drop=which / 8, duplicate=how / 8, shuffle=which % 2 == 0)
         await self.shop.fake.deliver()
+
+    async def _trouble(self, which: int, how: int) -> None:
+        """Stripe fails for the next few requests: is busy, breaks, hangs up, or does it and loses the answer."""
+        status = (429, 500, 0, 503)[how % 4]
+        faults = [Fault("", status, after=which % 2 == 0, method="*") for _ in range(which)]
+        self.shop.fake.faults.extend(faults)
 
     async def _lose(self, _which: int, _how: int) -> None:
         self.shop.webhooks.waiting.clear()
