@@ -132,7 +132,8 @@ class LeasedLedger(RedisLedger):
                 await asyncio.sleep(pause_s)
             else:
                 self._make_room()
-                self._empty[allowance.scope] = (allowance, told.before, now_us)
+                if allowance.source is None:  # else what comes next has to be looked at too
+                    self._empty[allowance.scope] = (allowance, told.before, now_us)
                 return told
         raise StoreUnavailable("Too many others charge the same budget at once. Try again shortly.")
 

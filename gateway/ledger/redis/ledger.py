@@ -29,6 +29,10 @@ _NONE: Mapping[LimitKey, Bucket] = {}
 _NOTHING = Settlement((), {})
 
 
+Decide = Callable[[Bill, cascade.BucketsOf, int], Charge | Refusal]
+"""``core``'s decision about a bill."""
+
+
 class Parts(NamedTuple):
     """What a ledger stands on. ``now_us``: our own clock."""
 
@@ -65,7 +69,7 @@ class RedisLedger:
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
         """See ``Ledger``: without Redis only what needs no bucket can be said."""
-        if any(allowance.purses for allowance in bill.allowances):
+        if any(allowance.purses or allowance.source is not None for allowance in bill.allowances):
             return None
         return cascade.charge(bill, lambda _scope: _NONE, self._skew.of_server(now_us))
 
@@ -199,7 +203,23 @@ class RedisLedger:
         outcome = decide(bill, lambda scope: states.get(scope, _NONE), now_us)
         if isinstance(outcome, Charge) is not paid:
             raise AssertionError(f"the scripts and the core disagree about {bill.costs} of {asked}")
-        return outcome
+        return outcome if paid else await self._hinted(bill, outcome, states, now_us, decide)
+
+    async def _hinted(
+        self, bill: Bill, refused: Charge | Refusal, states: dict[Scope, States], now_us: int, decide: Decide
+    ) -> Charge | Refusal:
+        """A refusal that knows when waiting helps, also where a subscription starts or ends before that.
+
+        What holds then may count in buckets that nobody has looked at yet.
+        """
+        changing = [allowance.scope for allowance in bill.allowances if allowance.source is not None]
+        if not changing:
+            return refused
+        act: Act = {"now": now_us, "limits": [], "demands": [], "grants": [], "decide": True}
+        found = [await self._deeds.read(scope, act, ()) for scope in changing]
+        whole = {**states, **dict(zip(changing, found, strict=True))}
+        again = decide(bill, lambda scope: whole.get(scope, _NONE), now_us)
+        return again if isinstance(again, Refusal) else refused
 
     async def _pay(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Told:
         """Ask the only one who is asked."""
