@@ -29,6 +29,7 @@ from gateway.proxy.body import read_body
 from gateway.proxy.chronicle import Trip
 from gateway.proxy.pool import Connections
 from gateway.proxy.running import Live
+from gateway.settings.admins import AdminsSettings
 from gateway.settings.models import Settings
 from gateway.settings.show import shown
 from gateway.stocked import Stocked
@@ -97,9 +98,9 @@ class OwnRoutes:
             self._policies, self._profiles = self._policy_probe(settings, fleet), self._profile_probe(settings, fleet)
             self._names = self._name_probe(settings, fleet)
         self._fleet = fleet
-        if before is None or before.admins.password != settings.admins.password:
-            password = settings.admins.password
-            self._login = None if password is None else AdminLogin(password.get_secret_value())
+        signs = (settings.admins.password, settings.admins.token_secret)
+        if before is None or (before.admins.password, before.admins.token_secret) != signs:
+            self._login = _login(settings.admins)
         self._pages = Pages(settings.prefixes.api, settings.prefixes.admin)
         self._doors = (
             (segments(settings.prefixes.internal), self._answer_operations),
@@ -189,6 +190,13 @@ class OwnRoutes:
             return None
         asker = UpstreamAsker(fleet, _PATIENCE_S, assembly.own_fields(settings), most=LONGEST_LIST)
         return NameProbe(NameQuestion(), asker, self._tasks)
+
+
+def _login(admins: AdminsSettings) -> AdminLogin | None:
+    if admins.password is None:
+        return None
+    secret = admins.token_secret
+    return AdminLogin(admins.password.get_secret_value(), None if secret is None else secret.get_secret_value())
 
 
 def segments(prefix: str) -> tuple[str, ...]:

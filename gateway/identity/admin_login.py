@@ -1,7 +1,8 @@
 """The gateway's own admin: one password, and short-lived tokens that nothing but our own routes accepts.
 
 The password is the environment's or the configuration's, plain or an argon2 hash of it. Tokens are signed with a key
-that is derived from it, so that they are good on every replica and die with the password.
+that is derived from the password and the configured secret, so that they are good on every replica and die with either.
+Who has read a hash does not know the password: of a hash without a secret no key is derived, each process makes up one.
 """
 
 import asyncio
@@ -21,19 +22,21 @@ from gateway.identity.credential import unauthorized
 
 LIFETIME_S = 3_600
 LONGEST_PASSWORD = 1_024
+SKEW_S = 60
+"""How far ahead the clock of the replica may be that made a token."""
 _AT_ONCE, _WAITING = 1, 8
 _FORM = re.compile(rb"wbadmin_([A-Za-z0-9_-]{40,64})\.([A-Za-z0-9_-]{43})")
 _SECOND_US = 1_000_000
 
 
 class AdminLogin:
-    """Checks the password and its tokens. ``password``: as configured; the settings have judged it."""
+    """Checks the password and its tokens. ``password``, ``secret``: as configured; the settings have judged them."""
 
-    def __init__(self, password: str) -> None:
+    def __init__(self, password: str, secret: str | None = None) -> None:
         self._hash = password if password.startswith("$argon2") else None
         # Of a plain password only a digest stays, and guesses are compared in constant time.
         self._digest = hashlib.sha256(password.encode()).digest()
-        self._seed = hashlib.blake2b(password.encode(), key=b"weighbridge admin tokens").digest()
+        self._seed = _seed(password, secret) if secret is not None or self._hash is None else secrets.token_bytes(64)
         self._key: bytes | None = None
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
@@ -69,6 +72,10 @@ class AdminLogin:
         until_us = int.from_bytes(_decoded(parts[1])[:8], "big") * _SECOND_US
         if now_us >= until_us:
             raise unauthorized("The admin's login has expired. Log in again.")
+        if (
+            until_us > now_us + (LIFETIME_S + SKEW_S) * _SECOND_US
+        ):  # nobody makes such: a clock was wrong, or a key lost
+            raise _bad()
         return until_us
 
     def _knows(self, password: str) -> bool:
@@ -87,6 +94,11 @@ class AdminLogin:
                 hashlib.scrypt, self._seed, salt=b"weighbridge admin tokens", n=1 << 14, r=8, p=1, dklen=32
             )
         return self._key
+
+
+def _seed(password: str, secret: str | None) -> bytes:
+    parts = [hashlib.blake2b(part.encode()).digest() for part in (password, secret or "")]
+    return hashlib.blake2b(b"".join(parts), key=b"weighbridge admin tokens").digest()
 
 
 def _signature(key: bytes, said: bytes) -> bytes:

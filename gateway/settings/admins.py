@@ -16,6 +16,7 @@ from gateway.settings.units import Flag, Interpolated
 VARIABLE = "WEIGHBRIDGE_ADMIN_PASSWORD"
 """The environment's variable that sets ``admins.password`` where no file does."""
 _SHORTEST, _LONGEST = 12, 1_024
+SECRET_CHARACTERS = 32
 _MOST_MEMORY_KIB, _MOST_ROUNDS, _MOST_LANES = 256 * 1024, 16, 16
 
 
@@ -29,6 +30,12 @@ def _password(value: SecretStr) -> SecretStr:
         _check_hash(text)
     elif not _SHORTEST <= len(text) <= _LONGEST:
         raise wrong(f"must have {_SHORTEST} to {_LONGEST} characters, or be an argon2 hash")
+    return value
+
+
+def _token_secret(value: SecretStr) -> SecretStr:
+    if not SECRET_CHARACTERS <= len(value.get_secret_value()) <= _LONGEST:
+        raise wrong(f"must have {SECRET_CHARACTERS} to {_LONGEST} characters, such as `openssl rand -hex 32` gives")
     return value
 
 
@@ -64,6 +71,20 @@ class AdminsSettings(Section):
             f"file says it, the variable `{VARIABLE}` does. `null` or empty: nobody logs in this way.",
         )
     )
+    token_secret: Annotated[
+        Annotated[SecretStr, AfterValidator(_token_secret)] | None, BeforeValidator(_none_if_empty)
+    ] = Field(
+        default=None,
+        repr=False,
+        description="What else signs the tokens of `POST /billing/login`, at least 32 characters, the same on all "
+        "replicas. `null` or empty: a password alone signs them, which is as good; with an argon2 hash each process "
+        "makes up a key, so that a login is good in that process alone and until it ends.",
+    )
+
+    @property
+    def hashed(self) -> bool:
+        """Whether the password is known by its hash only."""
+        return self.password is not None and self.password.get_secret_value().startswith("$argon2")
 
 
 def with_password(root: Table, env: Mapping[str, str]) -> Table:

@@ -30,6 +30,9 @@ def _identity(settings: "Settings") -> Iterator[str]:
         yield from _tokens(jwt)
     if settings.admins.claim and len(identity.jwt) > 1:
         yield "admins.claim: a token of any of the issuers makes an admin, if it says so."
+    several = settings.workers != 1 or settings.ledger.shared
+    if settings.admins.hashed and settings.admins.token_secret is None and several:
+        yield "admins.token_secret: none, and with an argon2 hash an admin's login is good in one process alone."
     people = {(jwt.issuer, jwt.user_prefix) for jwt in identity.jwt}
     if len(people) > len({prefix for _, prefix in people}):
         yield "identity.jwt: several issuers without a user_prefix of their own: users of one name are one user."

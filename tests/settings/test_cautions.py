@@ -1,5 +1,6 @@
 """What is allowed and probably not meant."""
 
+import argon2
 import pytest
 
 from tests.settings.conftest import Load
@@ -127,3 +128,14 @@ def test_honoured_overrides_are_warned_about(loaded: Load) -> None:
 def test_what_is_well_done_is_not_warned_about(loaded: Load, jwt: str) -> None:
     text = jwt.replace("%s", LONG)
     assert not [warning for warning in loaded(f"identity: {{jwt: {text}}}").warnings if "identity" in warning]
+
+
+def test_a_login_that_the_other_processes_do_not_know_is_named(loaded: Load) -> None:
+    env = {"JWT_SECRET": LONG, "HASH": argon2.PasswordHasher(time_cost=1, memory_cost=1024).hash("a long password")}
+    fine, redis = FINE + 'admins: {password: "${HASH}"}\n', "ledger: redis://localhost/0\nworkers: 2\n"
+    assert loaded(fine, env).warnings == []
+    (warning,) = loaded(fine + redis, env).warnings
+    assert warning.startswith("admins.token_secret: none, and with an argon2 hash")
+    secret = fine.replace('{password: "${HASH}"', f'{{password: "${{HASH}}", token_secret: {"s" * 32}')
+    assert loaded(secret + redis, env).warnings == []
+    assert loaded(fine + redis, {**env, "HASH": "a plain password"}).warnings == []
