@@ -80,7 +80,12 @@ class Stocked:
         """The store's part in readiness."""
         if self.shop is None:
             return {}
-        return {"store": "ok" if self.shop.failing_since_us is None else "degraded: what is known goes on"}
+        if self.shop.failing_since_us is not None:
+            return {"store": "degraded: what is known goes on"}
+        lost = 0 if self._live is None else self.shop.holdings.lost(self._live.running.snapshot.catalog.plans)
+        if lost:
+            return {"store": f"degraded: {lost} callers have a plan that is not there any more; put it back"}
+        return {"store": "ok"}
 
     def sample(self, metrics: Metrics) -> None:
         """Let the metrics tell how the store is."""

@@ -90,7 +90,7 @@ class Plans:
     async def delete(self, id_: str, by: Mandate) -> None:
         """Remove one. Raises as ``store.plans.delete``, ``Conflict`` for one of the configuration."""
         self._check_editable(id_)
-        await plans.delete(self._store, id_, by)
+        await plans.delete(self._store, id_, by, reserved=self._configured().plans)
 
     def in_file(self, id_: str) -> bool:
         """Whether a plan is the configuration's: it has no prices."""

@@ -16,6 +16,8 @@ from gateway.tasks import Tasks
 
 ENTRIES = 100_000
 BATCH = 200
+LOST = 1000
+"""How many scopes whose plan is not known here are counted for readiness."""
 COOLING_US = 1_000_000
 """How long a store that failed is not asked again: a dead one costs one time-out and not one per request."""
 
@@ -38,6 +40,7 @@ class StoreHoldings:
         self._fetched: set[Scope] = set()
         self._fetching = False
         self._failed_us: int | None = None
+        self._lost: set[Scope] = set()
         self._tasks = Tasks()
 
     def __len__(self) -> int:
@@ -66,8 +69,18 @@ class StoreHoldings:
             await self.catch_up()
         if self._held.get(scope) is not None and self.known(scope, plans) is None:
             # Its buyer is not a free user because this process has not heard of the plan.
-            _log.error("a subscription is to a plan that is not known here", scope=str(scope))
+            if scope not in self._lost:
+                _log.error("a subscription is to a plan that is not known here", scope=str(scope))
+            if len(self._lost) < LOST:
+                self._lost.add(scope)
             raise _away()
+
+    def lost(self, plans: Mapping[str, Plan]) -> int:
+        """How many scopes were met that have a plan which is not known here, and still have it; at most ``LOST``."""
+        self._lost = {
+            scope for scope in self._lost if self._held.get(scope) is not None and self.known(scope, plans) is None
+        }
+        return len(self._lost)
 
     def drop(self, scopes: Iterable[Scope]) -> None:
         """Forget these: what is being fetched for them is old already."""

@@ -13,6 +13,7 @@ from gateway.core.cascade import charge as presume
 from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import Rule
+from gateway.core.scope import Scope
 from gateway.ledger.bounds import LATE_REQUESTS
 from gateway.ledger.port import Ledger
 from gateway.metering.catalog import Unresolved
@@ -21,6 +22,8 @@ from gateway.metering.visit import Visit
 
 LATE_VISITS = LATE_REQUESTS
 """How many requests that were let through without their ledger may wait to be debited; more go free."""
+UNKNOWN_SCOPES, UNKNOWN_VISITS = 20, 1000
+"""How many payers, and visits of theirs, one round of late debits steps past because nobody knows what they have."""
 Saw = Callable[[Principal, int], None]
 """Told of each request of somebody known, and when it came (us)."""
 
@@ -130,22 +133,29 @@ class Meter:
     async def debit_late(self) -> None:
         """Debit what was let through while the ledger or the store could not be asked, each in its own window.
 
-        And give back what could not be given back. Raises ``StoreUnavailable`` while one still cannot; nothing is
-        debited twice or forgotten.
+        And give back what could not be given back. One whose payer stays unknown does not keep the others waiting.
+        Raises ``StoreUnavailable`` while one still cannot be debited; nothing is debited twice or forgotten.
         """
+        unknown: dict[Scope, StoreUnavailable] = {}
         while self._owed:
             await self._give_back(*self._owed[0])
             self._owed.popleft()
-        while self._late:
+        missed = 0
+        for _ in range(len(self._late)):
             visit = self._late[0]
             try:
-                bill = visit.bill = visit.bill or await self._bill(visit)
+                bill = visit.bill = visit.bill or await self._bill(visit, unknown)
                 if bill is not None:
                     self._recorder.late(visit, await self._ledger.drain(bill, visit.at_us, late=True))
-            except StoreUnavailable:
-                self._late.rotate(-1)  # one that stays unknown does not keep the others waiting
-                raise
-            self._late.popleft()
+            except StoreUnavailable as error:
+                self._late.rotate(-1)
+                missed += 1
+                if error not in unknown.values() or len(unknown) >= UNKNOWN_SCOPES or missed >= UNKNOWN_VISITS:
+                    raise
+            else:
+                self._late.popleft()
+        for reason in unknown.values():
+            raise reason
 
     @property
     def late(self) -> int:
@@ -157,13 +167,23 @@ class Meter:
         """How many ended visits were not put in line any more, because too many waited: they went free."""
         return self._forgotten
 
-    async def _bill(self, visit: Visit) -> Bill | None:
-        """``bill_for``, with what has to be fetched first. Raises ``StoreUnavailable``."""
+    async def _bill(self, visit: Visit, unknown: dict[Scope, StoreUnavailable] | None = None) -> Bill | None:
+        """``bill_for``, with what has to be fetched first. Raises ``StoreUnavailable``.
+
+        ``unknown``: scopes that are not asked for again, with why they could not be fetched; it learns of more.
+        """
         while True:
             try:
                 return bill_for(visit)
             except Unresolved as need:
-                await visit.snapshot.catalog.load(need.scope)
+                if unknown is not None and need.scope in unknown:
+                    raise unknown[need.scope] from None
+                try:
+                    await visit.snapshot.catalog.load(need.scope)
+                except StoreUnavailable as error:
+                    if unknown is not None:
+                        unknown[need.scope] = error
+                    raise
 
     async def _give_back(self, visit: Visit, charge: Charge, now_us: int) -> None:
         postings = await self._ledger.refund(charge, charge.costs, now_us)

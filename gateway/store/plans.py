@@ -11,19 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.core.problems import Conflict, NotFound
 from gateway.core.subscription import PlanVersion
 from gateway.store.edits import born, check_revision, draft_of, moved
+from gateway.store.holders import check_never_had, check_stands_in_for_nothing
 from gateway.store.listing import Listing, bounded, contains, listed
 from gateway.store.mandate import Mandate
 from gateway.store.prices import add_price, read_prices
 from gateway.store.rows import PlanDraft, PlanRow, PriceDraft
 from gateway.store.store import Act, Store
-from gateway.store.tables import plan_versions, plans, subscriptions
+from gateway.store.tables import plan_versions, plans
 from gateway.store.terms import read_versions, write_version
 
 Edit = Callable[[PlanDraft], PlanDraft]
 """Makes of a plan what it shall be."""
 ApplyTo = Literal["existing", "new"]
 """Whom new terms are for: everybody who has the plan, or only those who will buy it."""
-_NAMED = 10
 
 
 async def create(
@@ -79,6 +79,7 @@ async def update(
         _check_default(draft)
         if draft.slug != before.slug:
             await _check_slug(act.connection, draft.slug, reserved)
+            await check_stands_in_for_nothing(act.connection, before.slug, reserved, by.now_us)
         await _make_room(act, draft, id_)
         if draft.terms != before.terms:
             await _new_version(act, before, draft, apply_to)
@@ -89,8 +90,8 @@ async def update(
     return after
 
 
-async def delete(store: Store, id_: str, by: Mandate) -> None:
-    """Remove a plan that nobody has or had, with its prices.
+async def delete(store: Store, id_: str, by: Mandate, *, reserved: Collection[str] = ()) -> None:
+    """Remove a plan that nobody has or had, with its prices. ``reserved``: slugs of the configuration.
 
     Raises ``NotFound``, ``PreconditionFailed``, and ``Conflict`` naming its subscriptions, or if it is the default.
     """
@@ -99,14 +100,8 @@ async def delete(store: Store, id_: str, by: Mandate) -> None:
         check_revision(before.revision, by.if_revision, "plan")
         if before.is_default:
             raise Conflict("This is the default plan. Make another plan the default first.")
-        held = sa.select(subscriptions.c.id).where(subscriptions.c.plan_id == id_)
-        count = (await act.connection.execute(sa.select(sa.func.count()).select_from(held.subquery()))).scalar_one()
-        if count:
-            named = (await act.connection.execute(held.order_by(subscriptions.c.created_us).limit(_NAMED))).scalars()
-            raise Conflict(
-                f"{count} subscriptions are or were to this plan. Make it inactive instead: nobody can buy it then.",
-                content={"subscriptions": list(named), "count": count},
-            )
+        await check_never_had(act.connection, id_)
+        await check_stands_in_for_nothing(act.connection, before.slug, reserved, by.now_us)
         await act.connection.execute(sa.delete(plans).where(plans.c.id == id_))
         act.note("plan.delete", id_, before, None)
 

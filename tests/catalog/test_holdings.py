@@ -165,6 +165,11 @@ async def test_a_plan_of_the_configuration_is_looked_up_there(here: StoreHolding
     assert [held.plan for held in here.known(ACME, {"team": team}) or ()] == [team]
     with pytest.raises(StoreUnavailable):
         await here.load(ACME, {})
+    assert here.lost({}) == 1, "readiness says so"
+    with pytest.raises(StoreUnavailable):
+        await here.load(ACME, {})
+    here.drop([ACME])
+    assert here.lost({}) == 0, "it may be another subscription by now"
 
 
 async def test_a_catalog_resolves_what_was_bought_before_what_is_free(here: StoreHoldings) -> None:

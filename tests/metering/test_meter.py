@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import Charge, Refusal
+from gateway.core.plan import Plan, Subscription
 from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.profile import PROFILES
@@ -14,7 +15,7 @@ from gateway.core.scope import Scope
 from gateway.journal.record import Kind, Record
 from gateway.ledger.memory import MemoryLedger
 from gateway.metering.catalog import Catalog
-from gateway.metering.meter import Meter
+from gateway.metering.meter import UNKNOWN_SCOPES, Meter
 from gateway.metering.recorder import Recorder
 from gateway.metering.snapshot import Snapshot
 from gateway.metering.visit import Visit
@@ -172,3 +173,63 @@ async def test_a_verified_principal_is_debited_before_whatever_the_rule_says() -
     assert isinstance(await till.meter.charge(visit), Charge)
     await till.settle(visit, 409)
     assert till.used == {"user:ann": 0}
+
+
+class Shelf:
+    """Holdings of which some are never found."""
+
+    def __init__(self, *lost: str) -> None:
+        self.lost = set(lost)
+        self.asked: list[str] = []
+        self.found: set[Scope] = set()
+
+    def known(self, scope: Scope, plans: Mapping[str, Plan]) -> tuple[Subscription, ...] | None:
+        del plans
+        return () if scope in self.found else None
+
+    async def load(self, scope: Scope, plans: Mapping[str, Plan]) -> None:
+        del plans
+        self.asked.append(scope.id)
+        if scope.id in self.lost:
+            raise StoreUnavailable("nobody knows that plan")
+        self.found.add(scope)
+
+
+async def late(till: Till, shelf: Shelf, *users: str) -> None:
+    """Let a request of each through while nothing can be looked up."""
+    rule = Rule("GET", "/page", pays=("user",), on_store_failure="open")
+    table = RuleTable.compile([rule], PROFILES["strict"])
+    catalog = Catalog({}, {"user": SMALL}, holdings=shelf)
+    for number, user in enumerate(users):
+        who = Principal("jwt", user, None, "192.0.2.7")
+        visit = Visit(f"l{number}", rule, who, Snapshot(NOW, PROFILES["strict"], table, catalog, ("user",)), NOW)
+        lost, shelf.lost = shelf.lost, {user}
+        assert await till.meter.charge(visit) is None
+        shelf.lost = lost
+        await till.settle(visit, 200)
+    shelf.asked.clear()
+
+
+async def test_a_payer_that_stays_unknown_does_not_hold_up_the_others() -> None:
+    till, shelf = Till(), Shelf("eve")
+    await late(till, shelf, "eve", "eve", "ann", "eve", "bob")
+    assert till.meter.late == 5
+    with pytest.raises(StoreUnavailable):
+        await till.meter.debit_late()
+    assert (till.used, till.meter.late) == ({"user:ann": 1, "user:bob": 1}, 3)
+    assert shelf.asked == ["eve", "ann", "bob"], "in one round nobody is asked for twice"
+    shelf.lost.clear()
+    await till.meter.debit_late()
+    assert (till.used, till.meter.late) == ({"user:ann": 1, "user:bob": 1, "user:eve": 3}, 0)
+
+
+async def test_a_round_of_late_debits_steps_past_so_many_and_the_next_one_goes_on_there() -> None:
+    lost = [f"e{number}" for number in range(UNKNOWN_SCOPES + 5)]
+    till, shelf = Till(), Shelf(*lost)
+    await late(till, shelf, *lost, "ann")
+    with pytest.raises(StoreUnavailable):
+        await till.meter.debit_late()
+    assert (len(shelf.asked), till.used) == (UNKNOWN_SCOPES, {})
+    with pytest.raises(StoreUnavailable):
+        await till.meter.debit_late()
+    assert (till.used, till.meter.late) == ({"user:ann": 1}, len(lost))

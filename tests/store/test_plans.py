@@ -176,6 +176,28 @@ async def test_a_plan_in_use_stays_and_says_by_whom(store: Store) -> None:
     assert refused.value.content == {"subscriptions": [held.id], "count": 1}
 
 
+async def test_a_plan_that_stands_in_for_the_configurations_stays_as_long_as_somebody_has_that(store: Store) -> None:
+    held = await subscriptions.create(store, bought("pro"), BY)
+    over = await subscriptions.create(store, bought("pro", ends_us=NOW + 1), BY)
+    made = await plans.create(store, pro(), BY)
+    later = BY._replace(now_us=NOW + 1)
+    for act in (
+        plans.delete(store, made.id, later, reserved={"team"}),
+        plans.update(store, made.id, lambda old: replace(old, slug="gold"), later, reserved={"team"}),
+    ):
+        with pytest.raises(Conflict, match="plan 'pro' of the configuration") as refused:
+            await act
+        assert refused.value.content == {"subscriptions": [held.id], "count": 1}, over
+    moved = await plans.update(store, made.id, lambda old: replace(old, slug="gold"), later, reserved={"pro"})
+    assert moved.slug == "gold", "the configuration's own counts again"
+    back = await plans.update(store, made.id, lambda old: replace(old, slug="pro"), later)
+    await plans.delete(store, back.id, later, reserved={"pro"})
+    await plans.create(store, pro(), later)
+    await subscriptions.cancel(store, held.id, later)
+    (again,) = await plans.page(store, Listing())
+    await plans.delete(store, again.id, later)
+
+
 async def test_a_plan_goes_with_its_versions_limits_and_prices(store: Store) -> None:
     made = await plans.create(store, pro(), BY, prices=[USD])
     await plans.update(store, made.id, with_terms(1), BY)
