@@ -71,7 +71,7 @@ class ClientRequests(ClientConnection):
 
     def _parse(self, data: bytes) -> None:
         """Parse a read, piece by piece; what follows a whole request is held."""
-        start, size = 0, len(data)
+        start, size, coming = 0, len(data), self._http.request
         while start < size:
             if start and self._one_is_whole():
                 self._hold(data[start:])
@@ -86,6 +86,8 @@ class ClientRequests(ClientConnection):
             if behind is not None:
                 self._upgrade_asked(behind + data[end:])
                 break
+        if coming is not None and coming is not self._latest:
+            coming.flush()  # the read has ended its body and brought the next request
         if self._latest is not None:
             self._latest.flush()
         self._wait_for_more()

@@ -11,7 +11,7 @@ from gateway.core.answers import Answer
 from gateway.core.problems import Forbidden
 from gateway.proxy.client_connection import ClientLimits
 from gateway.proxy.request import Request
-from tests.fakes.upstream import Conversation, answers, upstream
+from tests.fakes.upstream import Conversation, ScriptedUpstream, answers, upstream
 from tests.proxy.conftest import PassThrough, StartGateway
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -21,6 +21,32 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 async def until_outcome(gateway: PassThrough) -> None:
     async with asyncio.timeout(5):
         while not gateway.outcomes:
+            await asyncio.sleep(0.005)
+
+
+async def test_a_read_that_ends_a_body_may_bring_the_next_request(start_gateway: StartGateway) -> None:
+    async def script(talk: Conversation) -> None:
+        for size in (10, 0):
+            await talk.head()
+            assert len(await talk.exactly(size)) == size
+            await talk.send(OK)
+        await talk.rest()
+
+    async with upstream(script) as up:
+        gateway = await start_gateway(up.url)
+        client = await gateway.connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234")
+        await up_has_conversation(up)
+        await client.send(b"56789" + GET)
+        for _ in range(2):
+            head = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 5)
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert await client.reader.readexactly(2) == b"ok"
+
+
+async def up_has_conversation(up: ScriptedUpstream) -> None:
+    async with asyncio.timeout(5):
+        while not up.conversations:
             await asyncio.sleep(0.005)
 
 

@@ -86,6 +86,8 @@ class _Maker:
             pieces = wires
         elif way < 0.8:
             pieces = [b"".join(wires)]
+        elif way < 0.9:
+            pieces = cut(chance, b"".join(wires))
         else:
             pieces = [part for wire in wires for part in cut(chance, wire)]
         return Conversation(tuple(pieces), tuple(methods), half_closes)
@@ -107,7 +109,7 @@ class _Maker:
         if odd and chance.random() < 0.2:
             lines.insert(chance.randrange(len(lines)), chance.choice(BROKEN))
         framing, body = self._body(method)
-        version = chance.choice((b"HTTP/1.1", b"HTTP/1.0")) if odd and chance.random() < 0.2 else b"HTTP/1.1"
+        version = b"HTTP/1.0" if last and chance.random() < 0.1 else b"HTTP/1.1"
         start = b"%b %b %b" % (method.encode(), path.encode(), version)
         return b"\r\n".join([start, *lines, *framing, b"", body])
 

@@ -13,7 +13,7 @@ from gateway.ledger.memory import MemoryLedger
 from tests.proxy.lane.corpus import made
 from tests.proxy.lane.twins import WORKSPACES, Twin, tokens, twins
 
-CASES = int(os.environ.get("LANE_CASES", "1000"))
+CASES = int(os.environ.get("LANE_CASES", "2000"))
 SEED = int(os.environ.get("LANE_SEED", "1"))
 
 

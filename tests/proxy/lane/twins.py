@@ -70,21 +70,19 @@ class Twin:
 
     async def hold(self, conversation: Conversation) -> list[Heard]:
         """What a client hears."""
-        parts = urlsplit(self.gateway.urls[0])
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        try:
-            for piece in conversation.pieces:
-                if writer.transport.is_closing():
-                    break
-                writer.write(piece)
-                for _ in range(4):
-                    await asyncio.sleep(0)
-            if conversation.half_closes and not writer.transport.is_closing():
-                with contextlib.suppress(OSError):  # it has ended already
-                    writer.write_eof()
-            came = await asyncio.wait_for(_all(reader), 20)
-        finally:
-            writer.close()
+        host, _, port = urlsplit(self.gateway.urls[0]).netloc.rpartition(":")
+        transport, client = await asyncio.get_running_loop().create_connection(_Client, host, int(port))
+        for piece in conversation.pieces:
+            if client.ended.done():
+                break
+            transport.write(piece)
+            for _ in range(4):
+                await asyncio.sleep(0)
+        if conversation.half_closes and not transport.is_closing():
+            with contextlib.suppress(OSError):  # it has ended already
+                transport.write_eof()
+        await asyncio.wait_for(client.ended, 60)
+        came = bytes(client.came)
         if conversation.half_closes:  # whether an answer is the last one depends on when that is seen
             came = came.replace(b"\r\nConnection: close\r\n", b"\r\n")
         return answers(came, conversation.methods)
@@ -116,19 +114,31 @@ class Twin:
 def _meaning(record: Record, end: Record) -> tuple[Any, ...]:
     postings = [(posting.scope, posting.limit.window_us, posting.amount) for posting in record.postings]
     who = (record.user, record.workspace, record.scope)
-    return (record.kind, record.rule, dict(record.costs), postings, who, end.status, record.outcome, record.shadow)
+    status = None if record.kind is Kind.REFUND else end.status  # a refund is not how its request ended
+    return (record.kind, record.rule, dict(record.costs), postings, who, status, record.outcome, record.shadow)
 
 
-async def _all(reader: asyncio.StreamReader) -> bytes:
-    came = b""
-    while True:
-        try:
-            part = await reader.read(1 << 16)
-        except ConnectionError:
-            return came
-        if not part:
-            return came
-        came += part
+class _Client(asyncio.Protocol):
+    """Keeps all that came, also before a reset."""
+
+    def __init__(self) -> None:
+        self.came = bytearray()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.came += data
+
+    def eof_received(self) -> None:
+        self._transport.abort()  # what is not sent by now, nobody wants
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 @asynccontextmanager
