@@ -11,7 +11,7 @@ PATHS = (
     "/stripped", "/contact?limit=3&offset=0", "/contact/%41", "/contact/a%2Fb", "/a//b", "/contact/../x", "/none",
     "/-/health/live", "/billing/plans", "/caf%C3%A9", "/contact;v=1", "/x?access_token=1", "/kept/secret",
 )  # fmt: skip
-METHODS = ("GET",) * 10 + ("POST",) * 5 + ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "BREW")
+METHODS = ("GET",) * 10 + ("POST",) * 5 + ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND")
 HARMLESS: Sequence[tuple[str, str]] = (
     ("Accept", "application/json"), ("accept", "*/*"), ("User-Agent", "curl/8.5.0"), ("Accept-Encoding", "gzip, br"),
     ("X-Odd_Name", "1"), ("Cookie", "a=b; c=d"), ("Referer", "http://x/"), ("If-None-Match", '"1"'), ("X-Empty", ""),
