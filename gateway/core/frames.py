@@ -1,5 +1,6 @@
 """WebSocket frames as bytes (RFC 6455, 5): where each begins and ends, and what is none. No payload is kept."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -71,43 +72,54 @@ class FrameReader:
     reserved bits may mean something.
     """
 
-    __slots__ = ("_at", "_extended", "_fragments", "_frame", "_from_client", "_rest", "fault")
+    __slots__ = ("_at", "_data", "_extended", "_fragments", "_frame", "_from_client", "_start", "fault")
 
     def __init__(self, *, from_client: bool, extended: bool) -> None:
         self._from_client = from_client
         self._extended = extended
-        self._rest = b""
+        self._data, self._start = b"", 0
         self._frame: Frame | None = None
         self._at = 0
         self._fragments = False
         self.fault: str | None = None
 
-    def feed(self, data: bytes) -> list[Piece]:
-        """The pieces in ``data``, in order; those before a fault are good, what comes behind it is not read."""
-        pieces: list[Piece] = []
-        if self._rest:
-            data, self._rest = self._rest + data, b""
-        start = 0
-        while start < len(data) and self.fault is None:
-            frame, head = self._frame, b""
-            if frame is None:
-                end = _head_end(data, start)
-                if end is None:
-                    self._rest = data[start:]
-                    break
-                frame, head = _frame(data, start), data[start:end]
-                self.fault = self._wrong(frame, end - start)
-                if self.fault is not None:
-                    break
-                start = end
-            payload = data[start : start + frame.length - self._at]
-            pieces.append(Piece(frame, head, payload, self._at))
-            start += len(payload)
-            self._at += len(payload)
-            self._frame = frame
-            if self._at == frame.length:
-                self._frame, self._at = None, 0
-        return pieces
+    @property
+    def unread(self) -> int:
+        """Bytes that came and that nobody has asked for."""
+        return len(self._data) - self._start
+
+    def feed(self, data: bytes) -> Iterable[Piece]:
+        """Take ``data``; the pieces up to here, each read only when it is asked for."""
+        self._data, self._start = (self._data[self._start :] + data if self.unread else data), 0
+        return iter(self.next, None)
+
+    def next(self) -> Piece | None:
+        """The next piece of what came, if there is one; what comes behind a fault is not read."""
+        data, start = self._data, self._start
+        if start == len(data) or self.fault is not None:
+            return None
+        frame, head = self._frame, b""
+        if frame is None:
+            end = _head_end(data, start)
+            if end is None:
+                return None
+            frame, head = _frame(data, start), data[start:end]
+            self.fault = self._wrong(frame, end - start)
+            if self.fault is not None:
+                return None
+            start = end
+        piece = Piece(frame, head, data[start : start + frame.length - self._at], self._at)
+        self._start = start + len(piece.payload)
+        self._frame, self._at = (None, 0) if piece.ends else (frame, self._at + len(piece.payload))
+        if self._start == len(data):
+            self._data, self._start = b"", 0
+        return piece
+
+    def ends(self) -> "FrameEnds":
+        """Who follows from here on, what was not asked for included."""
+        ends = FrameEnds(0 if self._frame is None else self._frame.length - self._at)
+        ends.follow(self._data[self._start :])
+        return ends
 
     def _wrong(self, frame: Frame, head: int) -> str | None:
         """Why this is no frame here; notes whether a message is in fragments from here on."""
@@ -137,14 +149,15 @@ class FrameReader:
 class FrameEnds:
     """Where the frames of one direction end, for who passes bytes on unread. What is none is not noticed.
 
-    ``closed``: a close frame has gone by, behind which nothing comes (5.5.1).
+    ``left``: bytes to come of a frame that has begun. ``closed``: a close frame has gone by, behind which nothing comes
+    (5.5.1).
     """
 
     __slots__ = ("_left", "_rest", "closed")
 
-    def __init__(self) -> None:
+    def __init__(self, left: int = 0) -> None:
         self._rest = b""
-        self._left = 0
+        self._left = left
         self.closed = False
 
     @property

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.frame_match import FrameMatch
 from gateway.core.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT
 from gateway.metering.visit import Visit
-from gateway.proxy.gate import Gate
+from gateway.proxy.gate import CONTROLS, Gate
 from gateway.proxy.way import Goodbye, Way
 from gateway.tasks import Tasks
 from tests.core.test_frames import cut, frame
@@ -65,7 +65,10 @@ class Payer:
 class Fixture:
     def __init__(self, match: FrameMatch | None = None, *, budget: int = 1_000, extended: bool = False) -> None:
         self.tunnel, self.payer, self.tasks = Tunnel(), Payer(budget), Tasks()
-        self.gate = Gate(cast("Any", self.tunnel), match, self.payer, self.tasks, extended=extended)
+        self.second = 0.0
+        self.gate = Gate(
+            cast("Any", self.tunnel), match, self.payer, self.tasks, extended=extended, now=lambda: self.second
+        )
         self.tunnel.gate = self.gate
 
     async def take(self, *frames: bytes) -> bytes:
@@ -168,6 +171,90 @@ async def test_a_client_that_says_more_than_is_paid_is_not_read() -> None:
     here.payer.purse.set()
     await here.take()
     assert [*full, here.gate.full] == [False, True, False]
+
+
+async def steps(here: Fixture) -> list[int]:
+    """How many bytes go on between two turns of everybody else, until all has gone."""
+    found, before = [], 0
+    while True:
+        found.append(len(here.tunnel.went) - before)
+        before += found[-1]
+        if not here.gate.busy:
+            return found
+        await asyncio.sleep(0)
+
+
+NOTHING = frame(CONTINUATION, fin=False)
+
+
+@pytest.mark.parametrize(
+    ("begins", "small", "match", "most"),
+    [
+        (frame(TEXT, fin=False), NOTHING, None, 256),
+        (b"", frame(TEXT, b"x"), SEND, 256),
+        (b"", frame(TEXT, b"x"), None, 32),
+    ],
+    ids=["empty fragments", "messages that cost nothing", "messages that are paid at once"],
+)
+async def test_a_flood_of_small_frames_leaves_others_their_turns(
+    begins: bytes, small: bytes, match: FrameMatch | None, most: int
+) -> None:
+    here = Fixture(match, budget=1_000_000)
+    flood = begins + small * 20_000
+    here.gate.take(flood)
+    steps_taken = await steps(here)
+    assert here.tunnel.went == flood
+    assert max(steps_taken) <= most * len(small)
+    assert len(steps_taken) >= 20_000 / 256
+    assert here.tunnel.opened == 1, "and then the client is read again"
+
+
+async def test_a_client_whose_flood_waits_is_not_read() -> None:
+    here = Fixture(SEND)
+    here.gate.take(frame(TEXT, b"x") * 20_000)
+    assert here.gate.full
+    await steps(here)
+    assert not here.gate.full
+
+
+@pytest.mark.parametrize("small", [NOTHING, frame(PING), frame(TEXT)], ids=["fragments", "pings", "messages"])
+async def test_frames_of_nothing_count_while_a_payment_is_waited_for(small: bytes) -> None:
+    here = Fixture()
+    here.payer.purse.clear()
+    here.gate.take(frame(TEXT, b"one", fin=small is not NOTHING))
+    taken = 0
+    while not here.gate.full:
+        here.gate.take(small * 1_000)
+        taken += 1_000 * len(small)
+        assert taken <= 80 * 1024
+    assert here.gate._reader.unread == taken, "bytes as they came, nothing is made of them yet"
+    here.gate.close()
+    here.payer.purse.set()
+    await here.take()
+    assert here.payer.told == ["dropped"]
+
+
+async def test_more_control_frames_than_anybody_needs_close_with_1008() -> None:
+    here = Fixture(SEND)
+    for second in range(3):
+        here.second = float(second)
+        assert await here.take(frame(PING) * CONTROLS) == frame(PING) * CONTROLS
+    assert here.tunnel.goodbye is None
+    assert await here.take(frame(PING) * 10) == b""
+    assert here.tunnel.goodbye == Goodbye(1008, "More than 500 control frames in a second.")
+
+
+async def test_a_close_frame_is_seen_behind_what_is_not_paid_when_we_have_ended_it() -> None:
+    here = Fixture()
+    here.payer.purse.clear()
+    here.gate.take(frame(TEXT, b"one") + frame(TEXT, b"two"))
+    here.gate.take(frame(CLOSE)[:1])
+    here.gate.close()
+    closed = [here.gate.closed]
+    here.gate.take(frame(CLOSE)[1:])
+    assert [*closed, here.gate.closed] == [False, True]
+    here.payer.purse.set()
+    assert await here.take() == b""
 
 
 async def test_a_broken_frame_closes_with_1002_behind_what_was_good() -> None:

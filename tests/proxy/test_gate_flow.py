@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.core.frames import BINARY, CLOSE, TEXT
+from gateway.core.frames import BINARY, CLOSE, PING, TEXT
 from gateway.metering.visit import Visit
 from gateway.proxy.gate import Gate
 from gateway.proxy.tunnel import Tunnel
@@ -98,6 +98,18 @@ async def test_a_client_that_says_more_than_is_paid_has_to_wait(joined: Join) ->
         assert await here.upstream.exactly(len(wire)) == wire
         await sending
         assert here.payer.passing == 400
+
+
+async def test_a_client_that_says_nothing_very_often_while_it_pays_has_to_wait_too(joined: Join) -> None:
+    flood = frame(PING) * 2_000_000
+    async with joined() as here:
+        await here.client.send(frame(TEXT, b"one"))
+        await until(lambda: here.gate.busy)
+        sending = asyncio.ensure_future(here.client.send(flood))
+        await until(lambda: here.gate.full)
+        assert not (await asyncio.wait({sending}, timeout=0.3))[0], "nobody reads what waits for a payment"
+        assert here.tunnel.bytes_in < 2**20
+        sending.cancel()
 
 
 async def test_a_client_that_ends_while_it_pays_is_heard_to_its_end(joined: Join) -> None:
