@@ -45,12 +45,16 @@ class PlainAnswer(NamedTuple):
 class AnswerReader:
     """llhttp for one upstream connection's plain answers."""
 
-    __slots__ = ("_ended", "_fields", "_llhttp")
+    __slots__ = ("_begun", "_ended", "_fields", "_llhttp")
 
     def __init__(self) -> None:
         self._llhttp = httptools.HttpResponseParser(self)
         self._fields: RawHeaders = []
-        self._ended = 0
+        self._begun = self._ended = 0
+
+    def on_message_begin(self) -> None:
+        """An answer begins."""
+        self._begun += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field."""
@@ -62,14 +66,15 @@ class AnswerReader:
 
     def read(self, data: bytes) -> PlainAnswer | None:
         """The one answer that ``data`` holds from end to end; ``None``: it may be anything else."""
-        self._fields, self._ended = [], 0
+        self._fields, self._begun, self._ended = [], 0, 0
         end = data.find(_HEAD_END)
         if end > 0 and _START.match(data):
             try:
                 self._llhttp.feed_data(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade):
                 self._ended = 0
-            if self._ended == 1:
+            # Half of a second one (behind a 1xx) must not stay in llhttp: it would take what comes next for its rest.
+            if self._begun == self._ended == 1:
                 return self._plain(data, end)
         self._llhttp = httptools.HttpResponseParser(self)
         return None
