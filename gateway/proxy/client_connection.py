@@ -151,7 +151,8 @@ class ClientConnection(RequestHandler):
         return self._current is not None and self._current.complete
 
     def _still_there(self, written: int) -> None:
-        if self._current is not None and self._written == written:
+        """Whether it was told something since, or is still told it: who only reads slowly has not left."""
+        if self._current is not None and self._written == written and not self._unsent():
             self.abort()
 
     def write(self, data: bytes) -> None:

@@ -81,8 +81,10 @@ class GatewayProtocol(ClientRequests):
         self._current = ride
         self.read_deadline = NEVER
 
-    def end_ride(self, *, close: bool) -> None:
-        """The request has been answered. ``close``: and the client was told that it was the last."""
+    def end_ride(self, ride: Current, *, close: bool) -> None:
+        """``ride`` has been answered. ``close``: and the client was told that it was the last."""
+        if self._current is not ride:
+            return
         self._current = None
         if self._force_close:
             return
@@ -97,7 +99,7 @@ class GatewayProtocol(ClientRequests):
     async def finish_ride(self, request: Request, handler: Handler) -> None:
         """Let the reference path finish a request that the lane has begun."""
         await self._answer(request, handler)
-        self.end_ride(close=not request.keep_alive or self._close)
+        self.end_ride(request, close=not request.keep_alive or self._close)
 
     def hand_over(self, request: Request) -> None:
         """The lane's request is the reference path's from now on."""
@@ -161,7 +163,10 @@ class GatewayProtocol(ClientRequests):
     async def _serve(self, request: Request, handler: Handler | None) -> None:
         """Let the handler answer one request."""
         self._count()
-        await self._answer(request, handler)
+        try:
+            await self._answer(request, handler)
+        finally:
+            self._current = None
 
     def _count(self) -> None:
         self._request_count += 1
@@ -169,7 +174,10 @@ class GatewayProtocol(ClientRequests):
             self._close = True
 
     async def _answer(self, request: Request, handler: Handler | None) -> None:
-        """Let the handler answer, and answer for it if it fails."""
+        """Let the handler answer, and answer for it if it fails.
+
+        It is the current one until the client has taken the answer: one that comes meanwhile waits for that.
+        """
         self._current = request
         try:
             if handler is not None:
@@ -184,8 +192,6 @@ class GatewayProtocol(ClientRequests):
             stack = "".join(traceback.format_tb(error.__traceback__))
             _log.error("a request failed", error=type(error).__name__, stack=stack)
             self._fail(request, Problem("The gateway failed."))
-        finally:
-            self._current = None
         request.let_go()
         if self.writing_paused and self.transport is not None:
             with suppress(ConnectionError):  # it left without reading what was written: the loop sees that it has

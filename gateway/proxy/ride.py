@@ -141,7 +141,7 @@ class Ride:
             (visit, self._errand, self._identified, peer, status, latency_us, upstream_us, sent, bytes_out)
         )
         self._crew.meter.close(visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
-        self._client.end_ride(close=close)
+        self._client.end_ride(self, close=close)
 
     def hand_over(self) -> Relay:
         """The reference path goes on with what has been sent; its relay takes the answer."""

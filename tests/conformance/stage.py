@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gateway.app import Gateway
 from gateway.clock import now_us
 from gateway.demo.tokens import sign
 from gateway.server import start
@@ -54,6 +55,7 @@ class Stage:
         self.peers: list[Peer] = []
         self.clients: list[Peer] = []
         self.client: Peer
+        self.gateway: Gateway
         self.upstream: Peer | None = None
         self._piecewise = piecewise
         self._stirred = asyncio.Event()
@@ -269,7 +271,7 @@ async def staged(folder: Path, yaml: str, *, piecewise: bool = False, kept: bool
     upstream = "http://{}:{}".format(*server.sockets[0].getsockname())
     gateway = await start(settings_for(folder, upstream, yaml))
     try:
-        stage.url = gateway.urls[0]
+        stage.gateway, stage.url = gateway, gateway.urls[0]
         await stage.warm(kept=kept)
         stage.client = await stage.connect()
         yield stage
