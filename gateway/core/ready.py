@@ -6,6 +6,9 @@ from gateway.core.account import Account, Costs
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, full_at, left, refill, when_affordable
 
+LATEST_US = 250_000_000_000_000_000
+"""The year 9892: calendars know no days after 9999, and nobody waits for them."""
+
 
 def ready_us(account: Account, state: Mapping[LimitKey, Bucket], costs: Costs) -> int | None:
     """The earliest instant from now on at which the account's scope can pay ``costs``; ``None``: waiting never helps.
@@ -58,7 +61,8 @@ def _many_purses(account: Account, purses: Sequence[Sequence[Limit]], cost: int)
         given = (min(left(refill(buckets[limit.key], limit, at_us), limit) for limit in purse) for purse in purses)
         return sum(given) >= cost
 
-    ends = {full_us for limit in limits if (full_us := full_at(buckets[limit.key], limit)) is not None}
+    fulls = (full_at(buckets[limit.key], limit) for limit in limits)
+    ends = {min(full_us, LATEST_US) for full_us in fulls if full_us is not None}
     before = account.now_us
     if payable(before):
         return before

@@ -1,10 +1,12 @@
 """When a cost can be paid out of several purses, each of which grows in its own way."""
 
+from datetime import UTC
+
 import pytest
 
-from gateway.core.bucket import Refill
-from gateway.core.plan import Plan
-from tests.core.budgets import HOUR, MINUTE, NOW, SECOND, Shop, allowance_of, per, plan, subscription
+from gateway.core.bucket import Calendar, Refill
+from gateway.core.plan import THROUGHPUT, Plan, PlanLimit
+from tests.core.budgets import DAY, HOUR, MINUTE, NOW, SECOND, Shop, allowance_of, per, plan, subscription
 
 FLOW = plan(per(60, MINUTE, Refill.CONTINUOUS), slug="flow")
 """One unit each second."""
@@ -53,3 +55,13 @@ def test_only_the_meters_that_are_counted_are_waited_for() -> None:
     shop.paid({"tokens": 9, "images": 1}, allowance)
     refusal = shop.refused({"throughput": 100, "images": 0, "tokens": 1}, allowance)
     assert refusal.ready_us == NOW - NOW % MINUTE + MINUTE
+
+
+def test_nobody_waits_for_what_no_calendar_knows() -> None:
+    daily = plan(PlanLimit(THROUGHPUT, 5, DAY, anchor=Calendar("day", UTC)), slug="daily")
+    trickle = plan(per(1, 31 * DAY, Refill.CONTINUOUS, burst=10**7), slug="trickle")
+    allowance = allowance_of(subscription("a", daily), subscription("b", trickle))
+    shop = Shop()
+    shop.paid(10**7 + 5, allowance)
+    assert shop.refused(10**7, allowance).ready_us is None, "that would be 800,000 years"
+    assert shop.refused(6, allowance).ready_us == NOW + 31 * DAY
