@@ -7,6 +7,7 @@ from pydantic import Field
 from gateway.api.call import Call
 from gateway.api.desk import Desk
 from gateway.api.fields import ById, Line, Said, ScopeId, Told, Uuid
+from gateway.api.owned import owned
 from gateway.api.reply import TEXT, Reply
 from gateway.api.route import Policy, Who, route
 from gateway.api.subscription_models import Subscription
@@ -14,10 +15,8 @@ from gateway.api.subscriptions import told_reply
 from gateway.billing import checkout, customer_acts
 from gateway.billing.checkout import Page, Purchase
 from gateway.billing.sales import Sales
-from gateway.billing.subscriptions import Viewer, seen
 from gateway.core.problems import Forbidden, NotFound
-from gateway.core.scope import Scope, canonical_uuid
-from gateway.store.rows import SubscriptionRow
+from gateway.core.scope import Scope
 
 Url = Annotated[Line, Field(min_length=1, max_length=2048)]
 
@@ -108,32 +107,32 @@ async def start_checkout(call: Call, desk: Desk) -> Reply:
 async def resume_checkout(call: Call, desk: Desk) -> Reply:
     """The page of an order that is not paid yet."""
     said, sales = call.body(Urls), selling(desk)
-    row = await owned(call, desk, call.query(ById).id)
+    row, _ = await owned(call, desk, call.query(ById).id)
     return _page(await checkout.resume(sales, row, said.success_url, said.cancel_url, call.mandate))
 
 
 async def sync_subscription(call: Call, desk: Desk) -> Reply:
     """See at the payment provider how a subscription stands."""
-    row = await owned(call, desk, call.query(ById).id)
+    row, _ = await owned(call, desk, call.query(ById).id, Policy.READ)
     return await told_reply(desk, await customer_acts.sync(selling(desk), row))
 
 
 async def change_plan(call: Call, desk: Desk) -> Reply:
     """Change to another plan now, for what the preview said."""
-    row = await owned(call, desk, call.params["id"])
+    row, _ = await owned(call, desk, call.params["id"])
     plan_id = call.body(PlanChange).plan_id
     return await told_reply(desk, await customer_acts.change(selling(desk), row, plan_id, call.mandate))
 
 
 async def retry_payment(call: Call, desk: Desk) -> Reply:
     """Where to pay what is due for a subscription whose renewal failed."""
-    row = await owned(call, desk, call.query(ById).id)
+    row, _ = await owned(call, desk, call.query(ById).id)
     return Reply((await customer_acts.pay_url(selling(desk), row)).encode(), type=TEXT)
 
 
 async def preview_change(call: Call, desk: Desk) -> Reply:
     """What another plan would cost now."""
-    row = await owned(call, desk, call.params["id"])
+    row, _ = await owned(call, desk, call.params["id"])
     found = await customer_acts.preview(selling(desk), row, call.body(PlanChange).plan_id, call.now_us)
     lines = [PreviewLine(description=line.description, amount=line.amount) for line in found.lines]
     return Reply(ChangePreview(amount_due=found.amount_due, currency=found.currency, lines=lines))
@@ -159,15 +158,6 @@ def buyer(call: Call) -> str:
     if call.caller.user is None:
         raise Forbidden("A user buys, for themselves or for a workspace: use a user's credential.")
     return call.caller.user
-
-
-async def owned(call: Call, desk: Desk, id_: str) -> SubscriptionRow:
-    """A subscription of the caller's. Raises ``NotFound``, the same whether it exists or not."""
-    found = canonical_uuid(id_)
-    if found is None:
-        raise NotFound("There is no such subscription: its id is a UUID.")
-    caller = call.caller
-    return await seen(desk.store, found, Viewer(caller.user, caller.workspace, admin=await caller.is_admin()))
 
 
 def _page(page: Page) -> Reply:

@@ -62,6 +62,17 @@ class Gate:
             case Who.USER:
                 return await self._enter(policy, caller, caller.asked, knock)
 
+    async def vouch(self, policy: Policy, caller: Caller, workspace: str, knock: Knock) -> None:
+        """Whether the caller may act for a workspace that something belongs to, which the request does not name.
+
+        Raises ``Forbidden``, ``StoreUnavailable`` if nobody knows.
+        """
+        refusal = await self._refusal(policy, caller, workspace, knock)
+        if isinstance(refusal, Forbidden):
+            raise refusal
+        if refusal is not None:
+            raise Forbidden("This belongs to a workspace that you cannot act for any more.")
+
     async def learn_policies(self, caller: Caller, knock: Knock) -> None:
         """Find out ``caller.policies`` in its workspace, as far as that is known."""
         identity = self._identity()
@@ -95,6 +106,16 @@ class Gate:
 
     async def _enter(self, policy: Policy, caller: Caller, workspace: str, knock: Knock) -> Relayed | None:
         """Set ``caller.workspace``, if it may act there."""
+        refusal = await self._refusal(policy, caller, workspace, knock)
+        if isinstance(refusal, Forbidden):
+            raise refusal
+        if refusal is None:
+            caller.workspace = workspace
+        return refusal
+
+    async def _refusal(
+        self, policy: Policy, caller: Caller, workspace: str, knock: Knock
+    ) -> Relayed | Forbidden | None:
         refusal: Relayed | Forbidden | None
         if caller.admin or _named(self._identity(), caller.identified):  # nobody has to be asked about these
             caller.admin, refusal = True, None
@@ -102,12 +123,7 @@ class Gate:
             refusal = Forbidden("Only admins of this gateway may do this.")
         else:
             refusal = await self._judge(policy, caller, caller.identified, workspace, knock)
-        if refusal is not None and not await caller.is_admin():
-            if isinstance(refusal, Forbidden):
-                raise refusal
-            return refusal
-        caller.workspace = workspace
-        return None
+        return None if refusal is None or await caller.is_admin() else refusal
 
     async def _judge(
         self, policy: Policy, caller: Caller, who: Identified, workspace: str, knock: Knock

@@ -6,6 +6,7 @@ from dataclasses import replace
 from gateway.api.call import Call
 from gateway.api.desk import Desk
 from gateway.api.fields import ById
+from gateway.api.owned import owned, viewer_of
 from gateway.api.plan_convert import told as told_plan
 from gateway.api.reading import refuse
 from gateway.api.reply import GONE, Reply, created
@@ -13,7 +14,7 @@ from gateway.api.route import Policy, Who, route
 from gateway.api.subscription_models import AllQuery, CreateManual, Extend, Override, OwnQuery, Subscription
 from gateway.billing import held_in_file
 from gateway.billing.plans import Offer, Plans, file_plan_id
-from gateway.billing.subscriptions import DAY_US, Gift, Viewer, end, give, own, reactivate, seen, stop
+from gateway.billing.subscriptions import DAY_US, Gift, end, give, own, reactivate, seen, stop
 from gateway.core.problems import BadRequest, Conflict, NotFound
 from gateway.core.scope import Scope, canonical_uuid
 from gateway.core.subscription import PlanVersion, Status
@@ -28,7 +29,7 @@ _READ_ONLY = "This subscription is part of the configuration. Change it there."
 async def list_own(call: Call, desk: Desk) -> Reply:
     """The caller's subscriptions, or those of the workspace that is named."""
     query = call.query(OwnQuery)
-    wanted = own(await _viewer(call), _wanted(query, call.now_us))
+    wanted = own(await viewer_of(call), _wanted(query, call.now_us))
     if wanted is None:
         return Reply([])
     rows = await held_in_file.page(desk.store, desk.configured(), query.listing, wanted)
@@ -54,7 +55,7 @@ async def list_all(call: Call, desk: Desk) -> Reply:
 
 async def get_one(call: Call, desk: Desk) -> Reply:
     """One subscription."""
-    id_, viewer = _id(call), await _viewer(call)
+    id_, viewer = _id(call), await viewer_of(call)
     row = held_in_file.find(desk.configured(), id_)
     if row is not None and not viewer.sees(row):
         raise NotFound("There is no such subscription.")
@@ -105,7 +106,8 @@ async def stop_own(call: Call, desk: Desk) -> Reply:
     """Do not renew a subscription: it gives what was paid for until its end. An unpaid order is dropped."""
     id_ = call.query(ById).id
     _check_editable(desk, id_)
-    await stop(desk.store, id_, await _viewer(call), call.mandate, desk.tell)
+    row, viewer = await owned(call, desk, id_)
+    await stop(desk.store, row.id, viewer, call.mandate, desk.tell)
     return GONE
 
 
@@ -113,7 +115,8 @@ async def reactivate_own(call: Call, desk: Desk) -> Reply:
     """Renew a subscription after all."""
     id_ = call.query(ById).id
     _check_editable(desk, id_)
-    await reactivate(desk.store, id_, await _viewer(call), call.mandate, desk.tell)
+    row, viewer = await owned(call, desk, id_)
+    await reactivate(desk.store, row.id, viewer, call.mandate, desk.tell)
     return GONE
 
 
@@ -133,10 +136,6 @@ def _wanted(query: OwnQuery, now_us: int) -> Wanted:
         granting_at_us=now_us if query.active else None,
         idle_at_us=now_us if query.active is False else None,
     )
-
-
-async def _viewer(call: Call) -> Viewer:
-    return Viewer(call.caller.user, call.caller.workspace, admin=await call.caller.is_admin())
 
 
 def _id(call: Call) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.billing.plans import file_plan_id
-from gateway.core.problems import Conflict, NotFound, Unprocessable
+from gateway.core.problems import Conflict, Forbidden, NotFound, Unprocessable
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status, Word
 from gateway.store import plans, subscribed, subscriptions
@@ -22,12 +22,17 @@ from gateway.store.subscribed import Wanted
 DAY_US = 86_400_000_000
 USUAL_DAYS = 30
 """How long a plan of the configuration is given for, which says nothing about that."""
+_NOT_TOLD = (
+    "This was bought through {0}, which this gateway does not know now: ended here alone, {0} would go on charging."
+    " Configure `payments` for {0} again and repeat this; or end it at {0} by hand, and here let it run out by giving"
+    " it an end (`POST /subscription/{{id}}/extend`)."
+)
 Tell = Callable[[SubscriptionRow, Event], Awaitable[None]]
 """Tells a payment provider that its customer stops, or goes on with, a subscription. Raises a ``Problem``."""
 
 
 class Viewer(NamedTuple):
-    """Who looks. ``workspace``: one that was named, and that the viewer may act for."""
+    """Who looks. ``workspace``: one that the viewer may act for, as the route asks."""
 
     user: str | None
     workspace: str | None = None
@@ -40,6 +45,12 @@ class Viewer(NamedTuple):
         if self.user is not None and row.user_id == self.user:
             return True
         return self.workspace is not None and row.scope == Scope("workspace", self.workspace)
+
+    def manages(self, row: SubscriptionRow) -> bool:
+        """Whether the viewer may act on it: a workspace's is for who acts for it now, not for who bought it once."""
+        if self.admin or row.scope.kind != "workspace":
+            return self.sees(row)
+        return row.scope.id == self.workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +117,21 @@ def own(viewer: Viewer, wanted: Wanted) -> Wanted | None:
 
 
 async def end(store: Store, id_: str, by: Mandate, tell: Tell | None = None) -> SubscriptionRow:
-    """An admin ends it now, for good; at its provider too, where there is one. Raises as ``store.cancel``."""
+    """An admin ends it now, for good; at its provider too, where there is one. Raises as ``store.cancel``.
+
+    ``Conflict`` also where the provider would go on charging, because it is not configured any more.
+    """
     row = await subscribed.get(store, id_)
-    if row.provider != "manual" and row.status is not Status.CANCELLED and tell is not None:
-        check_revision(row.revision, by.if_revision, "subscription")
-        await tell(row, Event.END)
-        by = by._replace(if_revision=None)  # what the provider then said may have moved it on
-    return await subscriptions.cancel(store, id_, by)
+    if row.provider == "manual" or row.status is Status.CANCELLED:
+        return await subscriptions.cancel(store, id_, by)
+    check_revision(row.revision, by.if_revision, "subscription")
+    if tell is None:
+        if row.status is Status.PENDING or row.external_id is not None:
+            raise Conflict(_NOT_TOLD.format(row.provider))
+        return await subscriptions.cancel(store, id_, by)
+    await tell(row, Event.END)
+    # What the provider then said may have moved it on, even to its end.
+    return await subscriptions.cancel(store, id_, by._replace(if_revision=None), or_over=True)
 
 
 async def stop(store: Store, id_: str, viewer: Viewer, by: Mandate, tell: Tell | None = None) -> SubscriptionRow:
@@ -132,6 +151,8 @@ async def _customers_act(
     store: Store, id_: str, event: Event, viewer: Viewer, by: Mandate, tell: Tell | None
 ) -> SubscriptionRow:
     row = await seen(store, id_, viewer)
+    if not viewer.manages(row):
+        raise Forbidden("This belongs to a workspace: only who may act for it there may do this.")
     check_revision(row.revision, by.if_revision, "subscription")
     word = Word(event, by.now_us)
     wanted = subscriptions.advanced(row, word)  # refuse before anybody else is told

@@ -83,11 +83,16 @@ async def change(act: Act, before: SubscriptionRow, edit: Edit, action: str) -> 
     return after
 
 
-async def cancel(store: Store, id_: str, by: Mandate) -> SubscriptionRow:
-    """End a subscription now, for good. Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` if it is over."""
+async def cancel(store: Store, id_: str, by: Mandate, *, or_over: bool = False) -> SubscriptionRow:
+    """End a subscription now, for good. Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` if it is over.
+
+    ``or_over``: not then, it stays as it is.
+    """
 
     def edit(old: SubscriptionDraft) -> SubscriptionDraft:
         if old.status is Status.CANCELLED:
+            if or_over:
+                return old
             raise Conflict("This subscription is cancelled already.")
         return advanced(old, Word(Event.END, by.now_us))
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.billing.plans import file_plan_id
 from gateway.core.rfc3339 import parsed
+from gateway.core.scope import Scope
 from gateway.core.subscription import Status
 from gateway.demo.data import ACME, ADMIN, ALICE, BETA, BOB
 from gateway.store import subscriptions
@@ -230,6 +231,29 @@ async def test_a_workspaces_subscription_is_stopped_by_whom_it_lets(
     assert (await clients(shop).bob.delete(path, workspace=ACME.id)).status == 403, "he may read, not manage"
     assert (await clients(shop).alice.delete(path, workspace=ACME.id)).status == 409, "she may, and it does not renew"
     assert (await clients(shop).alice.delete(path)).status == 404
+
+
+async def test_who_has_bought_for_a_workspace_and_may_not_act_for_it_any_more_only_looks(shop: World) -> None:
+    async def renewing(workspace: str, buyer: str) -> str:
+        draft = sold("team", Scope("workspace", workspace), user_id=buyer, mode="subscription")
+        return (await subscriptions.create(store_of(shop), draft, by())).id
+
+    alice, bob = clients(shop).alice, clients(shop).bob
+    left, kept, read = (
+        await renewing(BETA.id, ALICE.id),
+        await renewing(ACME.id, ALICE.id),
+        await renewing(ACME.id, BOB.id),
+    )
+    for headers in ({}, {"workspace": ACME.id}):
+        assert (await alice.delete(f"/subscription?id={left}", **headers)).status in (403, 404)
+        assert (await alice.post(f"/subscription/reactivate?id={left}", **headers)).status in (403, 404)
+    assert (await alice.delete(f"/subscription?id={left}", workspace=BETA.id)).status == 403
+    said = await alice.get(f"/subscription/{left}")
+    assert (said.status, said.body["cancel_at_period_end"]) == (200, False), "she sees what she has paid for"
+    refused = await bob.delete(f"/subscription?id={read}")
+    assert (refused.status, "billing.manage" in refused.body["description"]) == (403, True), refused
+    assert (await alice.delete(f"/subscription?id={kept}")).status == 204, "the client need not name the workspace"
+    assert (await alice.post(f"/subscription/reactivate?id={kept}")).status == 204
 
 
 async def test_an_edit_for_new_buyers_leaves_a_subscription_its_terms(

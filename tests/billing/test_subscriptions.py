@@ -7,7 +7,7 @@ import pytest
 
 from gateway.billing.plans import file_plan_id
 from gateway.billing.subscriptions import Gift, Viewer, end, give, own, reactivate, seen, stop
-from gateway.core.problems import BadGateway, Conflict, NotFound, PreconditionFailed, Problem
+from gateway.core.problems import BadGateway, Conflict, Forbidden, NotFound, PreconditionFailed, Problem
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status, Word
 from gateway.store import audit, plans, subscribed, subscriptions
@@ -159,6 +159,36 @@ async def test_an_admins_end_is_told_to_the_provider_too(store: Store, plan: Pla
     by_hand = await subscriptions.create(store, bought(plan), BY)
     assert (await end(store, by_hand.id, BY, tell)).status is Status.CANCELLED
     assert told == [Event.END]
+
+
+async def test_an_admin_does_not_end_here_alone_what_the_provider_goes_on_charging(store: Store, plan: PlanRow) -> None:
+    renews = await sold(store, plan, provider="stripe", external_id="sub_1")
+    order = await sold(store, plan, status=Status.PENDING, provider="stripe", checkout_id="cs_1")
+    for row in (renews, order):
+        with pytest.raises(Conflict, match=r"stripe would go on charging.*POST /subscription/\{id\}/extend"):
+            await end(store, row.id, BY)
+        assert await subscribed.get(store, row.id) == row
+    once = await subscriptions.create(store, bought(plan, provider="stripe", checkout_id="cs_2"), BY)
+    assert (await end(store, once.id, BY)).status is Status.CANCELLED, "nothing more is charged for that"
+
+
+async def test_an_end_that_the_provider_tells_before_we_write_it_is_one(store: Store, plan: PlanRow) -> None:
+    async def tell(row: SubscriptionRow, event: Event) -> None:
+        await subscriptions.update(store, row.id, lambda old: subscriptions.advanced(old, Word(event, NOW)), BY)
+
+    made = await sold(store, plan, provider="stripe", external_id="sub_1")
+    assert (await end(store, made.id, BY, tell)).status is Status.CANCELLED
+    with pytest.raises(Conflict, match="cancelled already"):
+        await end(store, made.id, BY, tell)
+
+
+async def test_who_has_left_a_workspace_acts_on_nothing_of_it(store: Store, plan: PlanRow) -> None:
+    shared = await sold(store, plan, scope=ACME)
+    for act in (stop, reactivate):
+        with pytest.raises(Forbidden):
+            await act(store, shared.id, ME, BY)
+    assert (await stop(store, shared.id, Viewer("bob", ACME.id), BY)).cancel_at_period_end
+    assert not (await reactivate(store, shared.id, Viewer(None, admin=True), BY)).cancel_at_period_end
 
 
 async def test_what_the_provider_did_meanwhile_is_not_done_again(store: Store, plan: PlanRow) -> None:

@@ -4,16 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiohttp import ClientSession
 
-from gateway.demo.data import ACME, ALICE, BOB
+from gateway.core.scope import Scope
+from gateway.demo.data import ACME, ALICE, BETA, BOB
 from gateway.demo.stripe.server import FakeStripe
 from gateway.settings.load import load
-from gateway.store import plans
+from gateway.store import plans, subscriptions
 from gateway.store.rows import PriceDraft
-from tests.e2e.selling import by, draft, left, store_of
+from tests.e2e.selling import by, draft, left, sold, store_of
 from tests.e2e.world import SECRET, World, world
 
 WEBHOOK = "whsec_of_the_end_to_end_tests"
@@ -101,6 +103,23 @@ async def test_a_workspaces_purchase_is_its_own(tmp_path: Path) -> None:
         await settled(here)
         assert (await left(here.here, BOB, workspace=ACME.id))[0] == "1000"
         assert (await left(here.here, ALICE))[0] == "10"
+
+
+async def test_the_shop_serves_a_workspaces_members_and_not_who_once_bought_for_it(tmp_path: Path) -> None:
+    async with market(tmp_path, membership="upstream") as here:
+        for workspace, status in ((BETA, 403), (ACME, 409)):  # Alice is in one of them, and nothing renews there
+            draft = sold("free", Scope("workspace", workspace.id), user_id=ALICE.id)
+            id_ = (await subscriptions.create(store_of(here.here), draft, by())).id
+            await here.call("POST", f"/subscription/sync?id={id_}", status=status)
+            await here.call("POST", f"/subscription/retry?id={id_}", status=status)
+            await here.call(
+                "POST", f"/subscription/checkout-url?id={id_}", json=URLS, status=403 if status == 403 else 404
+            )
+            for act in ("preview", "change"):
+                path, said = f"/subscription/{id_}/{act}", {"plan_id": str(uuid4())}
+                await here.call("POST", path, json=said, status=status)
+                await here.call("POST", path, json=said, status=403, workspace=BETA.id)
+                await here.call("POST", path, BOB, json=said, status=409)  # an admin
 
 
 async def test_payments_are_listed_for_who_made_them_and_summed_for_admins(here: Market) -> None:
