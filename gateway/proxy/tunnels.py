@@ -18,6 +18,8 @@ from gateway.proxy.way import Goodbye
 from gateway.tasks import Tasks
 
 LOOK_S = 1.0
+ASKING = 16
+"""WebSockets that others are asked about at a time; the rest wait for the next look."""
 _EXTENSIONS = b"sec-websocket-extensions"
 _STOPPING = Goodbye(GOING_AWAY, "The gateway is stopping. Connect again.")
 
@@ -30,6 +32,7 @@ class Tunnels:
         self._tasks = tasks
         self._open: dict[Tunnel, Ward] = {}
         self._fetching: set[Scope] = set()
+        self._asking: set[Tunnel] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
 
@@ -68,6 +71,8 @@ class Tunnels:
         """End those whose time is over. ``now``: the loop's time."""
         running = self._world.live.running
         for tunnel, ward in tuple(self._open.items()):
+            if tunnel.goodbye is not None:
+                continue
             try:
                 goodbye = ward.over(running, now_us, now)
             except Unresolved as need:
@@ -75,6 +80,17 @@ class Tunnels:
                 continue
             if goodbye is not None:
                 tunnel.say_goodbye(goodbye)
+            elif len(self._asking) < ASKING and tunnel not in self._asking and ward.doubts(running, now_us, now):
+                self._asking.add(tunnel)
+                self._tasks.start(self._ask(tunnel, ward, now_us, now), "ask whether a WebSocket may go on")
+
+    async def _ask(self, tunnel: Tunnel, ward: Ward, now_us: int, now: float) -> None:
+        try:
+            goodbye = await ward.ask(self._world.live.running, now_us, now)
+        finally:
+            self._asking.discard(tunnel)
+        if goodbye is not None:
+            tunnel.say_goodbye(goodbye)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,11 +1,13 @@
 """One open WebSocket, and what keeps it open: its age, its credential, and that somebody can pay for it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import suppress
+from typing import NamedTuple, TypedDict
 
 from gateway.core.cascade import Refusal
-from gateway.core.problems import Problem, StoreUnavailable
+from gateway.core.problems import Forbidden, Problem, StoreUnavailable
 from gateway.core.rate_limit_fields import seconds_until
+from gateway.identity.carriers import Headers
 from gateway.metering.meter import Meter
 from gateway.metering.toll import PASSED, REFUSED, Purse, Toll
 from gateway.metering.visit import Visit
@@ -16,6 +18,10 @@ from gateway.proxy.way import Goodbye
 
 POLICY, TRY_AGAIN, EMPTY = 1008, 1013, 4429
 """Close codes: RFC 6455, 7.4.1; IANA's registry; ours, after HTTP's 429."""
+ASK_S = 10.0
+"""Seconds between two times that others are asked about one WebSocket."""
+_ABOUT_MEMBERSHIP = frozenset({403, 404})
+"""Refusals that say that the caller is no member; others are about this moment."""
 NEVER = float("inf")
 _NEVER_US = 1 << 62
 
@@ -43,7 +49,19 @@ class Ward:
     Only the rule stays the one that the handshake met. ``now``: the loop's time.
     """
 
-    __slots__ = ("_authenticator", "_changes", "_ends_at", "_purse", "_toll", "_trip", "_until_us", "_visit", "_world")
+    __slots__ = (
+        "_ask_at",
+        "_authenticator",
+        "_changes",
+        "_ends_at",
+        "_needs_keys",
+        "_purse",
+        "_toll",
+        "_trip",
+        "_until_us",
+        "_visit",
+        "_world",
+    )
 
     def __init__(self, trip: Trip, visit: Visit, world: World, now: float) -> None:
         rule = visit.rule
@@ -57,6 +75,7 @@ class Ward:
         self._authenticator = trip.running.authenticator
         self._changes = self._authenticator.changes
         self._until_us = self._expiry()
+        self._needs_keys, self._ask_at = False, now
 
     def over(self, running: Running, now_us: int, now: float) -> Goodbye | None:
         """Why it is to end now, if it is. Raises ``Unresolved`` where that has to be fetched first."""
@@ -69,6 +88,23 @@ class Ward:
             return goodbye
         solvent = self._purse.has_something(self._visit.principal, running.snapshot, now_us)
         return None if solvent else ENDED
+
+    def doubts(self, running: Running, now_us: int, now: float) -> bool:
+        """Whether others have to be asked if it may go on: for keys, or whether the caller is still a member."""
+        return now >= self._ask_at and (self._needs_keys or self._member(running, now_us) is None)
+
+    async def ask(self, running: Running, now_us: int, now: float) -> Goodbye | None:
+        """Ask them. Who gives no answer ends nothing."""
+        self._ask_at = now + ASK_S
+        if self._needs_keys:
+            who, how = self._who(now_us)
+            with suppress(Problem):
+                await running.authenticator.identify(*who, **how)
+            if (goodbye := self._identity_over(running, now_us)) is not None:
+                return goodbye
+        with suppress(StoreUnavailable):
+            return await self._membership_over(running, now_us, _ABOUT_MEMBERSHIP)
+        return None
 
     async def pay(self) -> Visit | Goodbye:
         """See ``Payer``."""
@@ -106,17 +142,21 @@ class Ward:
         changes = authenticator.changes
         if authenticator is self._authenticator and changes == self._changes and now_us < self._until_us:
             return None
-        trip, known = self._trip, self._trip.identified
-        who = (trip.request.headers, trip.query, trip.request.peer, now_us)
+        expired = EXPIRED if now_us >= self._until_us else None
+        known, (who, how) = self._trip.identified, self._who(now_us)
+        self._needs_keys = False
         try:
-            found = authenticator.identify_now(*who, public=self._visit.rule.public, path_workspace=trip.path_workspace)
+            found = authenticator.identify_now(*who, **how)
+        except StoreUnavailable:
+            return expired  # an issuer's keys cannot be had just now, which is not the caller's fault
         except Problem:
-            return EXPIRED if now_us >= self._until_us else REVOKED
+            return expired or REVOKED
         if found is None or known is None:
-            return None  # an issuer's keys are being fetched: asked again next time
+            self._needs_keys = found is None
+            return expired
         if (found.principal.user, found.asked) != (known.principal.user, known.asked):
             return CHANGED
-        trip.identified = found
+        self._trip.identified = found
         self._authenticator, self._changes, self._until_us = authenticator, changes, self._expiry()
         return None
 
@@ -125,22 +165,43 @@ class Ward:
         credential = None if identified is None else identified.credential
         return _NEVER_US if credential is None or credential.expires_us is None else credential.expires_us
 
-    async def _membership_over(self, running: Running, now_us: int) -> Goodbye | None:
-        """Whether the workspace that pays is still the caller's, as for any request. Raises ``StoreUnavailable``."""
-        principal, identified, trip = self._visit.principal, self._trip.identified, self._trip
-        workspace = principal.workspace
-        if workspace is None or identified is None or not principal.verified:
+    def _who(self, now_us: int) -> tuple[tuple[Headers, bytes, str, int], "_How"]:
+        """What the handshake said of its caller, as an ``Authenticator`` is asked."""
+        request = self._trip.request
+        how: _How = {"public": self._visit.rule.public, "path_workspace": self._trip.path_workspace}
+        return (request.headers, self._trip.query, request.peer, now_us), how
+
+    def _member(self, running: Running, now_us: int) -> bool | None:
+        """Whether the workspace that pays is known to be still the caller's; ``None``: somebody has to say it."""
+        principal, identified = self._visit.principal, self._trip.identified
+        if principal.workspace is None or identified is None or not principal.verified:
+            return True
+        return running.membership.known(identified, principal.workspace, now_us) or None
+
+    async def _membership_over(
+        self, running: Running, now_us: int, decisive: frozenset[int] | None = None
+    ) -> Goodbye | None:
+        """Whether it is not, as for any request. Raises ``StoreUnavailable``.
+
+        ``decisive``: only these statuses say no; ``None``: whatever is not a yes.
+        """
+        trip, identified, workspace = self._trip, self._trip.identified, self._visit.principal.workspace
+        if self._member(running, now_us) or identified is None or workspace is None:
             return None
-        if running.membership.known(identified, workspace, now_us) is True:
-            return None
-        carried = running.authenticator.carried(trip.request.headers, trip.query)
         try:
+            carried = running.authenticator.carried(trip.request.headers, trip.query)
             refused = await running.membership.ask(identified, carried, workspace, now_us)
         except StoreUnavailable:
             raise
-        except Problem:
-            return NO_MEMBER
-        return None if refused is None else NO_MEMBER
+        except Problem as problem:
+            return NO_MEMBER if decisive is None or isinstance(problem, Forbidden) else None
+        no = refused is not None and (decisive is None or refused.status in decisive)
+        return NO_MEMBER if no else None
+
+
+class _How(TypedDict):
+    public: bool
+    path_workspace: str | None
 
 
 def _empty(refusal: Refusal, buy_url: str | None) -> Goodbye:

@@ -44,9 +44,13 @@ rules:
 
 
 class Echo:
-    """An upstream whose sockets say what they hear. ``said``: all of it; ``closes``: how each was closed."""
+    """An upstream whose sockets say what they hear. ``said``: all of it; ``closes``: how each was closed.
+
+    ``member``: the status with which it says whether somebody is a member. ``asked``: how often it was.
+    """
 
     def __init__(self, *, compress: bool = False) -> None:
+        self.member, self.asked = 200, 0
         self.said: list[str] = []
         self.closes: list[int | None] = []
         self._compress = compress
@@ -55,6 +59,9 @@ class Echo:
         self.server = TestServer(app)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/workspace/"):
+            self.asked += 1
+            return web.Response(status=self.member)
         socket = web.WebSocketResponse(compress=self._compress)
         await socket.prepare(request)
         async for message in socket:
@@ -339,6 +346,47 @@ async def test_who_was_removed_from_a_workspace_does_not_spend_its_budget(both: 
         await client.send_str("not a member")
         assert await closed(client) == (1008, "You do not belong to this workspace, or not any more.")
     assert echo.said == []
+
+
+PROBED = YAML.replace("membership: trust_clients", "membership: upstream")
+LATER = 3_000 * SECOND
+"""When a yes that was heard at the handshake is old."""
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_it_ends_for_who_was_removed_from_the_workspace_that_paid_though_messages_are_free(
+    tmp_path: Path, status: int
+) -> None:
+    async with echoing(tmp_path, PROBED) as (here, echo):
+        long = token(now_us() + DAY)
+        async with (
+            socket(here, "/plain", None, workspace=None, headers=long | {"X-Workspace-ID": ACME.id}) as removed,
+            socket(here, "/plain", None, headers=long) as alone,
+        ):
+            look(here, later_us=SECOND)
+            assert echo.asked == 1, "the yes of the handshake is fresh"
+            echo.member = status
+            look(here, later_us=LATER)
+            assert await closed(removed) == (1008, "You do not belong to this workspace, or not any more.")
+            look(here, later_us=2 * LATER)
+            assert await said(alone, "hello") == ["hello!"]
+        assert echo.asked == 2
+
+
+@pytest.mark.parametrize("status", [200, 401, 429, 500])
+async def test_it_goes_on_while_membership_is_confirmed_or_nobody_says(tmp_path: Path, status: int) -> None:
+    async with echoing(tmp_path, PROBED) as (here, echo):
+        headers = token(now_us() + DAY) | {"X-Workspace-ID": ACME.id}
+        async with socket(here, "/plain", None, headers=headers) as client:
+            echo.member = status
+            for _ in range(3):
+                look(here, later_us=LATER)
+            await until(lambda: echo.asked > 1 and not here.gateway._tunnels._asking)
+            asked = echo.asked
+            look(here, later_us=LATER)
+            assert not here.gateway._tunnels._asking, "asked again later, not at once"
+            assert await said(client, "hello") == ["hello!"]
+            assert echo.asked == asked
 
 
 async def test_a_gateway_that_stops_says_so_and_does_not_wait(tmp_path: Path) -> None:
