@@ -59,7 +59,9 @@ class RuleSettings(Section):
         "nobody can pay is not passed on, and both sides are closed with 4429. `null`: nothing.",
     )
     frame_match: FrameMatchSettings | None = Field(
-        default=None, description="Which messages `frame_weight` is for. `null`: all. Pings and pongs are free."
+        default=None,
+        description="Which messages `frame_weight` is for. `null`: all. Pings and pongs are free. Where this is set, "
+        "compression (`permessage-deflate`) is not offered to the upstream: what is compressed could not be read.",
     )
     max_age: PositiveDuration | None = Field(
         default=None, description="How long a WebSocket may stay open; then it is closed with 1008. `null`: any time."
