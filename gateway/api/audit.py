@@ -37,7 +37,10 @@ class AuditQuery(Said):
 
 
 class AuditEntry(Told):
-    """One change. ``before`` and ``after``: the row as it was and as it is; absent: there was, or is, none."""
+    """One change. ``before`` and ``after``: the row as it was and as it is; absent: there was, or is, none.
+
+    ``actor_via``: how it was known who it is; ``actor_key``: the id of the API key that was shown.
+    """
 
     id: int
     at: Time
@@ -45,6 +48,8 @@ class AuditEntry(Told):
     actor_id: str | None = None
     address: str | None = None
     request_id: str | None = None
+    actor_via: str | None = None
+    actor_key: str | None = None
     action: str
     topic: str
     object_id: str
@@ -80,6 +85,8 @@ def _told(row: AuditRow) -> AuditEntry:
         actor_id=row.actor_id,
         address=row.address,
         request_id=row.request_id,
+        actor_via=row.actor_via,
+        actor_key=row.actor_key,
         action=row.action,
         topic=row.topic,
         object_id=row.object_id,

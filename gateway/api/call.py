@@ -106,7 +106,9 @@ class Call:
         """Who asks for a change of the store, and which revision it is based on."""
         caller = self.caller
         id_ = "login" if caller.via == "admin_login" else caller.user or caller.workspace
-        actor = Actor("admin" if caller.admin else "user", id_, caller.address, self.knock.id)
+        shown = None if caller.identified is None else caller.identified.credential
+        key = None if shown is None else shown.key
+        actor = Actor("admin" if caller.admin else "user", id_, caller.address, self.knock.id, caller.via, key)
         return Mandate(actor, self.now_us, self.precondition.revision)
 
     def query(self, model: type[M]) -> M:

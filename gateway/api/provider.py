@@ -19,6 +19,7 @@ from gateway.core.problems import BadRequest, NotFound
 from gateway.core.scope import canonical_uuid
 from gateway.payments.port import BadSignature
 from gateway.store import orders, signals, syncs
+from gateway.store.deeds import ReplayAsked, SyncAsked, note
 from gateway.store.signals import SignalRow
 
 _PER_MINUTE = 6000
@@ -126,7 +127,10 @@ async def get_webhook_event(call: Call, desk: Desk) -> Reply:
 
 async def replay_webhook_event(call: Call, desk: Desk) -> Reply:
     """Act on it again."""
-    return Reply(_told(await inbox.replay(selling(desk), _id(call))))
+    sales, row = selling(desk), await signals.get(desk.store, _id(call))
+    deed = ReplayAsked(row.kind, row.state, row.attempts)
+    await note(desk.store, "signal.replay", row.id, deed, call.mandate)
+    return Reply(_told(await inbox.replay(sales, row.id)))
 
 
 async def get_sync(_call: Call, desk: Desk) -> Reply:
@@ -150,7 +154,9 @@ async def get_sync(_call: Call, desk: Desk) -> Reply:
 async def start_sync(call: Call, desk: Desk) -> Reply:
     """Sync now."""
     said = call.body(SyncRequest)
-    selling(desk)
+    sales = selling(desk)
+    deed = SyncAsked(said.full, said.dry_run)
+    await note(desk.store, "sync.run", sales.provider.name, deed, call.mandate)
     assert desk.syncer is not None  # noqa: S101  (they come together)
     return Reply(_run(await desk.syncer.run(full=said.full, dry_run=said.dry_run)))
 

@@ -1,21 +1,24 @@
 """Who is there: what the caller may do here, what there is to know before that, and the admin's own login."""
 
+import logging
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway import __version__
+from gateway import __version__, log
 from gateway.api.call import Call
 from gateway.api.desk import Desk
 from gateway.api.fields import Said, Told
 from gateway.api.reply import Reply
 from gateway.api.route import Policy, Who, route
 from gateway.core.money import EXPONENTS
-from gateway.core.problems import NotFound
+from gateway.core.problems import NotFound, StoreUnavailable, Unauthorized
 from gateway.identity.admin_login import LIFETIME_S, LONGEST_PASSWORD
+from gateway.store.mandate import Actor, Mandate
 
-_TRIES, _TRIES_OF_ALL = 10, 60
-"""Logins tried in a minute, from one address and from everywhere: a password is not found out by guessing."""
+_TRIES, _WRONG_OF_ALL = 10, 60
+"""Logins tried in a minute from one address, and wrong ones that are answered and noted from everywhere."""
+_log = log.get_logger(__name__)
 
 
 class Me(Told):
@@ -112,9 +115,32 @@ async def login(call: Call, desk: Desk) -> Reply:
     known = desk.identity().login
     if known is None:
         raise NotFound("This gateway has no admin's password. Log in as a user who is an admin.")
-    desk.pace.take(("login", "everybody"), _TRIES_OF_ALL, call.now_us)
-    token = await known.login(call.body(Login).password, call.now_us)
+    try:
+        token = await known.login(call.body(Login).password, call.now_us)
+    except Unauthorized:
+        # Counted after the judgement: whoever guesses from many addresses must not keep out who knows.
+        desk.pace.take(("login", "everybody"), _WRONG_OF_ALL, call.now_us)
+        await _note(call, desk, good=False)
+        raise
+    await _note(call, desk, good=True)
     return Reply(Token(access_token=token, expires_in=LIFETIME_S))
+
+
+async def _note(call: Call, desk: Desk, *, good: bool) -> None:
+    """Tell the log, and the audit log where there is one. A store that is away keeps no admin out."""
+    _log.log(logging.INFO if good else logging.WARNING, "an admin's login", good=good, address=call.caller.address)
+    if desk.shop is None:
+        return
+    from gateway.store.deeds import LoggedIn, note  # noqa: PLC0415  (a gateway without a store loads no SQLAlchemy)
+
+    address, id_ = call.caller.address, call.knock.id
+    who = Actor("admin", "login", address, id_, "admin_login") if good else Actor("stranger", None, address, id_)
+    by = Mandate(who, call.now_us)
+    action = "login.success" if good else "login.failure"
+    try:
+        await note(desk.store, action, "admin", LoggedIn(good), by)
+    except StoreUnavailable as problem:
+        _log.warning("an admin's login is not in the audit log", reason=problem.message)
 
 
 ROUTES = (

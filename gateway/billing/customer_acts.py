@@ -9,6 +9,7 @@ from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.payments.port import Item, Preview
 from gateway.store import orders, plans
+from gateway.store.deeds import PortalOpened, note
 from gateway.store.mandate import Mandate
 from gateway.store.rows import SubscriptionRow
 
@@ -86,6 +87,7 @@ async def change(sales: Sales, row: SubscriptionRow, plan_id: str, by: Mandate) 
 async def portal(sales: Sales, scope: Scope, user_id: str | None, return_url: str, by: Mandate) -> str:
     """A page of the provider's on which a customer manages cards and invoices. Raises a ``Problem``."""
     sales.check_return(return_url, "return_url")
+    await note(sales.store, "portal.open", scope.id, PortalOpened(sales.provider.name), by, scope=scope)
     with asking():
         customer = await customer_of(sales, scope, user_id, by)
         return await sales.provider.portal(customer, return_url)

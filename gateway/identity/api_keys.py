@@ -113,4 +113,5 @@ def _credential(key: ApiKey) -> Credential:
         bound=workspace is not None,
         role=key.role,
         expires_us=key.expires_us,
+        key=key.id,
     )

@@ -16,8 +16,8 @@ class Credential:
 
     ``workspace``: the one workspace it speaks for, if it names one. ``workspaces``: all that it says its user belongs
     to. ``bound``: it is good for ``workspace`` alone, and whoever made it vouches for the membership. ``admin``: it
-    says what ``admins.claim`` asks for. Valid while ``not_before_us <= now_us < expires_us`` (leeway included), where
-    they are set.
+    says what ``admins.claim`` asks for. ``key``: the id of the API key that it is. Valid while
+    ``not_before_us <= now_us < expires_us`` (leeway included), where they are set.
     """
 
     proof: Proof
@@ -29,6 +29,7 @@ class Credential:
     admin: bool = False
     not_before_us: int | None = None
     expires_us: int | None = None
+    key: str | None = None
 
 
 def unauthorized(message: str, *, invalid: bool = True) -> Unauthorized:

@@ -1,8 +1,8 @@
 """What was paid: one row per payment, always as the provider last had it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -46,6 +46,21 @@ class PaymentRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFact:
+    """Of a payment what the audit log tells: no links, with which anybody could look at it or pay it."""
+
+    provider: str
+    external_id: str
+    subscription_id: str
+    state: str
+    amount: int
+    refunded: int
+    currency: str
+    dispute: str
+    paid_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revenue:
     """What came in, in one currency. ``refunded`` counts what was lost to disputes as well."""
 
@@ -78,11 +93,29 @@ async def put(act: Act, provider: str, of: SubscriptionRow, plan_slug: str, rece
                 "created_us": receipt.created_us,
             }
             await act.connection.execute(sa.insert(payments), {**row, **values})
+            act.note("payment.record", str(row["id"]), None, _fact(row | values), scope=of.scope)
             changed += 1
         elif any(getattr(found, name) != value for name, value in values.items()):
             await act.connection.execute(sa.update(payments).where(*own).values(**values))
+            before = found._asdict()
+            _note_change(act, found.id, _fact(before), _fact(before | values), of.scope)
             changed += 1
     return changed
+
+
+def _note_change(act: Act, id_: str, before: PaymentFact, after: PaymentFact, scope: Scope) -> None:
+    if before == after:  # another link to the same receipt
+        return
+    action = "payment.update"
+    if before.dispute != after.dispute:
+        action = "payment.dispute"
+    elif before.refunded != after.refunded:
+        action = "payment.refund"
+    act.note(action, id_, before, after, scope=scope)
+
+
+def _fact(values: Mapping[str, Any]) -> PaymentFact:
+    return PaymentFact(**{each.name: values[each.name] for each in fields(PaymentFact)})
 
 
 async def page(

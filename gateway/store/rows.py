@@ -173,6 +173,8 @@ class AuditRow:
     actor_id: str | None
     address: str | None
     request_id: str | None
+    actor_via: str | None
+    actor_key: str | None
     action: str
     topic: str
     object_id: str

@@ -56,6 +56,8 @@ class Act:
                 "actor_id": self.actor.id,
                 "address": self.actor.address,
                 "request_id": self.actor.request_id,
+                "actor_via": self.actor.via,
+                "actor_key": self.actor.key,
                 "action": action,
                 "topic": action.partition(".")[0],
                 "object_id": object_id,

@@ -226,6 +226,8 @@ audit = sa.Table(
     sa.Column("scope_id", SCOPE_ID),
     sa.Column("before", sa.Text),
     sa.Column("after", sa.Text),
+    sa.Column("actor_via", sa.String(16)),
+    sa.Column("actor_key", sa.String(64)),
     sa.CheckConstraint("before IS NOT NULL OR after IS NOT NULL", name="something"),
     sa.CheckConstraint("(scope_kind IS NULL) = (scope_id IS NULL)", name="scope"),
 )

@@ -10,7 +10,8 @@ from tests.e2e.selling import CONFIG
 from tests.e2e.world import World, world
 
 MEMBERS = "workspace: {membership: upstream}\n"
-ADMINS = "admins: {users: [%s]}\nlimits: {api_calls_per_minute: 100000}\n" % ADMIN.id  # noqa: UP031
+PASSWORD = "a password of the tests"
+ADMINS = f"admins: {{users: [{ADMIN.id}], password: {PASSWORD}}}\nlimits: {{api_calls_per_minute: 100000}}\n"
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 from gateway.core.scope import Scope
 from gateway.demo.data import ADMIN, BOB
 from gateway.store import plans, subscriptions
-from tests.api.billing_world import got, selling
+from tests.api.billing_world import PASSWORD, got, selling
 from tests.e2e.selling import by, draft, edited, sold, store_of
 from tests.e2e.world import World
 
@@ -56,3 +56,24 @@ async def test_entries_are_found_by_what_is_asked(here: World) -> None:
     await got(here, "/audit", BOB, status=403)
     csv = await here.ask("/billing/audit", ADMIN, headers={"Accept": "text/csv"})
     assert (await csv.text()).startswith("id,at,actor_kind")
+
+
+async def test_logins_are_told_with_where_they_came_from(here: World) -> None:
+    for password, status in (("not this one", 401), (PASSWORD, 200)):
+        await got(here, "/login", method="POST", json={"password": password}, status=status)
+    good, bad = await got(here, "/audit?topic=login", ADMIN)
+    assert (good["action"], good["actor_kind"], good["actor_id"]) == ("login.success", "admin", "login")
+    assert (bad["action"], bad["actor_kind"], bad["after"]) == ("login.failure", "stranger", {"good": False})
+    assert good["address"] == bad["address"] != ""
+    assert good["actor_via"] == "admin_login"
+    assert PASSWORD not in str([good, bad])
+
+
+async def test_an_entry_tells_with_which_key_it_was_done(here: World) -> None:
+    key = await got(here, "/api-key", ADMIN, method="POST", json={"name": "ci", "user_id": ADMIN.id}, status=201)
+    said = {"path_pattern": "/contact", "method": "GET", "weight": 3}
+    await got(here, "/endpoint-weight", method="POST", json=said, headers={"X-API-Key": key["key"]}, status=201)
+    made, keyed = await got(here, "/audit", ADMIN)
+    assert (made["actor_id"], made["actor_via"], made["actor_key"]) == (ADMIN.id, "api_key", key["id"])
+    assert (keyed["actor_id"], keyed["actor_via"], "actor_key" in keyed) == (ADMIN.id, "jwt", False)
+    assert key["key"] not in str(made)

@@ -12,7 +12,8 @@ from gateway.billing.sales import Then
 from gateway.billing.subscriptions import Viewer, end, reactivate, stop
 from gateway.core.problems import Conflict, NotFound, Unprocessable
 from gateway.core.subscription import Event, PlanVersion, Status
-from gateway.store import payments, plans, subscribed, subscriptions
+from gateway.store import audit, payments, plans, subscribed, subscriptions
+from gateway.store.audit import Sought
 from gateway.store.rows import SubscriptionRow
 from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, draft, prices, shop
 
@@ -215,6 +216,8 @@ async def test_a_refund_in_full_takes_the_budget_and_one_in_part_does_not(here: 
     assert not await here.grants()
     (paid,) = await payments.of_subscription(here.store, row.id)
     assert (paid.refunded, paid.amount) == (500, 500)
+    entries = await audit.page(here.sales.store, Sought(topic="payment"))
+    assert [entry.action for entry in entries] == ["payment.refund", "payment.refund", "payment.record"]
     (revenue,) = await payments.revenue(here.store, 0, 2**60, "month")
     assert (revenue.gross, revenue.refunded, revenue.payments) == (500, 500, 1)
 

@@ -157,7 +157,29 @@ async def test_admins_see_what_came_without_its_secrets_and_replay_it(here: Mark
     assert whole["body"]["data"]["object"]["client_secret"] == "…"
     done = next(event for event in events if event["type"] == "checkout.session.completed")
     assert (await here.call("POST", f"/webhook-event/{done['id']}/replay", BOB))["status"] == "done"
+    (entry,) = await here.call("GET", f"/audit?topic=signal&object_id={done['id']}", BOB)
+    assert (entry["action"], entry["actor_kind"], entry["actor_id"]) == ("signal.replay", "admin", BOB.id)
+    assert entry["after"] == {"kind": "checkout.session.completed", "state": "done", "attempts": 1}
+    await here.call("POST", f"/webhook-event/{uuid4()}/replay", BOB, status=404)
     await here.call("GET", "/webhook-event", ALICE, status=403)
+
+
+async def test_money_and_what_admins_ask_the_provider_for_is_in_the_audit_log(here: Market) -> None:
+    order = await here.order()
+    await here.pay(order["checkout_url"])
+    await settled(here)
+    (paid,) = await here.call("GET", "/audit?topic=payment", BOB)
+    assert (paid["action"], paid["actor_kind"], paid["scope_id"]) == ("payment.record", "provider", ALICE.id)
+    fact = paid["after"]
+    assert (fact["amount"], fact["state"], fact["subscription_id"]) == (4900, "paid", order["subscription_id"])
+    assert not [name for name in fact if name.endswith("url")], "nobody can follow a link from here"
+    await here.call("POST", "/portal", json={"return_url": "https://shop.test/"})
+    (portal,) = await here.call("GET", "/audit?topic=portal", BOB)
+    assert (portal["action"], portal["actor_id"], portal["actor_via"]) == ("portal.open", ALICE.id, "jwt")
+    await here.call("POST", "/sync", BOB, json={"full": True})
+    (sync,) = await here.call("GET", "/audit?topic=sync", BOB)
+    assert (sync["actor_id"], sync["after"]) == (BOB.id, {"full": True, "dry_run": False})
+    assert len(await here.call("GET", "/audit?topic=payment", BOB)) == 1, "what is as it was is not told twice"
 
 
 async def test_a_sync_finds_what_no_webhook_told(here: Market) -> None:

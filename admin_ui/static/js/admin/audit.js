@@ -13,7 +13,7 @@ import { instant } from "./grant.js";
 
 const PORTION = 200;
 
-/** @typedef {{id: number, at: string, actor_kind: string, actor_id?: string, address?: string, request_id?: string, action: string, topic: string, object_id: string, scope?: string, scope_id?: string, before?: any, after?: any}} Entry */
+/** @typedef {{id: number, at: string, actor_kind: string, actor_id?: string, address?: string, request_id?: string, actor_via?: string, actor_key?: string, action: string, topic: string, object_id: string, scope?: string, scope_id?: string, before?: any, after?: any}} Entry */
 
 export function Audit() {
   const [filters, setFilters] = useState({ topic: "", object_id: "", from: "", to: "" });
@@ -30,7 +30,7 @@ export function Audit() {
     setOlder({ of: path, rows: [...mine.rows, ...next], done: next.length < PORTION });
   } : null;
   return html`<section aria-labelledby="audit-title"><header class="section"><h2 id="audit-title">${t("admin.audit")}</h2><div class="tools"><${Button} small disabled=${rows.length === 0} act=${() => save("audit.csv", rows)}>${t("csv")}<//></div></header>
-    <div class="filters"><${Field} label=${t("audit.topic")} value=${filters.topic} change=${(/** @type {string} */ topic) => set({ topic })} options=${[["", t("all")], ...["plan", "price", "weight", "key", "subscription"].map((one) => [one, one])]} />
+    <div class="filters"><${Field} label=${t("audit.topic")} value=${filters.topic} change=${(/** @type {string} */ topic) => set({ topic })} options=${[["", t("all")], ...["plan", "price", "weight", "key", "subscription", "payment", "signal", "sync", "portal", "login"].map((one) => [one, one])]} />
       <div class="grow field"><${Field} label=${t("audit.object")} value=${filters.object_id} change=${(/** @type {string} */ object_id) => set({ object_id })} type="search" /></div>
       <${Field} label=${t("from")} type="datetime-local" value=${filters.from} change=${(/** @type {string} */ from) => set({ from })} /><${Field} label=${t("to")} type="datetime-local" value=${filters.to} change=${(/** @type {string} */ to) => set({ to })} /></div>
     <div class="panel"><${Loaded} live=${live} what=${t("audit.failed")} lines=${6}>${() => html`<${Table} rows=${rows} more=${more} caption=${t("admin.audit")} keyOf=${(/** @type {Entry} */ row) => String(row.id)} details=${Change}
