@@ -389,6 +389,32 @@ async def test_it_goes_on_while_membership_is_confirmed_or_nobody_says(tmp_path:
             assert echo.asked == asked
 
 
+async def test_others_are_answered_while_one_floods(tmp_path: Path) -> None:
+    async def script(talk: Conversation) -> None:
+        if b"/send" in await talk.head():
+            await talk.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+            await talk.rest()
+        else:
+            await talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+
+    flood = b"\x81\x81\0\0\0\0x" * 500_000
+    async with upstream(script) as up, world(tmp_path, YAML, upstream=up.url) as here, asyncio.timeout(60):
+        bearer = here.headers(BOB)["Authorization"]
+        reader, writer = await asyncio.open_connection(*here.url.removeprefix("http://").split(":"))
+        writer.write(
+            f"GET /send HTTP/1.1\r\nHost: a\r\nAuthorization: {bearer}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        (tunnel,) = here.gateway._tunnels._open
+        writer.write(flood)
+        await until(lambda: tunnel.bytes_in > 0)
+        answer = await here.ask("/plain", BOB)
+        assert (answer.status, await answer.text()) == (200, "hi")
+        assert tunnel.bytes_in < len(flood) / 3, "long before the flood was over"
+        writer.transport.abort()
+
+
 async def test_a_gateway_that_stops_says_so_and_does_not_wait(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     async with ClientSession() as session:
