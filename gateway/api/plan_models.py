@@ -8,6 +8,7 @@ from gateway.api.fields import LARGEST, Flag, Line, Paragraph, Said, Time, Told,
 from gateway.core.money import EXPONENTS
 
 RefillName = Literal["interval", "continuous", "never"]
+ApplyToName = Literal["current", "existing", "new"]
 AnchorName = Literal["epoch", "subscription", "day", "month"]
 LONGEST_WINDOW_S = 10 * 366 * 86_400
 LONGEST_DAYS = 36_600
@@ -93,8 +94,10 @@ class CreatePlan(Said):
 
 
 class UpdatePlan(Said):
-    """What of a plan shall be otherwise; what is left out stays. ``apply_to``: whom new terms are for.
+    """What of a plan shall be otherwise; what is left out stays.
 
+    ``apply_to``: whom new terms are for: who has the newest terms (``current``), everybody who has the plan
+    (``existing``; also brings those along who were left theirs), or those who will buy it (``new``).
     ``window_seconds`` 0, as packs and unlimited plans show it, is left out: so a plan can be sent back as it was read.
     """
 
@@ -111,7 +114,7 @@ class UpdatePlan(Said):
     pack: Flag | None = None
     burn_rank: Rank | None = None
     limits: Annotated[list[LimitSaid], Field(min_length=1, max_length=_MOST_LIMITS)] | None = None
-    apply_to: Literal["existing", "new"] = "existing"
+    apply_to: ApplyToName = "current"
 
 
 class LimitTold(Told):

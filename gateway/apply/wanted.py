@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from gateway.api.fields import Said
 from gateway.api.plan_convert import draft_of, price_draft
-from gateway.api.plan_models import CreatePlan
+from gateway.api.plan_models import ApplyToName, CreatePlan
 from gateway.api.reading import problems_of
 from gateway.api.weights import CreateWeight
 from gateway.core.problems import Unprocessable
@@ -25,7 +25,7 @@ M = TypeVar("M", bound=Said)
 class FilePlan(CreatePlan):
     """A plan as the API takes it. ``apply_to``: whom other terms than now are for."""
 
-    apply_to: Literal["existing", "new"] = "existing"
+    apply_to: ApplyToName = "current"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,11 @@ from gateway.store.terms import read_versions, write_version
 
 Edit = Callable[[PlanDraft], PlanDraft]
 """Makes of a plan what it shall be."""
-ApplyTo = Literal["existing", "new"]
-"""Whom new terms are for: everybody who has the plan, or only those who will buy it."""
+ApplyTo = Literal["current", "existing", "new"]
+"""Whom new terms are for: who has the newest terms, everybody who has the plan, or only those who will buy it.
+
+So who was left their terms by ``new`` keeps them until somebody says ``existing``; decisions/0039.
+"""
 
 
 async def create(
@@ -61,7 +64,7 @@ async def update(
     edit: Edit,
     by: Mandate,
     *,
-    apply_to: ApplyTo = "existing",
+    apply_to: ApplyTo = "current",
     reserved: Collection[str] = (),
 ) -> PlanRow:
     """Change a plan to what ``edit`` makes of it as it is now; new terms are a new version.
@@ -74,14 +77,15 @@ async def update(
         check_revision(before.revision, by.if_revision, "plan")
         old = draft_of(PlanDraft, before)
         draft = edit(old)
-        if draft == old:
+        lagging = apply_to == "existing" and await _some_lag(act.connection, before)
+        if draft == old and not lagging:
             return before
         _check_default(draft)
         if draft.slug != before.slug:
             await _check_slug(act.connection, draft.slug, reserved)
             await check_stands_in_for_nothing(act.connection, before.slug, reserved, by.now_us)
         await _make_room(act, draft, id_)
-        if draft.terms != before.terms:
+        if draft.terms != before.terms or lagging:
             await _new_version(act, before, draft, apply_to)
         values = {**_columns(draft), **moved(act, before.revision)}
         await act.connection.execute(sa.update(plans).where(plans.c.id == id_).values(values))
@@ -168,6 +172,14 @@ async def find(connection: AsyncConnection, id_: str | None) -> PlanRow | None:
     return found[0] if found else None
 
 
+async def of_slugs(store: Store, slugs: Collection[str]) -> Mapping[str, PlanRow]:
+    """The plans of these slugs, as far as there are any."""
+    if not slugs:
+        return {}
+    async with store.read() as connection:
+        return {row.slug: row for row in await _rows(connection, sa.select(plans).where(plans.c.slug.in_(slugs)))}
+
+
 async def as_held(store: Store, held: Collection[PlanVersion]) -> Mapping[PlanVersion, PlanRow]:
     """These plans with the terms that the holders of these versions have, and the version whose terms those are."""
     query = sa.select(plans).where(plans.c.id.in_({version.plan_id for version in held}))
@@ -198,10 +210,21 @@ async def _rows(connection: AsyncConnection, query: sa.Select[Any]) -> tuple[Pla
 async def _new_version(act: Act, before: PlanRow, draft: PlanDraft, apply_to: ApplyTo) -> None:
     number = before.version + 1
     await write_version(act.connection, PlanVersion(before.id, number), draft.terms, act.now_us)
-    if apply_to == "existing":
-        # One row per version and not one per customer: a plan with a million of them changes as fast as any.
-        of_plan = sa.update(plan_versions).where(plan_versions.c.plan_id == before.id)
-        await act.connection.execute(of_plan.values(in_force=number))
+    if apply_to == "new":
+        return
+    # One row per version and not one per customer: a plan with a million of them changes as fast as any.
+    of_plan = sa.update(plan_versions).where(plan_versions.c.plan_id == before.id)
+    if apply_to == "current":
+        of_plan = of_plan.where(plan_versions.c.in_force == before.version)
+    await act.connection.execute(of_plan.values(in_force=number))
+
+
+async def _some_lag(connection: AsyncConnection, plan: PlanRow) -> bool:
+    """Whether a version has other terms than the newest."""
+    lagging = sa.select(plan_versions.c.version).where(
+        plan_versions.c.plan_id == plan.id, plan_versions.c.in_force != plan.version
+    )
+    return (await connection.execute(lagging.limit(1))).first() is not None
 
 
 def _check_default(draft: PlanDraft) -> None:

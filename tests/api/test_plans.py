@@ -347,8 +347,10 @@ async def test_an_edit_is_in_force_on_the_next_request_for_whom_it_says(admin: C
     newer = await admin.put(f"/plan?id={made['id']}", {"throughput_limit": 200, "apply_to": "new"})
     assert newer.body["version"] == 2
     assert await left(shop) == ("100", "98")
-    await admin.put(f"/plan?id={made['id']}", {"throughput_limit": 300})
-    assert await left(shop) == ("300", "297")
+    await admin.put(f"/plan?id={made['id']}", {"duration_days": 31})
+    assert await left(shop) == ("100", "97"), "an edit of something else is no reason to take their terms away"
+    await admin.put(f"/plan?id={made['id']}", {"throughput_limit": 300, "apply_to": "existing"})
+    assert await left(shop) == ("300", "296")
     assert (await admin.put(f"/plan?id={made['id']}", {"apply_to": "everybody"})).status == 422
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import random
 from dataclasses import replace
 from datetime import UTC
 from zoneinfo import ZoneInfo
@@ -124,13 +125,50 @@ async def test_new_terms_are_for_everybody_or_for_new_buyers(store: Store) -> No
     assert await in_force(store, made) == {1: 30, 2: 30, 3: 30, 4: 40}
 
 
+async def test_who_was_left_their_terms_keeps_them_through_later_edits(store: Store) -> None:
+    made = await plans.create(store, pro(terms=terms(10)), BY)
+    await plans.update(store, made.id, with_terms(20), BY, apply_to="new")
+    await plans.update(store, made.id, with_terms(20, days=31), BY)
+    await plans.update(store, made.id, renamed("Professional"), BY)
+    assert await in_force(store, made) == {1: 10, 2: 20, 3: 20}
+    held = await subscriptions.create(store, bought(made), BY)
+    (shown,) = (await plans.as_held(store, [PlanVersion(made.id, 1)])).values()
+    assert (shown.terms, (await subscribed.get(store, held.id)).in_force) == (terms(10), 1)
+
+
+async def test_everybody_is_brought_along_by_saying_so_also_where_nothing_else_changes(store: Store) -> None:
+    made = await plans.create(store, pro(terms=terms(10)), BY)
+    await plans.update(store, made.id, with_terms(20), BY, apply_to="new")
+    after = await plans.update(store, made.id, lambda old: old, BY, apply_to="existing")
+    assert (after.version, await in_force(store, made)) == (3, {1: 20, 2: 20, 3: 20})
+    again = await plans.update(store, made.id, lambda old: old, BY, apply_to="existing")
+    assert again == after, "nobody lags behind any more"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whoever_was_let_alone_is_let_alone_in_any_history(store: Store, seed: int) -> None:
+    """The law: an edit changes the terms of a version that has the newest ones, or it was said to be for all."""
+    dice = random.Random(seed)
+    made = await plans.create(store, pro(terms=terms(1)), BY)
+    expected = {1: 1}
+    for amount in range(2, 14):
+        apply_to: plans.ApplyTo = dice.choice(("current", "current", "new", "existing"))
+        newest = expected[max(expected)]
+        for version, has in expected.items():
+            if apply_to == "existing" or (apply_to == "current" and has == newest):
+                expected[version] = amount
+        expected[amount] = amount
+        await plans.update(store, made.id, with_terms(amount), BY, apply_to=apply_to)
+        assert await in_force(store, made) == expected, apply_to
+
+
 async def test_a_subscription_shows_what_was_bought_and_what_is_in_force(store: Store) -> None:
     made = await plans.create(store, pro(), BY)
     held = await subscriptions.create(store, bought(made), BY)
     await plans.update(store, made.id, with_terms(20), BY, apply_to="new")
     shown = await subscribed.get(store, held.id)
     assert (shown.plan, shown.in_force) == (PlanVersion(made.id, 1), 1)
-    await plans.update(store, made.id, with_terms(30), BY)
+    await plans.update(store, made.id, with_terms(30), BY, apply_to="existing")
     shown = await subscribed.get(store, held.id)
     assert (shown.plan, shown.in_force) == (PlanVersion(made.id, 1), 3)
     assert shown.revision == 1, "the customer's row was not touched"

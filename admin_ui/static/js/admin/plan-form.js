@@ -25,13 +25,13 @@ function limitDraft(limit) {
 /** @param {Plan | undefined} plan @param {boolean} copy @returns {Draft} */
 function draftOf(plan, copy) {
   if (!plan) {
-    return { name: "", slug: "", description: "", kind: "limits", limits: [{ amount: "1000", size: "1", unit: "hour", refill: "interval", burst: "" }], duration_days: "30", active: true, is_default: false, is_custom: false, apply_to: "existing", prices: [] };
+    return { name: "", slug: "", description: "", kind: "limits", limits: [{ amount: "1000", size: "1", unit: "hour", refill: "interval", burst: "" }], duration_days: "30", active: true, is_default: false, is_custom: false, apply_to: "current", prices: [] };
   }
   return {
     name: copy ? t("plan.copy-of", { name: plan.name }) : plan.name, slug: copy ? `${plan.slug}-copy` : plan.slug, description: plan.description ?? "",
     kind: plan.unlimited ? "unlimited" : plan.pack ? "pack" : "limits",
     limits: plan.limits?.length ? plan.limits.map(limitDraft) : [limitDraft({ meter: "throughput", amount: plan.throughput_limit || 1000, window_seconds: plan.window_seconds || 3_600, refill: "interval" })],
-    duration_days: String(plan.duration_days ?? 30), active: plan.active, is_default: copy ? false : plan.is_default, is_custom: plan.is_custom, apply_to: "existing",
+    duration_days: String(plan.duration_days ?? 30), active: plan.active, is_default: copy ? false : plan.is_default, is_custom: plan.is_custom, apply_to: "current",
     prices: (plan.prices ?? []).map((price) => ({ currency: price.currency, amount: decimal(price.price_cents, exponent(price.currency)) })),
   };
 }
@@ -75,7 +75,7 @@ export function PlanForm({ plan, copy = false, close, done }) {
       <${Choice} label=${t("plan.kind")} value=${draft.kind} change=${(/** @type {string} */ kind) => set({ kind })} options=${[["limits", t("plan.kind-limits")], ["pack", t("plan.kind-pack")], ["unlimited", t("unlimited")]]} />
       ${draft.kind !== "unlimited" && html`<${Limits} draft=${draft} set=${set} wrong=${wrong} />`}
       <div class="form-row"><${Field} label=${t("plan.duration-days")} value=${draft.duration_days} change=${(/** @type {string} */ duration_days) => set({ duration_days })} inputmode="numeric" required problem=${wrong("duration_days")} hint=${t("plan.duration-hint")} />
-        ${editing && html`<${Field} label=${t("plan.apply")} value=${draft.apply_to} change=${(/** @type {string} */ apply_to) => set({ apply_to })} options=${[["existing", t("plan.apply-existing")], ["new", t("plan.apply-new")]]} hint=${t("plan.apply-hint")} />`}</div>
+        ${editing && html`<${Field} label=${t("plan.apply")} value=${draft.apply_to} change=${(/** @type {string} */ apply_to) => set({ apply_to })} options=${[["current", t("plan.apply-current")], ["existing", t("plan.apply-existing")], ["new", t("plan.apply-new")]]} hint=${t("plan.apply-hint")} />`}</div>
       <div class="form-row"><${Check} label=${t("plan.active")} checked=${draft.active} change=${(/** @type {boolean} */ active) => set({ active })} hint=${t("plan.active-hint")} />
         <${Check} label=${t("plan.default")} checked=${draft.is_default} change=${(/** @type {boolean} */ is_default) => set({ is_default })} hint=${t("plan.default-hint")} />
         <${Check} label=${t("plan.custom")} checked=${draft.is_custom} change=${(/** @type {boolean} */ is_custom) => set({ is_custom })} hint=${t("plan.custom-what")} /></div>
