@@ -1,7 +1,8 @@
 """Subscriptions: their owners' and workspaces' own, and for admins everybody's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 from gateway.api.call import Call
 from gateway.api.desk import Desk
@@ -14,15 +15,18 @@ from gateway.api.route import Policy, Who, route
 from gateway.api.subscription_models import AllQuery, CreateManual, Extend, Override, OwnQuery, Subscription
 from gateway.billing import held_in_file
 from gateway.billing.plans import Offer, Plans, file_plan_id
-from gateway.billing.subscriptions import DAY_US, Gift, end, give, own, reactivate, seen, stop
+from gateway.billing.subscriptions import DAY_US, Gift, end, give, give_once, own, reactivate, seen, stop
+from gateway.billing.subscriptions import override as replace_throughput
 from gateway.core.problems import BadRequest, Conflict, NotFound
 from gateway.core.scope import Scope, canonical_uuid
 from gateway.core.subscription import PlanVersion, Status
 from gateway.store import plans, subscriptions
 from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.subscribed import Wanted
+from gateway.store.subscriptions import Once
 
 _LONGEST_KEY = 128
+_REPLAYED = ((b"Idempotent-Replayed", b"true"),)
 _READ_ONLY = "This subscription is part of the configuration. Change it there."
 
 
@@ -78,9 +82,13 @@ async def create_manual(call: Call, desk: Desk) -> Reply:
         starts_us=said.starts_at,
         ends_us=said.expires_at,
     )
-    row = await give(desk.store, gift, desk.configured().plans, call.mandate, idempotency_key=_once(call))
+    once, file_plans = _once(call, said), desk.configured().plans
+    if once is None:
+        row, again = await give(desk.store, gift, file_plans, call.mandate), False
+    else:
+        row, again = await give_once(desk.store, gift, file_plans, call.mandate, once)
     (told,) = await _told(desk, [row])
-    return created(told, row.revision)
+    return replace(created(told, row.revision), fields=_REPLAYED if again else ())
 
 
 async def cancel(call: Call, desk: Desk) -> Reply:
@@ -99,7 +107,9 @@ async def extend(call: Call, desk: Desk) -> Reply:
 async def override(call: Call, desk: Desk) -> Reply:
     """Replace the plan's throughput for one subscription."""
     amount = call.body(Override).throughput_override
-    return await told_reply(desk, await subscriptions.override(desk.store, _editable(call, desk), amount, call.mandate))
+    file_plans = desk.configured().plans
+    row = await replace_throughput(desk.store, _editable(call, desk), amount, file_plans, call.mandate)
+    return await told_reply(desk, row)
 
 
 async def stop_own(call: Call, desk: Desk) -> Reply:
@@ -120,14 +130,15 @@ async def reactivate_own(call: Call, desk: Desk) -> Reply:
     return GONE
 
 
-def _once(call: Call) -> str | None:
-    """The key under which a repeated call is the same one: each admin's keys are their own. Raises ``BadRequest``."""
+def _once(call: Call, said: CreateManual) -> Once | None:
+    """How a repeated call is known as the same one: each admin's keys are their own. Raises ``BadRequest``."""
     key = (call.knock.header(b"idempotency-key") or b"").decode("latin-1").strip().strip('"')
     if not key:
         return None
     if len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise BadRequest(f"Idempotency-Key must be 1 to {_LONGEST_KEY} printable ASCII characters.")
-    return f"manual:{call.mandate.actor.id}:{key}"
+    whose = sha256(f"{call.mandate.actor.id}\0{key}".encode()).hexdigest()
+    return Once(f"manual:{whose}", sha256(said.model_dump_json().encode()).hexdigest())
 
 
 def _wanted(query: OwnQuery, now_us: int) -> Wanted:
@@ -168,9 +179,12 @@ async def told_reply(desk: Desk, row: SubscriptionRow) -> Reply:
 
 async def _told(desk: Desk, rows: Sequence[SubscriptionRow]) -> list[Subscription]:
     of_store = await plans.as_held(desk.store, {row.plan for row in rows if isinstance(row.plan, PlanVersion)})
+    # Where both have a plan of one slug, the store's counts.
+    in_place = await plans.of_slugs(desk.store, {row.plan for row in rows if isinstance(row.plan, str)})
     of_file = {each.plan.slug: each for each in Plans(desk.store, desk.configured, lambda _slug: False).of_file()}
+    of_slug: Mapping[str, Offer] = {**of_file, **in_place}
     return [
-        told(row, of_store.get(row.plan) if isinstance(row.plan, PlanVersion) else of_file.get(row.plan))
+        told(row, of_store.get(row.plan) if isinstance(row.plan, PlanVersion) else of_slug.get(row.plan))
         for row in rows
     ]
 

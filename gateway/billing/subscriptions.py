@@ -4,11 +4,12 @@ What a customer may not see is not there: 404 by id, absent from lists. What mov
 ``core/subscription``'s table alone.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.billing.plans import file_plan_id
+from gateway.core.plan import Plan
 from gateway.core.problems import Conflict, Forbidden, NotFound, Unprocessable
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status, Word
@@ -18,6 +19,7 @@ from gateway.store.mandate import Mandate
 from gateway.store.rows import SubscriptionDraft, SubscriptionRow
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
+from gateway.store.subscriptions import Once
 
 DAY_US = 86_400_000_000
 USUAL_DAYS = 30
@@ -65,25 +67,47 @@ class Gift:
     ends_us: int | None = None
 
 
-async def give(
-    store: Store, gift: Gift, file_plans: Collection[str], by: Mandate, *, idempotency_key: str | None = None
-) -> SubscriptionRow:
-    """Give a plan to a scope; also an inactive one. ``file_plans``: slugs of the configuration's.
+async def give(store: Store, gift: Gift, file_plans: Mapping[str, Plan], by: Mandate) -> SubscriptionRow:
+    """Give a plan to a scope; also an inactive one. ``file_plans``: the configuration's, by slug.
 
-    Raises ``NotFound`` for an unknown plan, ``Unprocessable`` for an end before the start, ``Conflict`` as ``create``.
+    Raises ``NotFound`` for an unknown plan, ``Unprocessable`` for an end before the start or an override that would
+    change nothing, ``Conflict`` as ``create`` and for a plan of the configuration that does not count.
     """
+    return await subscriptions.create(store, await _given(store, gift, file_plans, by), by)
+
+
+async def give_once(
+    store: Store, gift: Gift, file_plans: Mapping[str, Plan], by: Mandate, once: Once
+) -> tuple[SubscriptionRow, bool]:
+    """``give``, unless the same call has done so before (``True``), whatever has become of the plan since.
+
+    Raises as ``give``, and ``Conflict`` if the call said something else then.
+    """
+    if (known := await subscriptions.made_by(store, once)) is not None:
+        return known, True
+    return await subscriptions.create_once(store, await _given(store, gift, file_plans, by), by, once)
+
+
+async def _given(store: Store, gift: Gift, file_plans: Mapping[str, Plan], by: Mandate) -> SubscriptionDraft:
     plan: PlanVersion | str
     slug = next((each for each in file_plans if file_plan_id(each) == gift.plan_id), None)
     if slug is not None:
-        plan, days = slug, USUAL_DAYS
+        for shadow in (await plans.of_slugs(store, {slug})).values():
+            raise Conflict(
+                f"The configuration's plan '{slug}' does not count: the database has one of this slug. Give that one.",
+                content={"plan": shadow.id},
+            )
+        plan, days, terms = slug, USUAL_DAYS, file_plans[slug]
     else:
         found = await plans.get(store, gift.plan_id)
-        plan, days = PlanVersion(found.id, found.version), found.terms.duration_days
+        plan, days, terms = PlanVersion(found.id, found.version), found.terms.duration_days, found.plan
+    if gift.throughput_override is not None:
+        _check_override(terms)
     starts_us = by.now_us if gift.starts_us is None else gift.starts_us
     ends_us = starts_us + days * DAY_US if gift.ends_us is None else gift.ends_us
     if ends_us <= starts_us:
         raise Unprocessable("A subscription ends after it starts.")
-    draft = SubscriptionDraft(
+    return SubscriptionDraft(
         plan=plan,
         scope=gift.scope,
         user_id=gift.user_id,
@@ -92,7 +116,33 @@ async def give(
         ends_us=ends_us,
         throughput_override=gift.throughput_override,
     )
-    return await subscriptions.create(store, draft, by, idempotency_key=idempotency_key)
+
+
+async def override(
+    store: Store, id_: str, amount: int | None, file_plans: Mapping[str, Plan], by: Mandate
+) -> SubscriptionRow:
+    """Replace the plan's throughput for one subscription. ``file_plans``: the configuration's, by slug.
+
+    Raises as ``store.override``, ``Unprocessable`` where it would change nothing.
+    """
+    row = await subscribed.get(store, id_)
+    if amount is not None and not subscriptions.is_over(row, by.now_us):
+        if isinstance(row.plan, PlanVersion):
+            held = (await plans.as_held(store, [row.plan])).get(row.plan)
+        else:
+            held = (await plans.of_slugs(store, {row.plan})).get(row.plan)
+        of_file = file_plans.get(row.plan) if isinstance(row.plan, str) else None
+        plan = held.plan if held is not None else of_file
+        if plan is not None:
+            _check_override(plan)
+    return await subscriptions.override(store, id_, amount, by)
+
+
+def _check_override(plan: Plan) -> None:
+    if not plan.takes_override:
+        problem = "would change nothing: throughput is unlimited in this plan, or not in it"
+        fault = {"field": "throughput_override", "problem": problem}
+        raise Unprocessable(f"throughput_override {problem}.", content={"fields": [fault]})
 
 
 async def seen(store: Store, id_: str, viewer: Viewer) -> SubscriptionRow:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from gateway.core.bucket import Limit, LimitKey
+from gateway.core.bucket import LARGEST, Limit, LimitKey
 from gateway.core.plan import EVERY_METER, THROUGHPUT, Grant, Plan, PlanLimit, Subscription, bind, grant_of, signature
 from gateway.core.scope import Scope
 
@@ -145,7 +145,8 @@ def _merge(grants: Sequence[Grant], unlimited: frozenset[str]) -> Purse:
     sums: dict[LimitKey, Limit] = {}
     for limit in (limit for grant in grants for limit in grant.limits if limit.key.meter not in unlimited):
         found = sums.get(limit.key, Limit(limit.key, 0, 0))
-        sums[limit.key] = Limit(limit.key, found.amount + limit.amount, found.burst + limit.burst)
+        amount, burst = found.amount + limit.amount, found.burst + limit.burst
+        sums[limit.key] = Limit(limit.key, min(amount, LARGEST), min(burst, LARGEST))
     return Purse(
         limits=tuple(sums.values()),
         grants=tuple(grant.id for grant in grants),

@@ -56,6 +56,10 @@ class LimitKey(NamedTuple):
     purse: str = ""
 
 
+LARGEST = 10**15
+"""No limit is more, not even of many subscriptions together: readers of JSON and of headers hold it exactly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """An amount (>= 1) of one meter per window. ``burst`` is the capacity: ``amount`` unless refill is continuous."""

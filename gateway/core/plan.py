@@ -1,10 +1,10 @@
 """What is sold: plans and their limits, and what one subscription to them gives."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from gateway.core.bucket import Anchor, Calendar, Epoch, Limit, LimitKey, Refill, Since
+from gateway.core.bucket import LARGEST, Anchor, Calendar, Epoch, Limit, LimitKey, Refill, Since
 from gateway.core.scope import Scope
 
 THROUGHPUT = "throughput"
@@ -48,12 +48,37 @@ class Plan:
     pack: bool = False
     burn_rank: int | None = None
 
+    @property
+    def throughput(self) -> PlanLimit | None:
+        """The limit that an override replaces: the first on that meter."""
+        return next((limit for limit in self.limits if limit.meter == THROUGHPUT), None)
+
+    @property
+    def takes_override(self) -> bool:
+        """Whether an override would change anything: not where throughput is unlimited all the same."""
+        first = self.throughput
+        others = (limit for limit in self.limits if limit.meter == THROUGHPUT and limit is not first)
+        return not self.unlimited and first is not None and all(limit.amount > 0 for limit in others)
+
+    def overridden(self, amount: int | None) -> tuple[PlanLimit, ...]:
+        """The limits with another amount of the first on throughput; decisions/0040.
+
+        A burst of its own grows and shrinks with it, so that the plan's own amount is no change.
+        """
+        first = self.throughput
+        if amount is None or first is None:
+            return self.limits
+        burst = first.burst
+        if burst > 0 and first.amount > 0:
+            burst = min(-(-burst * amount // first.amount), LARGEST)
+        return tuple(replace(each, amount=amount, burst=burst) if each is first else each for each in self.limits)
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """One scope's instance of a plan version. ``ends_us`` ``None``: no end. Effective while starts_us <= now < ends_us.
 
-    ``throughput_override`` replaces the amount of the plan's throughput limits (0 or less: unlimited).
+    ``throughput_override`` replaces the amount of the plan's first limit on throughput (0 or less: unlimited).
     """
 
     id: str
@@ -96,8 +121,8 @@ def bind(plan: Plan, id_: str, *, starts_us: int | None, ends_us: int | None, ov
     keys = [key._replace(purse=purse) for key in bare]
     unlimited = {EVERY_METER, THROUGHPUT, *(limit.meter for limit in plan.limits)} if plan.unlimited else set[str]()
     limits: dict[LimitKey, Limit] = {}
-    for key, written in zip(keys, plan.limits, strict=True):
-        amount = override if override is not None and written.meter == THROUGHPUT else written.amount
+    for key, written in zip(keys, plan.overridden(override), strict=True):
+        amount = written.amount
         if amount <= 0:
             unlimited.add(written.meter)
             continue

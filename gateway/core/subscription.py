@@ -39,7 +39,7 @@ class Holding(NamedTuple):
     """A granting subscription as it is kept. ``plan`` is a version of the store's, or the slug of a file's plan.
 
     Effective while starts_us <= now < ends_us; ``ends_us`` ``None``: no end. ``override`` replaces the amount of the
-    plan's throughput limits (0 or less: unlimited).
+    plan's first limit on throughput (0 or less: unlimited).
     """
 
     id: str

@@ -161,7 +161,7 @@ def row_of(found: sa.Row[Any]) -> SubscriptionRow:
     values = found._asdict()
     plan = _plan(found.plan_id, found.plan_version, found.file_plan)
     scope = Scope(values.pop("scope_kind"), values.pop("scope_id"))
-    for name in ("plan_id", "plan_version", "file_plan"):
+    for name in ("plan_id", "plan_version", "file_plan", "idempotency_digest"):
         del values[name]
     return SubscriptionRow(plan=plan, scope=scope, status=Status(values.pop("status")), **values)
 

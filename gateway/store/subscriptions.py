@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import NamedTuple
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -20,26 +21,46 @@ Edit = Callable[[SubscriptionDraft], SubscriptionDraft]
 """Makes of a subscription what it shall be; may raise to refuse."""
 
 
-async def create(
-    store: Store, draft: SubscriptionDraft, by: Mandate, *, idempotency_key: str | None = None
-) -> SubscriptionRow:
-    """Add a subscription. With an ``idempotency_key`` that was used for the same: the one that is there already.
+class Once(NamedTuple):
+    """A call that may be repeated: the key under which it is known, and a digest of what it says."""
 
-    Raises ``Conflict`` if the plan's version, or the provider's order or subscription, is not free to take, or the
-    key was used for something else.
+    key: str
+    digest: str
+
+
+async def create(store: Store, draft: SubscriptionDraft, by: Mandate) -> SubscriptionRow:
+    """Add a subscription.
+
+    Raises ``Conflict`` if the plan's version, or the provider's order or subscription, is not free to take.
     """
     async with store.write(by) as act:
-        if idempotency_key is not None and (known := await _same(act.connection, draft, idempotency_key)) is not None:
-            return known
-        return await add(act, draft, idempotency_key)
+        return await add(act, draft)
 
 
-async def add(act: Act, draft: SubscriptionDraft, idempotency_key: str | None = None) -> SubscriptionRow:
+async def create_once(store: Store, draft: SubscriptionDraft, by: Mandate, once: Once) -> tuple[SubscriptionRow, bool]:
+    """Add a subscription, or find what the same call has made before (``True``).
+
+    Raises ``Conflict`` as ``create``, or if the key was used for something else.
+    """
+    async with store.write(by) as act:
+        if (known := await _same(act.connection, once)) is not None:
+            return known, True
+        return await add(act, draft, once), False
+
+
+async def made_by(store: Store, once: Once) -> SubscriptionRow | None:
+    """What the same call has made before. Raises ``Conflict`` if the key was used for something else."""
+    async with store.read() as connection:
+        return await _same(connection, once)
+
+
+async def add(act: Act, draft: SubscriptionDraft, once: Once | None = None) -> SubscriptionRow:
     """``create`` within a transaction."""
     await _check_plan(act.connection, draft)
     await _check_provider(act.connection, draft)
     id_ = str(uuid4())
-    row = {"id": id_, **_columns(draft), "idempotency_key": idempotency_key, **born(act)}
+    key, digest = once or (None, None)
+    row = {"id": id_, **_columns(draft), "idempotency_key": key, "idempotency_digest": digest, **born(act)}
     await act.connection.execute(sa.insert(subscriptions), row)
     made = await one(act.connection, id_)
     act.note("subscription.create", id_, None, made, scope=made.scope)
@@ -106,12 +127,22 @@ async def extend(store: Store, id_: str, ends_us: int | None, by: Mandate) -> Su
 
 
 async def override(store: Store, id_: str, amount: int | None, by: Mandate) -> SubscriptionRow:
-    """Replace the plan's throughput for this subscription; ``None``: the plan's again. Raises as ``update``."""
+    """Replace the plan's throughput for this subscription; ``None``: the plan's again.
+
+    Raises as ``update``, ``Conflict`` if it is over.
+    """
 
     def edit(old: SubscriptionDraft) -> SubscriptionDraft:
+        if is_over(old, by.now_us):
+            raise Conflict("This subscription is over: it gives nothing any more.")
         return replace(old, throughput_override=amount)
 
     return await update(store, id_, edit, by, action="override")
+
+
+def is_over(draft: SubscriptionDraft, now_us: int) -> bool:
+    """Whether a subscription gives nothing any more."""
+    return draft.status is Status.CANCELLED or (draft.ends_us is not None and draft.ends_us <= now_us)
 
 
 def standing_of(draft: SubscriptionDraft) -> Standing:
@@ -154,15 +185,14 @@ def _columns(draft: SubscriptionDraft) -> dict[str, object]:
     }
 
 
-async def _same(connection: AsyncConnection, draft: SubscriptionDraft, key: str) -> SubscriptionRow | None:
-    """What was made with this key. A repeated call is the same but for its instants."""
-    found = (await connection.execute(rows().where(subscriptions.c.idempotency_key == key))).first()
+async def _same(connection: AsyncConnection, once: Once) -> SubscriptionRow | None:
+    """What was made with this key, whatever has become of it since."""
+    found = (await connection.execute(rows().where(subscriptions.c.idempotency_key == once.key))).first()
     if found is None:
         return None
-    row = row_of(found)
-    if (row.plan, row.scope, row.user_id) != (draft.plan, draft.scope, draft.user_id):
-        raise Conflict("This idempotency key was used for another subscription.", content={"subscription": row.id})
-    return row
+    if found.idempotency_digest != once.digest:
+        raise Conflict("This idempotency key was used for another subscription.", content={"subscription": found.id})
+    return row_of(found)
 
 
 async def _check_plan(connection: AsyncConnection, draft: SubscriptionDraft) -> None:

@@ -154,6 +154,7 @@ subscriptions = sa.Table(
     sa.Column("cancel_at_period_end", sa.Boolean, nullable=False),
     sa.Column("idempotency_key", sa.String(255), unique=True),
     *_edited(),
+    sa.Column("idempotency_digest", sa.String(64)),
     sa.ForeignKeyConstraint(["plan_id", "plan_version"], ["plan_versions.plan_id", "plan_versions.version"]),
     sa.UniqueConstraint("provider", "checkout_id"),
     sa.UniqueConstraint("provider", "external_id"),

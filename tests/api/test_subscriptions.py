@@ -12,9 +12,9 @@ from gateway.core.rfc3339 import parsed
 from gateway.core.scope import Scope
 from gateway.core.subscription import Status
 from gateway.demo.data import ACME, ADMIN, ALICE, BETA, BOB
-from gateway.store import subscriptions
+from gateway.store import plans, subscriptions
 from tests.api.clients import PRO, YAML, Client, clients
-from tests.e2e.selling import by, sold, store_of
+from tests.e2e.selling import by, draft, sold, store_of
 from tests.e2e.world import World, world
 
 DAY = 86_400_000_000
@@ -90,6 +90,32 @@ async def test_a_plan_of_the_configuration_can_be_given(shop: World, admin: Clie
     assert ids(found) == [made["id"]]
 
 
+async def test_what_stands_in_for_a_plan_of_the_configuration_is_what_is_shown(shop: World, admin: Client) -> None:
+    made = await given(admin, {"id": file_plan_id("team")})
+    counts = await plans.create(store_of(shop), draft("team", amount=77), by())
+    shown = (await admin.get(f"/subscription/{made['id']}")).body
+    assert (shown["plan_id"], shown["plan"]["id"]) == (file_plan_id("team"), counts.id)
+    (usage,) = (await clients(shop).bob.get("/usage")).body
+    assert shown["plan"]["throughput_limit"] == usage["throughput_limit"] == 77
+    said = {"plan_id": file_plan_id("team"), "scope": "user", "user_id": BOB.id}
+    refused = await admin.post("/subscription/manual", said)
+    assert (refused.status, refused.body["content"]["plan"]) == (409, counts.id)
+
+
+async def test_an_override_that_would_change_nothing_is_refused_and_named(admin: Client) -> None:
+    free = {"name": "All", "slug": "all", "duration_days": 30, "unlimited": True}
+    plan = (await admin.post("/plan", free)).body
+    said = {"plan_id": plan["id"], "scope": "user", "user_id": BOB.id}
+    assert (
+        "throughput_override" in (await admin.post("/subscription/manual", {**said, "throughput_override": 5})).problems
+    )
+    made = await given(admin, plan)
+    assert (
+        "throughput_override"
+        in (await admin.post(f"/subscription/{made['id']}/override", {"throughput_override": 5})).problems
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -124,7 +150,13 @@ async def test_a_double_click_gives_once(admin: Client, plan: dict[str, Any]) ->
     assert len(made) == 1
     other = await admin.post("/subscription/manual", {**said, "user_id": ALICE.id}, Idempotency_Key="click-1")
     assert other.status == 409, "the key was used for something else"
+    more = {**said, "throughput_override": 999}
+    assert (await admin.post("/subscription/manual", more, Idempotency_Key="click-1")).status == 409
+    await admin.put(f"/plan?id={plan['id']}", {"throughput_limit": 31})
+    late = await admin.post("/subscription/manual", said, Idempotency_Key="click-1")
+    assert (late.status, {late.body["id"]}, late.headers["Idempotent-Replayed"]) == (201, made, "true")
     again = await admin.post("/subscription/manual", said, Idempotency_Key="click-2")
+    assert "Idempotent-Replayed" not in again.headers
     assert set(ids(await admin.get("/subscription/all"))) == made | {again.body["id"]}
     assert (await admin.post("/subscription/manual", said, Idempotency_Key="x" * 200)).status == 400
 
@@ -195,6 +227,7 @@ async def test_an_admin_cancels_extends_and_overrides_what_nobody_has_changed_me
     assert (await admin.post(f"{path}/cancel")).body["status"] == "cancelled"
     assert (await admin.post(f"{path}/cancel")).status == 409
     assert (await admin.post(f"{path}/extend", {"expires_at": None})).status == 409
+    assert (await admin.post(f"{path}/override", {"throughput_override": 3})).status == 409
     assert (await shop.ask("/user/me", BOB)).headers["X-RateLimit-Limit"] == "10"
     for act in ("cancel", "extend", "override"):
         body = None if act == "cancel" else {"expires_at": None} if act == "extend" else {"throughput_override": 1}
@@ -268,7 +301,7 @@ async def test_an_edit_for_new_buyers_leaves_a_subscription_its_terms(
         (1, 1, 5000),
         (2, 2, 9),
     ]
-    await admin.put(f"/plan?id={plan['id']}", {"throughput_limit": 11})
+    await admin.put(f"/plan?id={plan['id']}", {"throughput_limit": 11, "apply_to": "existing"})
     (kept, new) = reversed((await clients(shop).bob.get("/subscription")).body)
     assert [(s["plan_version"], s["in_force_version"], s["plan"]["throughput_limit"]) for s in (kept, new)] == [
         (1, 3, 11),

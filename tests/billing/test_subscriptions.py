@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from gateway.billing.plans import file_plan_id
-from gateway.billing.subscriptions import Gift, Viewer, end, give, own, reactivate, seen, stop
-from gateway.core.problems import BadGateway, Conflict, Forbidden, NotFound, PreconditionFailed, Problem
+from gateway.billing.subscriptions import Gift, Viewer, end, give, give_once, override, own, reactivate, seen, stop
+from gateway.core.problems import (
+    BadGateway,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    Problem,
+    Unprocessable,
+)
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status, Word
 from gateway.store import audit, plans, subscribed, subscriptions
@@ -16,10 +24,11 @@ from gateway.store.listing import Listing
 from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
-from tests.store.samples import ACME, ALICE, BY, DAY, NOW, bought, pro
+from gateway.store.subscriptions import Once
+from tests.store.samples import ACME, ALICE, BY, DAY, NOW, bought, pro, terms
 
 ME, OTHER = Viewer(ALICE.id), Viewer("somebody else")
-FILES = ("free", "team")
+FILES = {slug: terms(9).plan(slug, slug.title(), 1) for slug in ("free", "team")}
 
 
 @pytest.fixture
@@ -48,6 +57,44 @@ async def test_a_plan_of_the_configuration_can_be_given(store: Store) -> None:
     assert (await give(store, team, FILES, BY)).plan == "team"
     with pytest.raises(NotFound):
         await give(store, replace(team, plan_id=file_plan_id("gone")), FILES, BY)
+
+
+async def test_a_plan_of_the_configuration_that_does_not_count_is_not_given(store: Store) -> None:
+    counts = await plans.create(store, pro(slug="team"), BY)
+    with pytest.raises(Conflict, match="does not count") as refused:
+        await give(store, Gift(plan_id=file_plan_id("team"), scope=ACME, user_id=ALICE.id), FILES, BY)
+    assert refused.value.content == {"plan": counts.id}
+
+
+async def test_a_repeated_gift_is_the_first_one_whatever_became_of_the_plan(store: Store, plan: PlanRow) -> None:
+    once = Once("key", "body")
+    made, again = await give_once(store, gift(plan), FILES, BY, once)
+    assert not again
+    await plans.update(store, plan.id, lambda old: replace(old, terms=terms(7)), BY)
+    assert await give_once(store, gift(plan), FILES, BY, once) == (await subscribed.get(store, made.id), True)
+    await subscriptions.cancel(store, made.id, BY)
+    known, again = await give_once(store, gift(plan), FILES, BY, once)
+    assert (known.id, known.status, again) == (made.id, Status.CANCELLED, True)
+    with pytest.raises(Conflict, match="used for another"):
+        await give_once(store, gift(plan), FILES, BY, once._replace(digest="another"))
+
+
+@pytest.mark.parametrize("of_file", [False, True])
+async def test_an_override_that_would_change_nothing_is_refused(store: Store, of_file: bool) -> None:  # noqa: FBT001
+    free = replace(terms(), limits=(), unlimited=True)
+    files = {"all": free.plan("all", "All", 1)}
+    plan_id = file_plan_id("all") if of_file else (await plans.create(store, pro(terms=free), BY)).id
+    wanted = Gift(plan_id=plan_id, scope=ALICE, user_id=ALICE.id, throughput_override=5)
+    with pytest.raises(Unprocessable, match="throughput_override would change nothing"):
+        await give(store, wanted, files, BY)
+    made = await give(store, replace(wanted, throughput_override=None), files, BY)
+    with pytest.raises(Unprocessable, match="throughput_override would change nothing"):
+        await override(store, made.id, 5, files, BY)
+    assert await override(store, made.id, None, files, BY) == made
+    if of_file:
+        await plans.create(store, pro(slug="all"), BY)
+        changed = await override(store, made.id, 5, files, BY)
+        assert changed.throughput_override == 5, "the store's plan of this slug counts, and that has a limit"
 
 
 async def test_a_gift_that_ends_before_it_starts_is_none(store: Store, plan: PlanRow) -> None:

@@ -2,6 +2,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.allowance import (
     EVERY_METER,
@@ -14,7 +15,7 @@ from gateway.core.allowance import (
     fallback_allowance,
     resolve,
 )
-from gateway.core.bucket import Anchor, Calendar, Epoch, Refill, Since
+from gateway.core.bucket import Anchor, Calendar, Epoch, Limit, Refill, Since
 from gateway.core.scope import Scope
 from tests.core.budgets import (
     DAY,
@@ -173,6 +174,12 @@ def test_a_bucket_keeps_its_key_when_another_subscription_makes_a_meter_unlimite
     assert beside.purses[0].limits[0] in alone.purses[0].limits
 
 
+def test_what_many_subscriptions_give_together_is_no_more_than_a_reader_holds() -> None:
+    flow = plan(per(10**15 - 1, HOUR, Refill.CONTINUOUS, burst=10**15))
+    (limit,) = allowance_of(*(subscription(f"s{number}", flow) for number in range(12))).purses[0].limits
+    assert (limit.amount, limit.burst) == (10**15, 10**15)
+
+
 @pytest.mark.parametrize(("override", "amounts"), [(None, [100, 7]), (30, [30, 7]), (0, [7]), (-1, [7])])
 def test_an_override_replaces_the_throughput_of_one_subscription(override: int | None, amounts: list[int]) -> None:
     sold = Subscription("s", plan(per(100), per(7, meter="tokens")), USER, throughput_override=override)
@@ -184,6 +191,68 @@ def test_an_override_replaces_the_throughput_of_one_subscription(override: int |
 def test_an_override_is_the_burst_too_unless_the_plan_says_another() -> None:
     sold = Subscription("s", plan(per(100, HOUR, Refill.CONTINUOUS)), USER, throughput_override=30)
     assert allowance_of(sold).purses[0].limits[0].burst == 30
+
+
+def test_an_override_is_of_the_first_limit_and_leaves_the_others() -> None:
+    several = plan(per(7, meter="tokens"), per(10, MINUTE), per(1_000_000, 30 * DAY))
+    found = allowance_of(Subscription("s", several, USER, throughput_override=2_000_000))
+    assert [(limit.key.window_us, limit.amount) for limit in found.purses[0].limits] == [
+        (several.limits[0].window_us, 7),
+        (MINUTE, 2_000_000),
+        (30 * DAY, 1_000_000),
+    ]
+
+
+@given(
+    amount=st.integers(1, 10**15),
+    burst=st.integers(0, 10**15),
+    override=st.integers(1, 10**15),
+    more=st.integers(0, 10**6),
+)
+def test_a_burst_goes_with_the_override(amount: int, burst: int, override: int, more: int) -> None:
+    sold = plan(per(amount, HOUR, Refill.CONTINUOUS, burst=burst))
+
+    def has(override: int | None) -> Limit:
+        return allowance_of(Subscription("s", sold, USER, throughput_override=override)).purses[0].limits[0]
+
+    assert has(amount) == has(None), "the plan's own amount is no change"
+    assert has(override).amount == override
+    assert has(override).burst >= 1
+    assert has(override).burst <= has(override + more).burst
+    assert (burst >= amount) <= (has(override).burst >= override), "what held a whole window holds one"
+    if 0 < burst <= amount:
+        assert has(override).burst <= override
+
+
+def test_an_override_of_an_unlimited_first_limit_is_its_amount() -> None:
+    sold = plan(per(0, HOUR, Refill.CONTINUOUS, burst=5))
+    (limit,) = allowance_of(Subscription("s", sold, USER, throughput_override=30)).purses[0].limits
+    assert (limit.amount, limit.burst) == (30, 5)
+
+
+@pytest.mark.parametrize(
+    ("limits", "unlimited", "takes"),
+    [
+        ((per(5),), False, True),
+        ((per(0),), False, True),
+        ((per(5), per(0, DAY)), False, False),
+        ((per(0), per(5, DAY), per(0, meter="tokens")), False, True),
+        ((per(5, meter="tokens"),), False, False),
+        ((), True, False),
+        ((), False, False),
+    ],
+)
+def test_an_override_needs_a_limit_that_it_can_replace(
+    limits: tuple[PlanLimit, ...],
+    unlimited: bool,  # noqa: FBT001
+    takes: bool,  # noqa: FBT001
+) -> None:
+    sold = plan(*limits, unlimited=unlimited)
+    assert sold.takes_override == takes
+    plain, other = (
+        resolve(USER, (Subscription("s", sold, USER, throughput_override=o),), None, NOW) for o in (None, 3)
+    )
+    assert (plain != other) == takes
 
 
 def test_each_pack_is_a_stock_of_its_own_and_burns_last() -> None:

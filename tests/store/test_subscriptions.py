@@ -12,6 +12,7 @@ from gateway.store.listing import Listing
 from gateway.store.rows import PlanRow, SubscriptionDraft
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
+from gateway.store.subscriptions import Once
 from tests.store.samples import ACME, ADMIN, ALICE, BY, DAY, NOW, bought, pro
 
 
@@ -64,17 +65,18 @@ async def test_a_scope_holds_what_grants_now_or_later(store: Store, plan: PlanRo
 
 
 async def test_a_double_click_subscribes_once(store: Store, plan: PlanRow) -> None:
-    clicks = [
-        subscriptions.create(store, bought(plan, starts_us=NOW + n), BY, idempotency_key="click") for n in range(8)
-    ]
-    made = await asyncio.gather(*clicks)
-    assert len({row.id for row in made}) == 1
+    once = Once("click", "what it says")
+    clicks = [subscriptions.create_once(store, bought(plan, starts_us=NOW + n), BY, once) for n in range(8)]
+    made, again = zip(*await asyncio.gather(*clicks), strict=True)
+    assert (len({row.id for row in made}), again.count(False)) == (1, 1)
+    assert await subscriptions.made_by(store, once) == made[0]
+    assert await subscriptions.made_by(store, Once("other", "what it says")) is None
     assert len(await subscribed.page(store, Listing())) == 1
     with pytest.raises(Conflict, match="used for another") as refused:
-        await subscriptions.create(store, bought(plan, ACME), BY, idempotency_key="click")
+        await subscriptions.create_once(store, bought(plan), BY, once._replace(digest="something else"))
     assert refused.value.content == {"subscription": made[0].id}
-    again = [subscriptions.create(store, bought(plan), BY) for _ in range(2)]
-    assert len({row.id for row in await asyncio.gather(*again)}) == 2, "without a key two are two"
+    keyless = [subscriptions.create(store, bought(plan), BY) for _ in range(2)]
+    assert len({row.id for row in await asyncio.gather(*keyless)}) == 2, "without a key two are two"
 
 
 @pytest.mark.parametrize("name", ["checkout_id", "external_id"])
@@ -117,6 +119,10 @@ async def test_an_admin_cancels_extends_and_overrides(store: Store, plan: PlanRo
     for act in (subscriptions.cancel(store, made.id, BY), subscriptions.extend(store, made.id, None, BY)):
         with pytest.raises(Conflict, match="cancelled"):
             await act
+    expired = await subscriptions.create(store, bought(plan, ACME, ends_us=NOW + 1), BY)
+    for id_, amount in ((made.id, 7), (made.id, None), (expired.id, 7)):
+        with pytest.raises(Conflict, match="is over"):
+            await subscriptions.override(store, id_, amount, BY._replace(now_us=NOW + 1))
     entries = await audit.page(store, Sought(scope=ALICE))
     assert [entry.action.removeprefix("subscription.") for entry in reversed(entries)] == [
         "create",
