@@ -73,10 +73,10 @@ class Chronicle:
         if fast:
             self._metrics.fast_lane_requests[()] += 1
 
-    def failed(self, trip: Trip, error: Exception) -> None:
+    def failed(self, id_: str, error: Exception) -> None:
         """A fault of ours. Not its message, which may quote the request."""
         stack = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("a request failed", request_id=trip.id, error=type(error).__name__, stack=stack)
+        _log.error("a request failed", request_id=id_, error=type(error).__name__, stack=stack)
 
     def close(self, trip: Trip, now_us: int) -> Summary:
         """A request has ended."""

@@ -64,7 +64,7 @@ class Handler:
         except Exception as error:
             if trip.request.head_sent:
                 raise
-            self._chronicle.failed(trip, error)
+            self._chronicle.failed(trip.id, error)
             self._refuse(trip, Problem("The gateway failed."))
         finally:
             self._close(trip)
@@ -156,6 +156,8 @@ class Handler:
         request, route = trip.request, trip.running.route
         join = partial(self._tunnels.join, trip) if request.upgrade else None
         try:
+            if begun is not None and begun.error is not None:
+                raise begun.error
             if begun is None or begun.relay is None:
                 gone = await forward(request, wire, route, answer_head(trip), join)
             else:

@@ -52,9 +52,13 @@ class Lane:
         if principal is None or not wire:
             return False
         visit, cross_origin = Visit(id_, errand.rule, principal, running.snapshot, at_us), framing.cross_origin
-        if not self._crew.meter.charge_now(visit):
-            return False
-        Ride(self._crew, client, running, errand, identified, visit, wire, body, cross_origin).start()
+        ride = Ride(self._crew, client, running, errand, identified, visit, wire, body, cross_origin)
+        try:
+            if not self._crew.meter.charge_now(visit):
+                return False
+            ride.start()
+        except Exception as error:  # noqa: BLE001  (it may have been debited: the client and the books hear of it)
+            ride.fail(error)
         return True
 
     async def close(self) -> None:

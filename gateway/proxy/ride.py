@@ -40,19 +40,22 @@ class Crew(NamedTuple):
 class Begun(NamedTuple):
     """A request that the lane has begun. ``relay``: it has been sent, and this has the answer; ``None``: not yet.
 
-    ``wire``: its head for the upstream. ``started``: the loop's time at which it was sent.
+    ``wire``: its head for the upstream. ``started``: the loop's time at which it was sent. ``error``: a fault of ours
+    has ended it.
     """
 
     trip: Trip
     wire: bytes
     relay: Relay | None
     started: float
+    error: Exception | None = None
 
 
 class Ride:
     """A request that has been debited. ``wire``, ``body``: as it goes on. ``cross_origin``: a browser's script asks."""
 
     __slots__ = (
+        "_begun",
         "_body",
         "_client",
         "_connection",
@@ -62,8 +65,10 @@ class Ride:
         "_identified",
         "_running",
         "_started",
+        "_status",
         "_visit",
         "_wire",
+        "_written_down",
     )
     complete = True
     """The request has come whole: always."""
@@ -91,11 +96,12 @@ class Ride:
         self._cross_origin = cross_origin
         self._connection: UpstreamConnection | None = None
         self._started = 0.0
+        self._status = 0
+        self._begun = self._written_down = False
 
     def start(self) -> None:
         """Answer it, or send it."""
-        self._crew.chronicle.begin(fast=True)
-        self._client.begin_ride(self)
+        self._begin()
         if isinstance(self._visit.outcome, Refusal):
             self._refuse(self._visit.outcome)
         elif (connection := self._running.route.pool.take()) is not None:
@@ -105,16 +111,29 @@ class Ride:
         else:
             self._wait_for_connection()
 
+    def _begin(self) -> None:
+        self._begun = True
+        self._crew.chronicle.begin(fast=True)
+        self._client.begin_ride(self)
+
     def _refuse(self, refusal: Refusal) -> None:
         """Nobody can pay: 429, and nothing goes on."""
         client, visit, close = self._client, self._visit, self._client.closing
         snapshot, cross_origin = self._running.snapshot, self._cross_origin
         said = answer.of_refusal(refusal, snapshot, visit.id, visit.at_us, cross_origin=cross_origin)
+        self._status = said.status
         client.write(whole(said, close=close, minor=1, without_body=False))
         self._close(said.status, None, 0, close=close)
 
     def answered(self, plain: PlainAnswer, now: float) -> bool:
         """The whole answer has come, at the loop's time ``now``. ``False``: it is not for the lane."""
+        try:
+            return self._answered(plain, now)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the client and the books hear of it)
+            self.fail(error)
+            return True
+
+    def _answered(self, plain: PlainAnswer, now: float) -> bool:
         visit, client, charge, add = self._visit, self._client, self._visit.outcome, b""
         if isinstance(charge, Charge):
             if plain.noted & OURS or not visit.rule.is_paid_at(plain.status):
@@ -126,9 +145,12 @@ class Ride:
             add += EXPOSE
         if close := client.closing:
             add += b"Connection: close\r\n"
+        wire = b"".join((plain.head, add, plain.behind))
         if self._connection is not None:
             self._connection.end_ride()
-        client.write(b"".join((plain.head, add, plain.behind)))
+            self._connection = None
+        self._status = plain.status
+        client.write(wire)
         self._close(plain.status, int((now - self._started) * 1_000_000), plain.body, close=close)
         return True
 
@@ -137,11 +159,35 @@ class Ride:
         visit, sent = self._visit, len(self._body)
         latency_us = max(0, now_us() - visit.at_us)
         peer = self._client.peer
-        self._crew.chronicle.close_ride(
-            (visit, self._errand, self._identified, peer, status, latency_us, upstream_us, sent, bytes_out)
-        )
-        self._crew.meter.close(visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
+        self._written_down = True
+        try:
+            self._crew.chronicle.close_ride(
+                (visit, self._errand, self._identified, peer, status, latency_us, upstream_us, sent, bytes_out)
+            )
+        finally:
+            self._crew.meter.close(visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
         self._client.end_ride(self, close=close)
+
+    def fail(self, error: Exception) -> None:
+        """A fault of ours: the reference path answers it, settles and writes it down as it does its own.
+
+        A client that may have its answer is cut off, and an upstream connection of which nobody knows is not kept.
+        """
+        if self._written_down:
+            self._crew.chronicle.failed(self._visit.id, error)
+            self._client.abort()
+            self._client.end_ride(self, close=True)
+            return
+        if not self._begun:
+            self._begin()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+        request = self._request()
+        request.request_sent, request.head_sent = bool(self._started), bool(self._status)
+        trip = self._trip(request)
+        trip.status = self._status
+        self._go_on(request, Begun(trip, self._wire, None, self._started, error))
 
     def hand_over(self) -> Relay:
         """The reference path goes on with what has been sent; its relay takes the answer."""
