@@ -100,10 +100,7 @@ class Twin:
     def logged(self) -> list[dict[str, Any]]:
         """The access log, once the gateway has stopped."""
         lines = [json.loads(line) for line in (self._folder / "access.log").read_bytes().splitlines()]
-        for line in lines:
-            if "problem" in line:  # how much of a body has come by then depends on the reads
-                del line["bytes_in"]
-        return [{key: value for key, value in line.items() if key not in _VARIES} for line in lines]
+        return [_said(line) for line in lines]
 
     def recorded(self) -> list[tuple[Any, ...]]:
         """The journal, once the gateway has stopped: each record with what became of its request."""
@@ -112,6 +109,12 @@ class Twin:
         records = [record for (blob,) in blobs for record in decode(blob)]
         ends = {record.id: record for record in records if record.kind is Kind.DONE}
         return [_meaning(record, ends.get(record.id, record)) for record in records if record.kind is not Kind.DONE]
+
+
+def _said(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line less what differs from run to run: also how much of a body had come when nobody waited for it."""
+    unheard = {"bytes_in"} if line["upstream_us"] is None else set()
+    return {key: value for key, value in line.items() if key not in unheard.union(_VARIES)}
 
 
 def _meaning(record: Record, end: Record) -> tuple[Any, ...]:
