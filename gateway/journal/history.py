@@ -100,10 +100,10 @@ def usage(connection: sqlite3.Connection, asked: Question) -> tuple[list[Usage],
     if (asked.to_us - first_us) // period_us > MOST_PERIODS:
         raise TooMuch(f"more than {MOST_PERIODS:,} periods; ask for fewer, or for longer ones")
     rows: list[Usage] = []
-    at_us = first_us
-    while at_us < asked.to_us and len(rows) <= asked.most:
+    at_us, until_us = _kept(connection, asked, first_us)
+    while at_us < until_us and len(rows) <= asked.most:
         # Adding up needs every row of a stretch before its first result, so a page takes no longer stretch than it may.
-        end_us = min(asked.to_us, at_us + max(asked.most, _STRETCH) * period_us)
+        end_us = min(until_us, at_us + max(asked.most, _STRETCH) * period_us)
         rows += _rows(connection, asked, at_us, end_us, asked.most + 1 - len(rows))
         at_us = end_us
     cut_us: int | None = None
@@ -120,6 +120,17 @@ def usage(connection: sqlite3.Connection, asked: Question) -> tuple[list[Usage],
         rows = [row for row in rows if row.start_us < cut_us] or [row for row in rows if row.start_us == cut_us]
         cut_us = cut_us if rows[-1].start_us < cut_us else cut_us + period_us
     return rows, cut_us if cut_us is not None and cut_us < asked.to_us else None
+
+
+def _kept(connection: sqlite3.Connection, asked: Question, first_us: int) -> tuple[int, int]:
+    """Where there can be anything: minutes are looked up one by one, and nobody waits for those that are not kept."""
+    if asked.granularity != "minute":
+        return first_us, asked.to_us
+    ends = "SELECT (SELECT min(start_us) FROM usage), (SELECT max(start_us) FROM usage)"  # apart: each by the index
+    oldest_us, newest_us = connection.execute(ends).fetchone()
+    if oldest_us is None:
+        return first_us, first_us
+    return max(first_us, oldest_us), min(asked.to_us, newest_us + MINUTE_US)
 
 
 def _with_fresh(

@@ -186,3 +186,32 @@ def test_every_question_goes_by_the_key_of_its_table(path: Path, granularity: Gr
     (step,) = [step for *_, step in plan if f" {table} " in f"{step} "]
     assert step.startswith(f"SEARCH {table} USING PRIMARY KEY")
     assert "id=?" in step
+
+
+def test_minutes_of_which_none_is_kept_are_not_looked_up(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        steps = 0
+
+        def count() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        def cost(from_us: int, to_us: int) -> tuple[int, list[histories.Usage]]:
+            nonlocal steps
+            steps = 0
+            connection.set_progress_handler(count, 100)
+            found, rest = histories.usage(
+                connection, Question(scope=ALICE, granularity="minute", from_us=from_us, to_us=to_us)
+            )
+            assert rest is None
+            return steps, found
+
+        near, found = cost(START_US - HOUR_US, START_US + 2 * HOUR_US)
+        far, same = cost(START_US - 30 * DAY_US, START_US + 30 * DAY_US)
+        assert found == same != []
+        assert far <= near + 5, (near, far)
+        before, nothing = cost(START_US - 30 * DAY_US, START_US - DAY_US)
+        assert nothing == []
+        assert before <= near + 5, (near, before)
+    connection.close()
