@@ -21,7 +21,7 @@ rules: [{method: ANY, path: /**, weight: 0, public: true}]
 """
 GET = b"GET / HTTP/1.1\r\nHost: api.example\r\n\r\n"
 LAST_GET = b"GET / HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n\r\n"
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def configure(folder: Path, yaml: str) -> Path:
