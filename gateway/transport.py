@@ -64,6 +64,7 @@ def client_limits(settings: Settings) -> ClientLimits:
         keepalive_timeout=limits.keepalive_timeout.seconds,
         body_timeout=limits.body_idle_timeout.seconds,
         body_rate=limits.body_rate or 0,
+        half_close=(limits.half_close or settings.upstream.read_timeout).seconds,
         requests=limits.connection_requests or sys.maxsize,
         age=_seconds(limits.connection_age),
     )

@@ -43,7 +43,7 @@ class ClientLimits:
     body_timeout: float = 60.0
     body_rate: int = 0
     linger: float = 5.0
-    half_close: float = 1.0
+    half_close: float = 60.0
     requests: int = sys.maxsize
     age: float = NEVER
 

@@ -155,6 +155,14 @@ class LimitsSettings(Section):
         description="How long an idle client connection is kept. Longer than a load balancer in front keeps it.",
         json_schema_extra=RESTART,
     )
+    half_close: PositiveDuration | None = Field(
+        default=None,
+        description="How long a client that says no more is waited on while nothing of its answer comes; then it "
+        "counts as gone and its upstream request is dropped. One that has left looks the same until it is written to, "
+        "so shorter saves the upstream work that nobody awaits, and cuts off who half-closes and waits. `null`: as "
+        "long as `upstream.read_timeout`. Not over TLS, which knows no half-closed connection.",
+        json_schema_extra=RESTART,
+    )
     connection_requests: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None,
         description="So many requests a client's connection may bring; the last answer says `Connection: close`. "

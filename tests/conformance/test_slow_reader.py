@@ -186,3 +186,29 @@ async def test_a_client_that_leaves_before_it_has_taken_it_is_not_charged_for_th
         await until(lambda: it.at_gateway.transport is None)
         await it.nothing_reaches_upstream()
     await Books(tmp_path / "ledger.db").compare([CHARGED], it.stage.arrived)
+
+
+async def test_a_client_that_says_no_more_is_waited_for_as_long_as_its_upstream(tmp_path: Path, lane: str) -> None:
+    async with staged(tmp_path, lane) as stage:
+        await stage.client.send(GET % (1, stage.words["who"].encode()))
+        stage.client.end()
+        upstream = await stage.next()
+        stage.arrived.append(await messages.request(upstream))
+        await asyncio.sleep(1.5)  # longer than clients are commonly given
+        await upstream.send(OK)
+        assert (await messages.answer(stage.client)).body == b"second"
+        assert await stage.client.rest() == b""
+    await Books(tmp_path / "ledger.db").compare([CHARGED], stage.arrived)
+
+
+async def test_a_client_that_says_no_more_is_gone_after_the_time_that_is_set(tmp_path: Path, lane: str) -> None:
+    async with staged(tmp_path, f"{lane}\nlimits: {{half_close: 50ms}}") as stage:
+        await stage.client.send(GET % (1, stage.words["who"].encode()))
+        stage.client.end()
+        upstream = await stage.next()
+        stage.arrived.append(await messages.request(upstream))
+        assert await upstream.rest() == b""
+        await stage.client.rest()
+        assert stage.client.ended == "reset"
+        await until(lambda: not stage.gateway.metrics.in_flight)
+    await Books(tmp_path / "ledger.db").compare(["charge 3 ANY /x/** 499"], stage.arrived)
