@@ -1,6 +1,6 @@
 """Odd requests by the thousand: nothing crashes, nothing is charged wrongly, nothing arrives that the journal misses.
 
-``WEIGHBRIDGE_FUZZ=100000`` sends so many; ``WEIGHBRIDGE_SEED`` begins elsewhere.
+``WEIGHBRIDGE_FUZZ=100000`` sends so many, as where ``CI`` is set; ``WEIGHBRIDGE_SEED`` begins elsewhere.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from tests.conformance.odd import conversations
 from tests.conformance.script import cases
 from tests.conformance.test_corpus import LANES
 
-MANY = int(os.environ.get("WEIGHBRIDGE_FUZZ", "6000"))
+MANY = int(os.environ.get("WEIGHBRIDGE_FUZZ") or ("100000" if os.environ.get("CI") else "6000"))
+FEW = int(os.environ.get("WEIGHBRIDGE_FUZZ") or "6000")
 SEED = int(os.environ.get("WEIGHBRIDGE_SEED", "20260401"))
 AT_ONCE = 24
 
@@ -50,7 +51,7 @@ async def test_spoiled_requests_are_answered_charged_and_known(tmp_path: Path, l
 
 
 @given(data=st.data())
-@settings(max_examples=max(10, MANY // 400), suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=max(10, FEW // 400), suppress_health_check=list(HealthCheck), deadline=None)
 async def test_requests_of_odd_parts_are_answered_charged_and_known(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -65,7 +66,7 @@ GET_TWICE = b"GET /x/%d HTTP/1.1\r\nHost: a\r\n%b\r\n\r\nGET /x HTTP/1.1\r\nHost
 async def test_spoiled_answers_reach_no_client_as_anything_but_http(tmp_path: Path) -> None:
     """The client's reader is strict: it would stumble over a byte that belongs to no answer."""
     chance, found, said = random.Random(SEED), answers(cases()), who()["who"].encode()
-    sent, most = 0, MANY // 10
+    sent, most = 0, FEW // 10
     async with flood(tmp_path) as here:
         here.spoil = lambda: spoiled(chance, found)
 
