@@ -15,7 +15,7 @@ from gateway.api.subscriptions import told_reply
 from gateway.billing import checkout, customer_acts
 from gateway.billing.checkout import Page, Purchase
 from gateway.billing.sales import Sales
-from gateway.core.problems import Forbidden, NotFound
+from gateway.core.problems import Forbidden, Unavailable
 from gateway.core.scope import Scope
 
 Url = Annotated[Line, Field(min_length=1, max_length=2048)]
@@ -147,9 +147,9 @@ async def open_portal(call: Call, desk: Desk) -> Reply:
 
 
 def selling(desk: Desk) -> Sales:
-    """What sells. Raises ``NotFound`` where nothing is sold."""
+    """What sells. Raises ``Unavailable`` where nothing is sold, as a wacraft server answers then."""
     if desk.sales is None:
-        raise NotFound("Nothing is sold here: no payment provider is configured (`payments`).")
+        raise Unavailable("Nothing is sold here: no payment provider is configured (`payments`).")
     return desk.sales
 
 

@@ -1,6 +1,7 @@
 """The story of one call of our own API: find its route, see who calls, count it, let it in, read it, answer it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gateway.api.call import Call, Caller, Knock
 from gateway.api.desk import Desk
@@ -36,7 +37,10 @@ class Api:
         if refusal is not None:
             return _relayed(refusal)
         call = await self._read(route, caller, knock, params)
-        return written(await route.handler(call, self._desk), call)
+        reply = await route.handler(call, self._desk)
+        if route.lists and reply.columns is None:
+            reply = replace(reply, columns=route.tells)
+        return written(reply, call)
 
     async def _identify(self, route: Route, knock: Knock) -> Caller:
         try:

@@ -11,6 +11,7 @@ from gateway.api.reply import Reply, wants_csv
 from gateway.api.route import Policy, Who, route
 from gateway.core.plan import THROUGHPUT
 from gateway.core.problems import Forbidden, NotFound, StoreUnavailable, Unprocessable
+from gateway.core.rfc3339 import written
 from gateway.core.scope import Scope
 from gateway.identity.policy_probe import EVERYTHING
 from gateway.journal.errors import JournalError
@@ -121,7 +122,8 @@ async def get_history(call: Call, desk: Desk) -> Reply:
         raise unreadable() from error
     points = [_point(usage, scope if asked.by == "scope" else None) for usage in found]
     if wants_csv(call.knock.header(b"accept")):
-        return Reply(points)
+        cut = () if next_us is None else ((b"X-Next-From", written(next_us).encode()),)
+        return Reply(points, columns=HistoryPoint, fields=cut)
     return Reply(
         UsageHistory(
             granularity=asked.granularity,

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from gateway.api.call import Call
 from gateway.api.desk import Desk
 from gateway.api.fields import AskedWhole, Instant, Said, Time, Told
-from gateway.api.reply import Reply
+from gateway.api.reply import Reply, wants_csv
 from gateway.api.route import Policy, Who, route
 from gateway.core.problems import Unprocessable
 from gateway.core.scope import Scope
@@ -96,6 +96,9 @@ async def list_payments(call: Call, desk: Desk) -> Reply:
     rows = await payments.page(desk.store, asked.limit + 1, scope=scope, user_id=user, before=before)
     shown, more = rows[: asked.limit], len(rows) > asked.limit
     cursor = _written(shown[-1]) if more else None
+    if wants_csv(call.knock.header(b"accept")):
+        cut = () if cursor is None else ((b"X-Next-Cursor", cursor.encode()),)
+        return Reply([_told(row) for row in shown], columns=Payment, fields=cut)
     return Reply(Payments(data=[_told(row) for row in shown], has_more=more, next_cursor=cursor))
 
 

@@ -98,7 +98,8 @@ class UpdatePlan(Said):
 
     ``apply_to``: whom new terms are for: who has the newest terms (``current``), everybody who has the plan
     (``existing``; also brings those along who were left theirs), or those who will buy it (``new``).
-    ``window_seconds`` 0, as packs and unlimited plans show it, is left out: so a plan can be sent back as it was read.
+    ``window_seconds`` 0, as packs and unlimited plans show it, is left out: so what this form has of a plan can be sent
+    back as it was read.
     """
 
     name: Name | None = None

@@ -26,12 +26,14 @@ _READ = frozenset({"GET", "HEAD"})
 class Reply:
     """What a handler answers. ``content``: an object, a list of them (a table, CSV on demand), bytes, or nothing.
 
-    ``revision``: of the one object; it becomes part of its ETag. ``type``: of bytes. ``fields`` are added.
+    ``columns``: what rows are, so that an empty table has its head. ``revision``: of the one object; it becomes part of
+    its ETag. ``type``: of bytes. ``fields`` are added.
     """
 
     content: Content = None
     status: int = 200
     revision: int | None = None
+    columns: type[Told] | None = None
     type: bytes = JSON
     fields: Fields = field(default=())
 
@@ -79,7 +81,8 @@ def _body(reply: Reply, call: Call) -> tuple[bytes, bytes]:
         case rows:
             shown = [_shown(row) for row in rows]
             if wants_csv(call.knock.header(b"accept")):
-                names = list(type(rows[0]).model_fields) if rows else []
+                kind = type(rows[0]) if rows else reply.columns
+                names = [] if kind is None else list(kind.model_fields)
                 return _csv(names, shown), CSV
             return orjson.dumps(shown), JSON
 

@@ -54,6 +54,8 @@ class Plans:
 
     async def page(self, listing: Listing, wanted: Wanted) -> list[Offer]:
         """A page of them. Those of the configuration count as the oldest."""
+        if wanted.for_customers and wanted.active is False:
+            return []
         of_file: Sequence[Offer] = [each for each in self.of_file() if _is_wanted(each, wanted)]
         if wanted.source == "file":
             return await both.page(listing, of_file, _nothing, _none)

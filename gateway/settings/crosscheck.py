@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.core.problems import BadRequest
@@ -148,8 +149,15 @@ def _listeners(settings: "Settings") -> Iterator[Fault]:
 def _files(settings: "Settings") -> Iterator[Fault]:
     """Two databases in one file would each refuse the other's tables."""
     ledger = settings.ledger
-    if settings.store is not None and settings.store == (ledger.journal if ledger.shared else ledger.url):
+    journal = ledger.journal if ledger.shared else ledger.url
+    if settings.store is not None and _resolved(settings.store) == _resolved(str(journal)):
         yield Fault(("store",), "is the same file as ledger; the two are kept apart")
+
+
+def _resolved(url: str) -> str:
+    """A file's URL by where the file is in the end: two spellings, or a link, are one file."""
+    scheme, slashes, path = url.partition(":///")
+    return f"{scheme}{slashes}{Path(path).resolve()}" if slashes and scheme.startswith("sqlite") else url
 
 
 def _leases(settings: "Settings") -> Iterator[Fault]:

@@ -41,14 +41,16 @@ async def revoke(store: Store, id_: str, by: Mandate) -> KeyRow:
 async def rotate(store: Store, id_: str, draft: KeyDraft, by: Mandate, *, until_us: int) -> KeyRow:
     """Put a new key in the place of another, which counts until ``until_us`` at most. Returns the new one.
 
-    Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` if the old one was revoked or rotated already, or the new
-    id is taken.
+    Raises ``NotFound``, ``PreconditionFailed``, ``Conflict`` if the old one has expired or was revoked or rotated
+    already, or the new id is taken.
     """
     async with store.write(by) as act:
         before = await _one(act.connection, id_)
         check_revision(before.revision, by.if_revision, "key")
         if before.revoked_us is not None or before.replaced_by is not None:
             raise Conflict("This key was revoked or rotated already. Rotate the one that took its place.")
+        if before.expires_us is not None and before.expires_us <= by.now_us:
+            raise Conflict("This key has expired. Make a new one.")
         made = await _insert(act, draft)
         act.note("key.create", made.id, None, made, scope=_scope(made))
         expires_us = until_us if before.expires_us is None else min(before.expires_us, until_us)

@@ -24,6 +24,7 @@ async def create(store: Store, plan_id: str, draft: PriceDraft, by: Mandate) -> 
     async with store.write(by) as act:
         await _check_plan(act.connection, plan_id)
         price = await add_price(act, plan_id, draft)
+        await _move_plan(act, plan_id)
         act.note("price.create", price.id, None, price)
     return price
 
@@ -47,6 +48,7 @@ async def update(store: Store, plan_id: str, id_: str, edit: Edit, by: Mandate) 
         }
         await act.connection.execute(sa.update(plan_prices).where(plan_prices.c.id == id_).values(values))
         after = await _one(act.connection, plan_id, id_)
+        await _move_plan(act, plan_id)
         act.note("price.update", id_, before, after)
     return after
 
@@ -57,6 +59,7 @@ async def delete(store: Store, plan_id: str, id_: str, by: Mandate) -> None:
         before = await _one(act.connection, plan_id, id_)
         check_revision(before.revision, by.if_revision, "price")
         await act.connection.execute(sa.delete(plan_prices).where(plan_prices.c.id == id_))
+        await _move_plan(act, plan_id)
         act.note("price.delete", id_, before, None)
 
 
@@ -118,6 +121,12 @@ async def _make_room(act: Act, plan_id: str, draft: PriceDraft, id_: str | None 
             change = {"is_default": False, **moved(act, before.revision)}
             await act.connection.execute(sa.update(plan_prices).where(plan_prices.c.id == row.id).values(change))
             act.note("price.update", row.id, before, await _one(act.connection, plan_id, row.id))
+
+
+async def _move_plan(act: Act, plan_id: str) -> None:
+    """A plan is another one with other prices: an edit that is based on the former is refused."""
+    change = {"revision": plans.c.revision + 1, "updated_us": act.now_us}
+    await act.connection.execute(sa.update(plans).where(plans.c.id == plan_id).values(change))
 
 
 async def _one(connection: AsyncConnection, plan_id: str, id_: str) -> PriceRow:

@@ -185,7 +185,9 @@ async def test_a_price_that_changes_is_seen_through_the_plans_tag(admin: Client)
     tag = (await admin.get(f"/plan/{made['id']}")).headers["ETag"]
     await admin.put(f"/plan/{made['id']}/price?id={made['prices'][0]['id']}", {"price_cents": 2})
     assert (await admin.get(f"/plan/{made['id']}", If_None_Match=tag)).status == 200
-    assert (await admin.put(f"/plan?id={made['id']}", {"name": "x"}, If_Match=tag)).status == 200
+    assert (await admin.put(f"/plan?id={made['id']}", {"name": "x"}, If_Match=tag)).status == 412, (
+        "the price is part of it"
+    )
 
 
 async def test_a_plan_in_use_stays_and_names_who_has_it(admin: Client, shop: World) -> None:
@@ -237,6 +239,48 @@ async def test_customers_see_what_they_can_have(admin: Client, alice: Client) ->
     for hidden in (custom, old):
         assert (await alice.get(f"/plan/{hidden['id']}")).status == 404
         assert (await alice.get(f"/plan/{hidden['id']}/price")).status == 404
+
+
+async def test_an_edit_that_does_not_know_of_a_price_is_refused(admin: Client) -> None:
+    made = await make(admin)
+    tag = (await admin.get(f"/plan/{made['id']}")).headers["ETag"]
+    for act in ("create", "update", "delete"):
+        if act == "create":
+            price = (await admin.post(f"/plan/{made['id']}/price", {"currency": "usd", "price_cents": 1})).body
+        elif act == "update":
+            await admin.put(f"/plan/{made['id']}/price?id={price['id']}", {"price_cents": 2})
+        else:
+            await admin.delete(f"/plan/{made['id']}/price?id={price['id']}")
+        assert (await admin.put(f"/plan?id={made['id']}", {"name": act}, If_Match=tag)).status == 412, act
+        tag = (await admin.get(f"/plan/{made['id']}")).headers["ETag"]
+    assert (await admin.put(f"/plan?id={made['id']}", {"name": "G"}, If_Match=tag)).status == 200
+
+
+async def test_an_empty_table_has_its_head(alice: Client) -> None:
+    for path, head in (("/subscription", "plan_id,scope,user_id"), ("/payment", "id,amount_cents,refunded_cents")):
+        answer = await alice.get(path, Accept="text/csv")
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert answer.body.startswith(head)
+        assert len(answer.body.splitlines()) == 1
+
+
+async def test_without_a_provider_a_checkout_is_not_available(admin: Client, alice: Client) -> None:
+    made = await make(admin)
+    said = {
+        "plan_id": made["id"],
+        "scope": "user",
+        "success_url": "https://a.example/",
+        "cancel_url": "https://a.example/",
+    }
+    answer = await alice.post("/subscription/checkout", said)
+    assert (answer.status, "payments" in str(answer.body)) == (503, True), answer
+
+
+async def test_customers_are_shown_no_inactive_plans(admin: Client, alice: Client) -> None:
+    await make(admin, active=False)
+    assert (await alice.get("/plan?active=false")).body == []
+    assert [plan["slug"] for plan in (await admin.get("/plan?active=false&source=database")).body] == ["pro"]
+    assert [plan["slug"] for plan in (await alice.get("/plan?active=true")).body] == ["free"]
 
 
 async def test_pages_go_through_both_origins_without_gap_or_repeat(admin: Client) -> None:

@@ -45,6 +45,9 @@ async def test_a_rotated_key_counts_a_little_longer(store: Store) -> None:
     await keys.create(store, key("k4", expires_us=NOW + 1), BY)
     await keys.rotate(store, "k4", key("k5"), BY, until_us=NOW + DAY)
     assert (await keys.get(store, "k4")).expires_us == NOW + 1, "it never counts longer than it would have"
+    await keys.create(store, key("k6", expires_us=NOW + 1), BY)
+    with pytest.raises(Conflict, match="has expired"):
+        await keys.rotate(store, "k6", key("k7"), BY._replace(now_us=NOW + 1), until_us=NOW + DAY)
 
 
 async def test_a_key_is_rotated_once_however_many_try(store: Store) -> None:
