@@ -146,7 +146,8 @@ class Plan(Told):
     """A plan. ``throughput_limit``: of its first limit. ``unlimited``: nothing is counted for whoever has it.
 
     ``source``: ``file`` is the configuration, which is read-only here; ``shadowed``: it does not count, because the
-    database has a plan of its slug. ``version`` counts the edits of its terms.
+    database has a plan of its slug.
+    ``effective_default``: false where `defaults.user` counts instead. ``version`` counts the edits of its terms.
     """
 
     name: str
@@ -169,3 +170,4 @@ class Plan(Told):
     burn_rank: int | None = None
     limits: list[LimitTold]
     shadowed: bool | None = None
+    effective_default: bool | None = None

@@ -11,7 +11,7 @@ from gateway.api.plan_convert import draft_of, edit_of, price_draft, told, told_
 from gateway.api.plan_models import CreatePlan, CreatePrice, Plan, PlanPrice, UpdatePlan, UpdatePrice
 from gateway.api.reply import GONE, Reply, created
 from gateway.api.route import Who, route
-from gateway.billing.plans import READ_ONLY, Plans, Wanted
+from gateway.billing.plans import READ_ONLY, Offer, Plans, Wanted
 from gateway.core.problems import Conflict, NotFound
 from gateway.core.scope import canonical_uuid
 from gateway.store import prices
@@ -35,27 +35,27 @@ async def list_plans(call: Call, desk: Desk) -> Reply:
         source=query.source,
         for_customers=not await call.caller.is_admin(),
     )
-    return Reply([told(each) for each in await _plans(desk).page(query.listing, wanted)])
+    return Reply([_told(desk, each) for each in await _plans(desk).page(query.listing, wanted)])
 
 
 async def get_plan(call: Call, desk: Desk) -> Reply:
     """One plan."""
     found = await _plans(desk).get(_id(call, "plan_id"), for_customers=not await call.caller.is_admin())
-    return Reply(told(found), revision=getattr(found, "revision", 0))
+    return Reply(_told(desk, found), revision=getattr(found, "revision", 0))
 
 
 async def create_plan(call: Call, desk: Desk) -> Reply:
     """Add a plan, with its prices."""
     said = call.body(CreatePlan)
     plan = await _plans(desk).create(draft_of(said), [price_draft(price) for price in said.prices], call.mandate)
-    return created(told(plan), plan.revision)
+    return created(_told(desk, plan), plan.revision)
 
 
 async def update_plan(call: Call, desk: Desk) -> Reply:
     """Change a plan; new terms are a new version, for everybody who has it or for new buyers."""
     said = call.body(UpdatePlan)
     plan = await _plans(desk).update(call.query(ById).id, edit_of(said), call.mandate, said.apply_to)
-    return Reply(told(plan), revision=plan.revision)
+    return Reply(_told(desk, plan), revision=plan.revision)
 
 
 async def delete_plan(call: Call, desk: Desk) -> Reply:
@@ -103,6 +103,14 @@ async def delete_price(call: Call, desk: Desk) -> Reply:
     """Remove a price."""
     await prices.delete(desk.store, _own_plan(call, desk), call.query(ById).id, call.mandate)
     return GONE
+
+
+def _told(desk: Desk, offer: Offer) -> Plan:
+    """A plan, and whether being the default does anything."""
+    shown = told(offer)
+    if shown.source == "file" or not shown.is_default or "user" in desk.configured().silent:
+        return shown
+    return shown.model_copy(update={"effective_default": False})
 
 
 def _plans(desk: Desk) -> Plans:

@@ -276,6 +276,13 @@ async def test_without_a_provider_a_checkout_is_not_available(admin: Client, ali
     assert (answer.status, "payments" in str(answer.body)) == (503, True), answer
 
 
+async def test_a_default_that_the_configuration_overrules_says_so(admin: Client) -> None:
+    made = await make(admin, is_default=True)
+    assert (made["is_default"], made["effective_default"]) == (True, False)
+    assert (await admin.get("/plan?source=database")).body == [made]
+    assert "effective_default" not in (await admin.put(f"/plan?id={made['id']}", {"is_default": False})).body
+
+
 async def test_customers_are_shown_no_inactive_plans(admin: Client, alice: Client) -> None:
     await make(admin, active=False)
     assert (await alice.get("/plan?active=false")).body == []
