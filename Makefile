@@ -34,7 +34,7 @@ $(UI): admin_ui/package-lock.json admin_ui/libraries.py
 	@touch $@
 
 # Made anew whenever what it is made from changes, so that nothing left over hides a missing dependency.
-$(READY): pyproject.toml requirements-dev.lock $(UI)
+$(READY): pyproject.toml requirements-dev.lock | $(UI)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older; say make PYTHON=..." >&2; exit 1; }
 	@echo "Making $(VENV) and installing the locked dependencies into it: a minute or two"
 	$(PYTHON) -m venv --clear $(VENV)
