@@ -8,6 +8,7 @@ import pytest
 
 from gateway.core.scope import Scope
 from gateway.demo.data import ACME, ADMIN, ALICE, BETA, BOB, DAVE
+from gateway.journal.history import History, Question, Usage
 from gateway.store import plans, subscriptions
 from tests.api.billing_world import got, selling
 from tests.e2e.selling import by, draft, sold, store_of
@@ -140,6 +141,19 @@ async def test_history_is_csv_on_demand_and_comes_in_pages(here: World) -> None:
     assert [row.split(",")[1] for row in rows] == ["ANY /**", "POST /message/whatsapp"]
     page = await got(here, "/usage/history?by=rule&limit=1", BOB)
     assert len(page["points"]) == 2, "a period is not torn apart"
+
+
+async def test_a_table_of_history_that_was_cut_says_from_where_to_go_on(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(_self: History, question: Question) -> tuple[tuple[Usage, ...], int]:
+        return (), question.from_us
+
+    monkeypatch.setattr(History, "usage", cut)
+    path = "/billing/usage/history?from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z"
+    answer = await here.ask(path, BOB, headers={"Accept": "text/csv"})
+    assert answer.headers["X-Next-From"] == "2026-11-01T00:00:00.000000Z"
+    assert (await answer.text()).startswith("start,rule,scope"), "an empty table has its head"
 
 
 async def test_where_nothing_is_kept_that_is_said(store_url: str, tmp_path: Path) -> None:
