@@ -59,6 +59,21 @@ async def test_a_plan_is_made_shown_changed_copied_and_deleted(windows: Windows,
     assert "growth-copy" not in plans
 
 
+async def test_a_plan_keeps_its_calendar_though_the_form_does_not_show_it(windows: Windows, site: Site) -> None:
+    monthly = {"amount": 9000, "anchor": "month", "time_zone": "Europe/Berlin"}
+    pace = {"amount": 10, "window_seconds": 1, "refill": "continuous", "burst": 20}
+    plan = {"name": "Monthly", "slug": "monthly", "duration_days": 30, "limits": [monthly, pace]}
+    made = site.call("/billing/plan", "su", method="POST", body=plan)
+    page = await admin(windows, "plans")
+    await page.get_by_role("row").filter(has_text="monthly").get_by_role("button", name="Edit: Monthly").click()
+    form = page.get_by_role("dialog", name="Edit plan")
+    await form.get_by_label("Name", exact=True).fill("By the month")
+    await form.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("row").filter(has_text="By the month")).to_be_visible()
+    after = site.call(f"/billing/plan/{made['id']}", "su")
+    assert (after["name"], after["limits"]) == ("By the month", made["limits"])
+
+
 async def test_what_is_wrong_with_a_plan_is_said_at_its_field_and_nothing_typed_is_lost(windows: Windows) -> None:
     page = await admin(windows, "plans")
     windows.watches[0].expect("422", "409")

@@ -38,6 +38,21 @@ async def test_a_token_in_the_fragment_signs_in_and_leaves_the_address_bar(windo
     assert await page.evaluate("localStorage.getItem('weighbridge.session')") is None
 
 
+async def test_so_does_one_that_is_followed_in_an_open_tab(windows: Windows, site: Site) -> None:
+    page = await windows.visit("/billing", None)
+    await expect(page.get_by_label("E-mail")).to_be_visible()
+    await page.evaluate("hash => { location.hash = hash }", f"access_token={site.tokens['alice']}&view=subscriptions")
+    await expect(page.get_by_role("heading", name="Subscriptions", level=2)).to_be_visible()
+    assert page.url == f"{site.url}/billing#/subscriptions"
+
+
+async def test_a_fragment_that_means_nothing_leads_to_the_first_view(windows: Windows) -> None:
+    page = await windows.visit("/billing")
+    await expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    await page.evaluate("location.hash = '#/%'")
+    await expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+
+
 async def test_the_session_lasts_as_long_as_the_tab_and_ends_with_signing_out(windows: Windows) -> None:
     page = await windows.visit("/billing")
     await expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()

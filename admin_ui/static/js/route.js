@@ -7,8 +7,17 @@ import { Shared, useShared } from "./base.js";
 /** @returns {Route} */
 function here() {
   const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [view = "", ...rest] = path.split("/").map(decodeURIComponent);
+  const [view = "", ...rest] = path.split("/").map(decoded);
   return { view, rest, query: new URLSearchParams(query) };
+}
+
+/** @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // typed by hand, and no name of a view
+  }
 }
 
 const route = new Shared(here());

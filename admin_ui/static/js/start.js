@@ -19,10 +19,18 @@ export async function start(view) {
   beginTheme();
   begin();
   readRoute();
+  window.addEventListener("hashchange", handedOver);
   await beginLanguage();
   const place = /** @type {HTMLElement} */ (document.getElementById("app"));
   place.replaceChildren();
   render(html`<${Root} view=${view} />`, place);
+}
+
+/** A link that hands a token over, followed in a tab that is open already. */
+function handedOver() {
+  if (!/[#&/]access_token=/.test(location.hash)) return;
+  begin();
+  readRoute();
 }
 
 /** @param {{view: (props: {about: About}) => any}} props */

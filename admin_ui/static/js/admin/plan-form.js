@@ -12,14 +12,25 @@ import { PlanCard } from "../parts/plan-card.js";
 
 const SECONDS = /** @type {Record<string, number>} */ ({ second: 1, minute: 60, hour: 3_600, day: 86_400 });
 
-/** @typedef {{amount: string, size: string, unit: string, refill: string, burst: string}} LimitDraft */
+/** @typedef {{amount: string, size: string, unit: string, refill: string, burst: string, was?: Limit}} LimitDraft `was`: the plan's own, of which the form does not show everything */
 /** @typedef {{currency: string, amount: string}} PriceDraft */
 /** @typedef {{name: string, slug: string, description: string, kind: string, limits: LimitDraft[], duration_days: string, active: boolean, is_default: boolean, is_custom: boolean, apply_to: string, prices: PriceDraft[]}} Draft */
 
 /** @param {Limit} limit @returns {LimitDraft} */
 function limitDraft(limit) {
   const [unit, size] = Object.entries(SECONDS).reverse().find(([, one]) => limit.window_seconds > 0 && limit.window_seconds % one === 0) ?? ["second", 1];
-  return { amount: String(limit.amount), size: String(limit.window_seconds / size || 1), unit, refill: limit.refill, burst: limit.burst ? String(limit.burst) : "" };
+  return { amount: String(limit.amount), size: String(limit.window_seconds / size || 1), unit, refill: limit.refill, burst: limit.burst ? String(limit.burst) : "", was: limit };
+}
+
+/** @param {LimitDraft} limit @returns {Record<string, any>} a limit as the API takes it, with the anchor that the plan's has */
+function limitBody(limit) {
+  const { was } = limit, window_seconds = (whole(limit.size) ?? 0) * (SECONDS[limit.unit] ?? 1);
+  const anchor = limit.refill === "interval" && was?.refill === "interval" && was.window_seconds === window_seconds ? was.anchor : null;
+  const calendar = anchor === "day" || anchor === "month";
+  return {
+    amount: whole(limit.amount) ?? limit.amount, refill: limit.refill, ...(was ? { meter: was.meter } : {}), ...(anchor ? { anchor } : {}),
+    ...(calendar ? { time_zone: was?.time_zone } : { window_seconds }), ...(limit.refill === "continuous" && limit.burst ? { burst: whole(limit.burst) ?? limit.burst } : {}),
+  };
 }
 
 /** @param {Plan | undefined} plan @param {boolean} copy @returns {Draft} */
@@ -41,9 +52,7 @@ const whole = (typed) => (/^\s*-?\d{1,15}\s*$/.test(typed) ? Number(typed) : nul
 
 /** @param {Draft} draft @returns {Record<string, any>} what the API is sent; wrong numbers as they were typed, for it to refuse */
 function bodyOf(draft) {
-  const limits = draft.limits.map((limit) => ({
-    amount: whole(limit.amount) ?? limit.amount, window_seconds: (whole(limit.size) ?? 0) * (SECONDS[limit.unit] ?? 1), refill: limit.refill, ...(limit.burst ? { burst: whole(limit.burst) ?? limit.burst } : {}),
-  }));
+  const limits = draft.limits.map(limitBody);
   const terms = draft.kind === "unlimited" ? { unlimited: true } : draft.kind === "pack" ? { pack: true, unlimited: false, throughput_limit: limits[0]?.amount } : { unlimited: false, pack: false, limits };
   return { name: draft.name.trim(), slug: draft.slug.trim(), description: draft.description, duration_days: whole(draft.duration_days) ?? draft.duration_days, active: draft.active, is_default: draft.is_default, is_custom: draft.is_custom, ...terms };
 }
@@ -126,7 +135,7 @@ function pricesOf(draft) {
 /** @param {Draft} draft @returns {Plan} */
 function previewOf(draft) {
   const body = bodyOf(draft);
-  const limits = (body.limits ?? [{ amount: body.throughput_limit ?? 0, window_seconds: 0, refill: "never" }]).map((/** @type {any} */ limit) => ({ meter: "throughput", ...limit, amount: Number(limit.amount) || 0 }));
+  const limits = (body.limits ?? [{ amount: body.throughput_limit ?? 0, window_seconds: 0, refill: "never" }]).map((/** @type {any} */ limit, /** @type {number} */ at) => ({ meter: "throughput", window_seconds: draft.limits[at]?.was?.window_seconds ?? 0, ...limit, amount: Number(limit.amount) || 0 }));
   const prices = draft.prices.map((price) => ({ id: "", plan_id: "", currency: price.currency, price_cents: minorUnits(price.amount, price.currency) ?? 0, is_default: true }));
   return { ...body, id: "", throughput_limit: limits[0]?.amount ?? 0, window_seconds: limits[0]?.window_seconds ?? 0, limits, prices, name: draft.name, slug: draft.slug, duration_days: whole(draft.duration_days) ?? 30, is_default: draft.is_default, is_custom: draft.is_custom, active: draft.active };
 }

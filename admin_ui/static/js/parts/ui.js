@@ -4,9 +4,8 @@ import { html, useId, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { moment, shortId, utc } from "../format.js";
 import { sayWayOut } from "../failure.js";
+import { Failure } from "../http.js";
 import { toast } from "./toasts.js";
-
-/** @typedef {import("../http.js").Failure} Failure */
 
 /**
  * A button. `act` may take its time: the button is busy until it is done, and cannot be pressed twice.
@@ -21,6 +20,9 @@ export function Button({ act, children, kind = "plain", type = "button", disable
     setBusy(true);
     try {
       await done;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      toast(`${error.message} ${sayWayOut(error.status)}`, { bad: true });
     } finally {
       setBusy(false);
     }
