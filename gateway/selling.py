@@ -9,7 +9,7 @@ from gateway.billing import inbox
 from gateway.billing.sales import Policy, Sales, Then
 from gateway.billing.sync import Syncer
 from gateway.clock import new_id, now_us
-from gateway.core.problems import StoreUnavailable
+from gateway.core.problems import PreconditionFailed, StoreUnavailable
 from gateway.jobs.lease import Candidate, Held, run
 from gateway.metrics import Metrics
 from gateway.payments.open import StripeParts, open_stripe
@@ -91,6 +91,10 @@ class Selling:
                 await self._measure()
             except StoreUnavailable as error:
                 _log.warning("the sync waits for the store", reason=str(error.__cause__))
+            except PreconditionFailed:
+                raise  # another gateway does it now
+            except Exception as error:  # noqa: BLE001  (the next run may go well)
+                _log.error("a sync failed", error=type(error).__name__, reason=str(error)[:200])
             await asyncio.sleep(sales.policy.sync_every_us / 1_000_000)
 
     async def _measure(self) -> None:

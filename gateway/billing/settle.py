@@ -11,9 +11,9 @@ from gateway import log
 from gateway.billing import grace
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.core.reconcile import Change, Terms, differences, heard, words
-from gateway.core.sale import Agreement, AgreementState, Order, OrderState, Picture, Receipt
+from gateway.core.sale import Agreement, Order, OrderState, Picture, Receipt
 from gateway.core.subscription import PlanVersion, Standing, Status
-from gateway.payments.port import Gone, Owner
+from gateway.payments.port import Gone, Owner, ProviderError
 from gateway.store import orders, payments, plans, subscriptions
 from gateway.store.edits import draft_of
 from gateway.store.orders import CheckoutRow, Ordered
@@ -119,9 +119,14 @@ async def _agreement(sales: Sales, name: str | None) -> Agreement | None:
         return None
     try:
         return await sales.provider.agreement(name)
-    except Gone:
-        now_us = sales.now_us()
-        return Agreement(id=name, state=AgreementState.ENDED, period_start_us=now_us, period_end_us=now_us)
+    except Gone as error:
+        # Providers keep what has ended. What they do not know at all was sold by another account, or in another mode:
+        # a wrong key must not end what people go on paying for.
+        raise ProviderError(
+            f"The provider does not know {name}. Is this the key of the account and mode that sold it? "
+            "Nothing was changed.",
+            code=error.code,
+        ) from error
 
 
 async def _write(sales: Sales, held: Ordered, read: _Read, *, dry_run: bool) -> Settled | None:

@@ -5,6 +5,7 @@ for a look. A full sync trusts neither and compares everything.
 """
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -13,7 +14,7 @@ from gateway import log
 from gateway.billing import catalog_push, inbox
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.billing.settle import Settled, settle
-from gateway.core.problems import NotFound, Problem
+from gateway.core.problems import NotFound, Problem, StoreUnavailable
 from gateway.payments.port import Gone, Owner, ProviderError
 from gateway.store import orders, signals, syncs
 from gateway.store.syncs import SyncRow
@@ -173,7 +174,12 @@ class Syncer:
         await self._pace()
         try:
             settled = await settle(self._sales, id_, owner, dry_run=run.dry_run)
-        except (ProviderError, Problem, TimeoutError) as error:
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (one odd sale does not keep the others waiting)
+            if not isinstance(error, (ProviderError, Problem, TimeoutError)):
+                stack = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("a sale cannot be understood", sale=id_, error=type(error).__name__, stack=stack)
             await self._put_off(id_, error, run)
             return
         run.compared += 1

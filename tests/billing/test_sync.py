@@ -179,3 +179,32 @@ async def test_a_full_run_that_was_cut_short_is_tried_again_after_a_while(here: 
     here.later(601)
     again = await here.sync()
     assert (again.full, again.cut) == (True, False)
+
+
+async def test_a_key_of_another_account_ends_nobodys_subscription(here: Shop) -> None:
+    page = await here.buy(mode="subscription")
+    here.pay(page)
+    await here.sync()
+    row = await here.row(page.subscription_id)
+    assert (row.status, row.external_id is not None) == (Status.ACTIVE, True)
+    sold = here.fake.books.kept["subscriptions"].pop(row.external_id or "")
+    run = await here.sync(full=True)
+    assert any("Is this the key of the account" in problem for problem in run.problems)
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+    here.fake.books.kept["subscriptions"][sold["id"]] = sold
+    here.later(2 * 3600)
+    assert not (await here.sync(full=True)).problems
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+
+
+async def test_a_sale_that_cannot_be_understood_keeps_no_other_waiting(here: Shop) -> None:
+    odd, sound = await here.buy(mode="subscription"), await here.buy(mode="subscription", scope=ACME)
+    here.pay(odd)
+    await here.sync()
+    here.pay(sound)
+    here.webhooks.waiting.clear()
+    row = await here.row(odd.subscription_id)
+    here.fake.books.get("subscriptions", row.external_id or "")["items"]["data"].clear()
+    run = await here.sync(full=True)
+    assert any(problem.startswith(f"{odd.subscription_id}: ") for problem in run.problems)
+    assert (await here.row(sound.subscription_id)).status is Status.ACTIVE
