@@ -32,13 +32,11 @@ def zone_from(text: str) -> tzinfo:
 
 
 def _anchor_text(anchor: Anchor) -> str:
-    match anchor:
-        case Epoch():
-            return "epoch"
-        case Since(at_us):
-            return f"since:{at_us}"
-        case Calendar(unit=unit, zone=zone):
-            return f"{unit}:{quote(zone_text(zone), safe='/+')}"
+    if isinstance(anchor, Epoch):
+        return "epoch"
+    if isinstance(anchor, Since):
+        return f"since:{anchor.at_us}"
+    return f"{anchor.unit}:{quote(zone_text(anchor.zone), safe='/+')}"
 
 
 def _anchor_from(text: str) -> Anchor:
