@@ -131,7 +131,7 @@ def test_the_source_archive_has_what_its_makefile_needs(dist: Path) -> None:
     assert names >= {"Makefile", "pyproject.toml", "requirements-dev.lock", "requirements.lock", "LICENSE", "README.md"}
     assert not [name for name in names if "node_modules" in name]
     assert names >= {"admin_ui/libraries.py", "admin_ui/package-lock.json", "admin_ui/static/vendor/htm-preact.js"}
-    assert names >= {"gateway/cli.py", "bench/__main__.py", "tests/packaging/test_wheel.py"}
+    assert names >= {"gateway/cli/serving.py", "bench/__main__.py", "tests/packaging/test_wheel.py"}
 
 
 def test_the_installed_package_is_not_the_checkout(run: Run, installed: Path) -> None:
