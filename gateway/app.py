@@ -11,22 +11,13 @@ from gateway import __version__, assembly, log, transport
 from gateway.api.operations import PROMETHEUS, Operations, Others
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
-from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.problems import NotFound, Problem, StoreUnavailable
-from gateway.core.scope import Scope
 from gateway.core.target import canonical_target
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.key_sites import KeySites
 from gateway.identity.membership import ByClaim, Membership, TrustClients
 from gateway.identity.probe import ByProbe
-from gateway.journal.append import Journal
-from gateway.journal.errors import JournalError
-from gateway.journal.history import History
-from gateway.journal.kept import KeptInJournal
-from gateway.journal.open import open_journal
-from gateway.journal.options import Options, Retention
 from gateway.ledger.open import open_ledger
-from gateway.log import AccessLog
 from gateway.metering.meter import Meter
 from gateway.metering.recorder import NoJournal, Recorder
 from gateway.metering.snapshot import Snapshot
@@ -45,6 +36,7 @@ from gateway.proxy.site import Place
 from gateway.proxy.tls import ListenerTls
 from gateway.proxy.tunnels import Tunnels
 from gateway.proxy.ward import World
+from gateway.recording import Recording
 from gateway.settings.certificates import expiries, refuse_expired
 from gateway.settings.models import Settings
 from gateway.stocked import open_stocked
@@ -55,8 +47,6 @@ from gateway.workers.worker import Worker
 if TYPE_CHECKING:
     from gateway.selling import Selling
 
-STORE_PATIENCE_US = 1_000_000
-"""The journal may fail this long before ``on_store_failure`` applies (product.md 3)."""
 _TEND_S = 1.0
 _LAST_DEBITS_S = 5.0
 """So long a gateway that stops may take to debit what it let through without its ledger."""
@@ -76,11 +66,9 @@ class Gateway:
         self._tally = Tally(self.metrics.counters["upstream_ejections"], self.metrics.counters["upstream_retries"])
         self._tasks = Tasks()
         self._key_sites = KeySites(self._tasks)
-        self._journal: Journal | None = None
-        self._history: History | None = None
+        self._recording = Recording()
         self._doors: Doors | None = None
         self._tls: ListenerTls | None = None
-        self._access: AccessLog | None = None
         self._lane: Lane | None = None
         self._selling: Selling | None = None
         self._stopping = False
@@ -91,19 +79,13 @@ class Gateway:
         configured = assembly.configured(settings)
         self.stocked = await open_stocked(settings.store, configured, now_us)
         snapshot = assembly.build_snapshot(settings, now_us(), self.stocked.merged(configured))
-        kept: KeptInJournal | None = None
-        if settings.ledger.path is not None:
-            path = Path(settings.ledger.path)
-            path = path if self._worker is None else self._worker.own(path)
-            self._journal = await open_journal(path, options=_journal_options(settings))
-            self._history = History(path)
-            kept = KeptInJournal(self._journal, path)
+        recording = self._recording
+        await recording.open(settings, self._ledger_path)
         self._ledger = await open_ledger(
-            settings.ledger.url, self._restore, kept=kept, shared=assembly.shared(settings)
+            settings.ledger.url, recording.restore, kept=recording.kept, shared=assembly.shared(settings)
         )
-        recorder = Recorder(self._journal or NoJournal(), self.metrics)
-        self._meter = Meter(self._ledger, recorder, self._store_failing, self.stocked.saw)
-        self._access = _access_log(settings)
+        recorder = Recorder(recording.journal or NoJournal(), self.metrics)
+        self._meter = Meter(self._ledger, recorder, recording.failing, self.stocked.saw)
         if (shown := transport.listener_context(settings)) is not None:
             self._tls = ListenerTls(shown)
         self._expiries = expiries(settings)
@@ -111,11 +93,11 @@ class Gateway:
         self.stocked.follow(self.live, self._reassemble)
         own_metrics = settings.metrics.listen is None
         self._operations = Operations(self.metrics, self._readiness, serve_metrics=own_metrics, others=self._others)
-        self._own = OwnRoutes(self.live, self.stocked, self._operations, self._tasks, (self._ledger, self._history))
+        self._own = OwnRoutes(self.live, self.stocked, self._operations, self._tasks, (self._ledger, recording.history))
         self._own.configure(settings, self._fleet)
         self._sell(settings)
         self._sample_metrics()
-        chronicle = Chronicle(self.metrics, self._access)
+        chronicle = Chronicle(self.metrics, recording.access)
         limits, worker = transport.client_limits(settings), self._worker
         self._doors = Doors(self._problem_answer, limits, linger_s=0 if worker is None else _LINGER_S)
         self._tunnels = Tunnels(World(self.live, self._meter, self.metrics, now_us), self._tasks)
@@ -149,12 +131,7 @@ class Gateway:
             await self._selling.close()
         if hasattr(self, "stocked"):
             await self.stocked.close()
-        if self._access is not None:
-            self._access.close()
-        if self._history is not None:
-            await self._history.close()
-        if self._journal is not None:
-            await self._journal.close()
+        await self._recording.close()
 
     async def _close_ledger(self) -> None:
         """Debit what came late, if that can be done now, and give back what is held."""
@@ -196,8 +173,8 @@ class Gateway:
 
     def reopen_logs(self) -> None:
         """Open the access log anew, for log rotation."""
-        if self._access is not None:
-            self._access.reopen()
+        if (access := self._recording.access) is not None:
+            access.reopen()
 
     @property
     def urls(self) -> list[str]:
@@ -262,26 +239,20 @@ class Gateway:
         request.respond(Answer(200, [PROMETHEUS], self.metrics.text()))
 
     @property
+    def _ledger_path(self) -> Path | None:
+        """Where the journal lies; each worker has its own."""
+        if self.settings.ledger.path is None:
+            return None
+        path = Path(self.settings.ledger.path)
+        return path if self._worker is None else self._worker.own(path)
+
+    @property
     def _others(self) -> Others | None:
         worker = self._worker
         return None if worker is None else lambda: texts_of(worker.siblings)
 
-    async def _restore(self, scope: Scope) -> Mapping[LimitKey, Bucket]:
-        if self._journal is None:
-            return {}
-        try:
-            return await self._journal.load(scope)
-        except JournalError as error:
-            _log.error("a scope could not be restored", scope=str(scope), reason=str(error))
-            raise StoreUnavailable("Budgets cannot be read at the moment. Try again shortly.") from error
-
-    def _store_failing(self) -> bool:
-        return self._journal is not None and self._journal.failing_for_us > STORE_PATIENCE_US
-
     def _readiness(self) -> Mapping[str, str]:
-        parts = {"gateway": "stopping" if self._stopping else "ok"}
-        if self._journal is not None:
-            parts["journal"] = (self._journal.report.failure or "not written") if self._store_failing() else "ok"
+        parts = {"gateway": "stopping" if self._stopping else "ok", **self._recording.parts}
         if self._ledger.failure is not None:
             parts["ledger"] = f"degraded: {self._ledger.failure}; on_store_failure applies"
         sold = {} if self._selling is None else self._selling.parts
@@ -292,8 +263,7 @@ class Gateway:
         while True:
             await asyncio.sleep(_TEND_S)
             self._key_sites.tend(now_us())
-            settled_us = now_us() if self._journal is None else self._journal.folded_until_us
-            self._ledger.tend(settled_us, now_us())
+            self._ledger.tend(self._recording.settled_us(now_us()), now_us())
 
     async def _debit_late(self) -> None:
         while True:
@@ -302,7 +272,7 @@ class Gateway:
                 await self._meter.debit_late()
 
     def _sample_metrics(self) -> None:
-        sample, journal = self.metrics.sample, self._journal
+        sample = self.metrics.sample
         sample("build_info", lambda: {(__version__,): 1})
         sample("config_loaded_seconds", lambda: {(): self.live.running.snapshot.loaded_us / 1_000_000})
         sample("websockets", lambda: {(): len(self._tunnels)})
@@ -316,36 +286,5 @@ class Gateway:
         sample("certificate_expires_seconds", lambda: {(key,): us / 1_000_000 for key, us in self._expiries.items()})
         sample("jwks_fetches", self._key_sites.counts)
         sample("jwks_age_seconds", lambda: self._key_sites.ages(now_us()))
-        if journal is not None:
-            sample("journal_pending_records", lambda: {(): journal.pending})
-            sample("journal_lost_records", lambda: {(): journal.lost})
-            sample("journal_unfolded_seconds", lambda: {(): journal.unfolded_us / 1_000_000})
-            sample("journal_failing", lambda: {(): int(journal.failing_since_us is not None)})
         self.stocked.sample(self.metrics)
-        if (access := self._access) is not None:
-            sample("access_log_lost_lines", lambda: {(): access.lost})
-
-
-def _journal_options(settings: Settings) -> Options:
-    ledger = settings.ledger
-    kept = Retention(
-        entries_us=ledger.keep,
-        bytes=ledger.keep_size,
-        minutes_us=ledger.keep_minutes,
-        hours_us=ledger.keep_hours,
-        days_us=ledger.keep_days,
-    )
-    return Options(retention=kept)
-
-
-def _access_log(settings: Settings) -> AccessLog | None:
-    match settings.log.access:
-        case False:
-            return None
-        case True:
-            return AccessLog(None)
-        case str() as path:
-            try:
-                return AccessLog(Path(path))
-            except OSError as error:
-                raise OSError(f"cannot write {path}: {error.strerror}; mend that or change `log.access`") from error
+        self._recording.sample(self.metrics)

@@ -24,7 +24,7 @@ async def here(store_url: str, tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def fold(here: World) -> None:
-    journal = here.gateway._journal
+    journal = here.gateway._recording.journal
     assert journal is not None
     assert await journal.fold()
 

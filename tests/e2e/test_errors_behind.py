@@ -69,14 +69,14 @@ async def test_a_membership_that_cannot_be_found_out_is_503_and_free(tmp_path: P
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_store_that_cannot_be_written_is_503_where_the_policy_is_closed(tmp_path: Path, dialect: str) -> None:
     async with world(tmp_path, f"{PLANS}errors: {dialect}\non_store_failure: closed\n") as here:
-        journal = here.gateway._journal
+        journal = here.gateway._recording.journal
         assert journal is not None
         await journal._run(lambda: journal._store.connection.execute("PRAGMA query_only = 1").fetchall())
         wire = request(b"/echo", here.headers(BOB).items())
         # The first is let through: whether it can be written is known only afterwards.
         assert (await send(here.url, wire)).status == 200
         async with asyncio.timeout(20):
-            while not here.gateway._store_failing():
+            while not here.gateway._recording.failing():
                 await asyncio.sleep(0.02)
         answer = await send(here.url, wire)
         assert (answer.status, shape(answer, dialect)["code"]) == (503, "store_unavailable")

@@ -431,12 +431,12 @@ async def test_a_gateway_that_stops_says_so_and_does_not_wait(tmp_path: Path) ->
 @pytest.mark.parametrize("policy", ["open", "closed"])
 async def test_while_charges_cannot_be_written_the_policy_counts(tmp_path: Path, policy: str) -> None:
     async with echoing(tmp_path, f"{YAML}on_store_failure: {policy}\n") as (here, echo):
-        journal = here.gateway._journal
+        journal = here.gateway._recording.journal
         assert journal is not None
         async with socket(here, "/all") as client:
             await journal._run(lambda: journal._store.connection.execute("PRAGMA query_only = 1").fetchall())
             assert await said(client, "before it is known") == ["before it is known!"]
-            await until(here.gateway._store_failing)
+            await until(here.gateway._recording.failing)
             await client.send_str("then")
             if policy == "closed":
                 assert await closed(client) == (1013, "Your budget cannot be checked at the moment. Try again shortly.")
