@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from gateway.api.fields import AskedFlag, Instant, Said, ScopeId, SearchText, Time, Told, Uuid
 from gateway.api.lists import ListQuery
 from gateway.api.plan_models import Amount, Plan
+from gateway.store.standings import State
 
 StatusName = Literal["pending", "trialing", "active", "past_due", "unpaid", "paused", "cancelled"]
 
@@ -56,12 +57,16 @@ class OwnQuery(ListQuery):
 
 
 class AllQuery(OwnQuery):
-    """``scope``: a kind of scope. ``text``: in an id of the row, its scope, buyer or provider."""
+    """``scope``: a kind of scope. ``text``: in an id of the row, its scope, buyer or provider.
+
+    ``state``: as people name it, in which each is in one only: an active one is not past its end, nor about to end.
+    """
 
     scope: Literal["user", "workspace", "address"] | None = None
     user_id: ScopeId | None = None
     workspace_id: ScopeId | None = None
     plan_id: Uuid | None = None
+    state: State | None = None
     text: SearchText | None = None
 
 

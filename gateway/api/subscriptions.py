@@ -51,6 +51,7 @@ async def list_all(call: Call, desk: Desk) -> Reply:
         workspace_id=query.workspace_id,
         plan_id=query.plan_id if slug is None else None,
         file_plan=slug,
+        state=None if query.state is None else (query.state, call.now_us),
         text=query.text,
     )
     rows = await held_in_file.page(desk.store, desk.configured(), query.listing, wanted)

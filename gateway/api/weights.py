@@ -8,21 +8,16 @@ from pydantic import AfterValidator, Field, StringConstraints
 from gateway.api.call import Call
 from gateway.api.desk import Desk
 from gateway.api.fields import AskedFlag, ById, Line, Paragraph, Said, SearchText, Time, Told, Whole, wrong
+from gateway.api.hits import hits_of_day
 from gateway.api.lists import ListQuery
 from gateway.api.reply import GONE, Reply, created
 from gateway.api.route import Who, route
 from gateway.billing.both import SINCE_US
 from gateway.billing.weights import Entry, Wanted, Weights
-from gateway.core.plan import THROUGHPUT
 from gateway.core.problems import NotFound
 from gateway.core.rule import ANY, METHODS
 from gateway.core.scope import canonical_uuid
-from gateway.journal.errors import JournalError
-from gateway.journal.history import TooMuch
 from gateway.store.rows import WeightDraft
-
-_DAY_US = 86_400_000_000
-_MOST_RULES = 10_000
 
 
 def _method(value: str) -> str:
@@ -80,7 +75,10 @@ class EndpointWeight(Told):
 
 
 class WeightQuery(ListQuery):
-    """Which weights. ``text``: in pattern or description; ``hits``: count the requests of the last day."""
+    """Which weights. ``text``: in method and pattern ("GET /a"), or in the description.
+
+    ``hits``: count the requests of the last day.
+    """
 
     method: Method | None = None
     text: SearchText | None = None
@@ -93,7 +91,7 @@ async def list_weights(call: Call, desk: Desk) -> Reply:
     query = call.query(WeightQuery)
     wanted = Wanted(method=query.method, text=query.text, source=query.source)
     entries = await _weights(desk).page(query.listing, wanted)
-    hits = await _hits(desk, call.now_us) if query.hits else None
+    hits = await hits_of_day(desk, call.now_us) if query.hits else None
     return Reply([_told(entry, None if hits is None else hits.get(entry.name, 0)) for entry in entries])
 
 
@@ -137,17 +135,6 @@ async def delete_weight(call: Call, desk: Desk) -> Reply:
 
 def _weights(desk: Desk) -> Weights:
     return Weights(desk.store, desk.configured, lambda: desk.snapshot().rules)
-
-
-async def _hits(desk: Desk, now_us: int) -> dict[str, int] | None:
-    """Requests of the last day by rule; ``None``: that cannot be told just now."""
-    if desk.history is None:
-        return None
-    try:
-        shares = await desk.history.top_rules(now_us - _DAY_US, now_us, THROUGHPUT, _MOST_RULES)
-    except (TooMuch, JournalError):
-        return None
-    return {share.rule: share.requests + share.refused for share in shares if share.rule is not None}
 
 
 def _reply(entry: Entry) -> Reply:

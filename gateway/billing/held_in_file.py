@@ -11,6 +11,7 @@ from gateway.core.subscription import Status
 from gateway.store import subscribed
 from gateway.store.listing import Listing
 from gateway.store.rows import SubscriptionRow
+from gateway.store.standings import State
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
 
@@ -77,8 +78,16 @@ def _is_wanted(row: SubscriptionRow, wanted: Wanted) -> bool:
         and wanted.status in (None, row.status)
         and (wanted.granting_at_us is None or _grants(row, wanted.granting_at_us))
         and (wanted.idle_at_us is None or not _grants(row, wanted.idle_at_us))
+        and (wanted.state is None or wanted.state[0] == _state(row, wanted.state[1]))
         and any((wanted.text or "").casefold() in text.casefold() for text in texts)
     )
+
+
+def _state(row: SubscriptionRow, now_us: int) -> State:
+    """These are never stopped, and nobody owes anything for them."""
+    if row.ends_us is not None and row.ends_us <= now_us:
+        return "expired"
+    return "active" if row.starts_us <= now_us else "scheduled"
 
 
 def _grants(row: SubscriptionRow, now_us: int) -> bool:

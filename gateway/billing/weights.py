@@ -41,7 +41,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which weights; ``None``: any. ``text``: in pattern or description."""
+    """Which weights; ``None``: any. ``text``: in method and pattern ("GET /a"), or in the description."""
 
     method: str | None = None
     text: str | None = None
@@ -149,7 +149,9 @@ class Weights:
         return [
             Entry(both.id_in_file("rule", rule.method, rule.pattern), None, rule, rule.name in hidden)
             for rule in self._configured().rules.rules
-            if rule.origin.kind == "file" and wanted.method in (None, rule.method) and text in rule.pattern.casefold()
+            if rule.origin.kind == "file"
+            and wanted.method in (None, rule.method)
+            and text in f"{rule.method} {rule.pattern}".casefold()
         ]
 
 

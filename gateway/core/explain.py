@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from gateway.core.pattern import Kind
 from gateway.core.rule import ANY, Rule
@@ -14,14 +15,28 @@ _KINDS = {
     Kind.STAR: "`*`",
     Kind.REST: "`**`",
 }
+By = Literal["segment", "method", "origin", "place", "default"]
+
+
+class Why(NamedTuple):
+    """By what one rule goes before another, for who says it in other words. ``segment``: which one, from 1.
+
+    ``better`` and ``worse``: what the two have there (kinds of segments, methods, origins).
+    """
+
+    by: By
+    better: str = ""
+    worse: str = ""
+    segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Loser:
-    """A rule that matches the path too, and why it does not count."""
+    """A rule that matches the path too, and why it does not count. ``why``: of runners-up, the same in parts."""
 
     rule: Rule
     reason: str
+    why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +69,21 @@ def losers(
         key=lambda entry: (entry.pattern.rank, entry.rule.name),
     )
     return (
-        tuple(Loser(entry.rule, _reason(winner, entry)) for entry in able if winner is not None),
+        tuple(Loser(entry.rule, *_reason(winner, entry)) for entry in able if winner is not None),
         tuple(Loser(entry.rule, f"for {entry.rule.method} only") for entry in others),
     )
 
 
-def _reason(winner: Entry, loser: Entry) -> str:
-    """The first thing in which the winner is better."""
+def _reason(winner: Entry, loser: Entry) -> tuple[str, Why]:
+    """The first thing in which the winner is better, as a sentence and in parts."""
     for place, (better, worse) in enumerate(zip(winner.pattern.rank, loser.pattern.rank, strict=False), start=1):
         if better is not worse:
-            return f"{_KINDS[better]} before {_KINDS[worse]} at segment {place}"
-    if winner.rule.method != loser.rule.method:
-        return "a named method before ANY" if loser.rule.method == ANY else "HEAD's own rule before GET's"
+            said = f"{_KINDS[better]} before {_KINDS[worse]} at segment {place}"
+            return said, Why("segment", better.name.lower(), worse.name.lower(), place)
+    ours, other = winner.rule, loser.rule
+    if ours.method != other.method:
+        said = "a named method before ANY" if other.method == ANY else "HEAD's own rule before GET's"
+        return said, Why("method", ours.method, other.method)
     if winner.origin_rank != loser.origin_rank:
-        return f"{winner.rule.origin.kind} before {loser.rule.origin.kind}"
-    return "its literals stand further left in the path"
+        return f"{ours.origin.kind} before {other.origin.kind}", Why("origin", ours.origin.kind, other.origin.kind)
+    return "its literals stand further left in the path", Why("place")

@@ -10,7 +10,7 @@ whose literals stand further left in the path wins.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.explain import Explanation, Loser, losers
+from gateway.core.explain import Explanation, Loser, Why, losers
 from gateway.core.pattern import Pattern, PatternError, parse_pattern
 from gateway.core.profile import Profile
 from gateway.core.rule import ANY, DEFAULT_RULE, METHODS, Origin, Rule, RuleError, RuleErrors
@@ -106,7 +106,7 @@ class RuleTable:
         match = self.match(method, segments)
         runners_up, other_methods = losers(self._entries, winner, method, segments)
         if winner is not None:
-            runners_up += (Loser(self._default.rule, "the default takes what no other rule matches"),)
+            runners_up += (Loser(self._default.rule, "the default takes what no other rule matches", Why("default")),)
         return Explanation(match.rule, match.params, runners_up, other_methods)
 
 

@@ -12,6 +12,7 @@ from gateway.core.scope import Scope
 from gateway.core.subscription import GRANTING, Holding, PlanVersion, Status
 from gateway.store.listing import Listing, bounded, contains, listed
 from gateway.store.rows import SubscriptionRow
+from gateway.store.standings import State, in_state
 from gateway.store.store import Store
 from gateway.store.tables import plan_versions, subscriptions
 
@@ -20,7 +21,8 @@ from gateway.store.tables import plan_versions, subscriptions
 class Wanted:
     """Which subscriptions of a list; ``None``: any. ``text``: in an id of the row, its scope, buyer or provider.
 
-    ``granting_at_us``: those that give something at that instant; ``idle_at_us``: those that do not.
+    ``granting_at_us``: those that give something at that instant; ``idle_at_us``: those that do not. ``state``: with
+    the instant at which they are in it.
     """
 
     scope: Scope | None = None
@@ -32,6 +34,7 @@ class Wanted:
     status: Status | None = None
     granting_at_us: int | None = None
     idle_at_us: int | None = None
+    state: tuple[State, int] | None = None
     text: str | None = None
 
 
@@ -204,6 +207,8 @@ def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
         query = query.where(_grants(now_us))
     if wanted.idle_at_us is not None:
         query = query.where(sa.not_(_grants(wanted.idle_at_us)))
+    if wanted.state is not None:
+        query = query.where(in_state(*wanted.state))
     if wanted.text:
         searched = (table.id, table.scope_id, table.user_id, table.checkout_id, table.external_id, table.file_plan)
         query = query.where(contains(wanted.text, *searched))

@@ -70,7 +70,7 @@ async def get(store: Store, id_: str) -> WeightRow:
 async def page(
     store: Store, listing: Listing, *, method: str | None = None, text: str | None = None
 ) -> tuple[WeightRow, ...]:
-    """A page of the weights. ``text``: in pattern or description."""
+    """A page of the weights. ``text``: in method and pattern ("GET /a"), or in the description."""
     async with store.read() as connection:
         found = await connection.execute(listed(_narrowed(method, text), weights, listing))
         return tuple(WeightRow(**row._asdict()) for row in found)
@@ -88,7 +88,7 @@ def _narrowed(method: str | None, text: str | None) -> sa.Select[Any]:
     if method is not None:
         query = query.where(weights.c.method == method)
     if text:
-        query = query.where(contains(text, weights.c.pattern, weights.c.description))
+        query = query.where(contains(text, weights.c.method + " " + weights.c.pattern, weights.c.description))
     return query
 
 

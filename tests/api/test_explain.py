@@ -11,6 +11,7 @@ from gateway.demo.data import ADMIN, BOB
 from gateway.store import weights
 from gateway.store.rows import WeightDraft
 from tests.api.billing_world import got, selling
+from tests.api.test_history import fold
 from tests.e2e.selling import by, store_of
 from tests.e2e.world import World
 
@@ -47,6 +48,9 @@ async def test_who_lost_is_named_and_where_rules_are_written_is_told_to_admins(h
     assert last["name"] == "ANY /**"
     assert (loser["name"], loser["source"], loser["origin"]) == ("ANY /message/**", "database", made.id)
     assert "before" in loser["reason"]
+    parts = {"decided_by": "segment", "segment": 2, "better": "literal", "worse": "rest"}
+    assert loser | parts == loser
+    assert "hits_last_day" not in loser
     mine = await got(here, "/explain?method=POST&path=/message/whatsapp", BOB)
     assert "origin" not in mine["rule"]
     assert "origin" not in mine["runners_up"][0]
@@ -65,3 +69,13 @@ async def test_what_is_no_request_is_refused(here: World) -> None:
         await got(here, f"/explain?{query}", BOB, status=422)
     await got(here, "/explain?path=nonsense", BOB, status=400)
     await got(here, "/explain?path=/x", status=401)
+
+
+async def test_how_often_rules_were_met_is_told_to_admins_who_ask(here: World) -> None:
+    for _ in range(3):
+        await here.ask("/message/whatsapp", BOB, method="POST", json={})
+    await fold(here)
+    query = "/explain?method=POST&path=/message/whatsapp&hits=true"
+    told = await got(here, query, ADMIN)
+    assert (told["rule"]["hits_last_day"], told["runners_up"][0]["hits_last_day"]) == (3, 0)
+    assert "hits_last_day" not in (await got(here, query, BOB))["rule"]

@@ -418,3 +418,40 @@ async def test_only_admins_change_plans(admin: Client, shop: World) -> None:
             assert (await client(method, path, body)).status == status, (method, path)
     assert (await admin.get(f"/plan/{made['id']}")).body == made
     assert ALICE.role == "user"
+
+
+async def test_a_list_is_read_whole_by_places_though_rows_come_and_go(admin: Client) -> None:
+    for number in range(5):
+        await make(admin, slug=f"p{number}")
+    for order, expected in (
+        ("", ["p4", "p3", "p2", "p1", "p0", "free", "team"]),
+        ("&created_at=asc", ["free", "team", "p0", "p1", "p2", "p3", "p4"]),
+    ):
+        for size in (1, 2, 5, 7, 50):
+            seen: list[dict[str, Any]] = []
+            after = ""
+            while page := (await admin.get(f"/plan?limit={size}{after}{order}")).body:
+                seen += page
+                after = f"&after={page[-1]['created_at']},{page[-1]['id']}"
+            assert [plan["slug"] for plan in seen] == expected, (order, size)
+    first = (await admin.get("/plan?limit=2")).body
+    await make(admin, slug="late")
+    await admin.delete(f"/plan?id={first[0]['id']}")
+    await admin.delete(f"/plan?id={first[1]['id']}")
+    place = f"{first[1]['created_at']},{first[1]['id']}"
+    assert [plan["slug"] for plan in (await admin.get(f"/plan?limit=3&after={place}")).body] == ["p2", "p1", "p0"]
+
+
+async def test_a_place_in_a_list_is_an_instant_and_an_id(admin: Client) -> None:
+    good = f"2026-11-01T12:00:00Z,{GONE}"
+    assert (await admin.get(f"/plan?after={good}&updated_at=asc")).status == 200
+    wrong = (
+        "x",
+        GONE,
+        f",{GONE}",
+        "2026-11-01T12:00:00Z,",
+        f"{good}&offset=1",
+        f"{good}&created_at=asc&updated_at=asc",
+    )
+    for place in (*wrong, "2026-11-01T12:00:00Z," + "x" * 65):
+        assert (await admin.get(f"/plan?after={place}")).status == 422, place

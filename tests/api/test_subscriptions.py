@@ -340,6 +340,11 @@ async def test_subscriptions_of_the_configuration_are_shown_and_cannot_be_change
     assert set(ids(await admin.get("/subscription/all?active=true"))) == {made["id"], mine["id"], ours["id"]}
     assert ids(await admin.get("/subscription/all?scope=workspace")) == [ours["id"]]
     assert ids(await admin.get(f"/subscription/all?status={Status.CANCELLED}")) == []
+    assert set(ids(await admin.get("/subscription/all?state=active"))) == {made["id"], mine["id"], ours["id"]}
+    await admin.post(f"/subscription/{made['id']}/cancel")
+    for state in ("expired", "scheduled", "past_due", "pending"):
+        assert ids(await admin.get(f"/subscription/all?state={state}")) == []
+    assert ids(await admin.get("/subscription/all?state=cancelled")) == [made["id"]]
     for act, body in (("cancel", None), ("extend", {"expires_at": None}), ("override", {"throughput_override": 1})):
         assert (await admin.post(f"/subscription/{mine['id']}/{act}", body)).status == 409
     assert (await bob.delete(f"/subscription?id={mine['id']}")).status == 409

@@ -102,3 +102,18 @@ async def test_customers_do_not_see_weights(shop: World) -> None:
     everybody = clients(shop)
     assert (await everybody.alice.get("/endpoint-weight")).status == 403
     assert (await everybody.stranger.get("/endpoint-weight")).status == 401
+
+
+async def test_weights_are_found_by_method_and_path_in_either_origin(admin: Client) -> None:
+    await admin.post(
+        "/endpoint-weight", {"method": "POST", "path_pattern": "/x/y", "weight": 1, "description": "Slow%"}
+    )
+    for text, found in (
+        ("post%20/x", ["/x/y"]),
+        ("POST%20/MESS", ["/message/whatsapp"]),
+        ("slow%25", ["/x/y"]),
+        ("post", ["/x/y", "/message/whatsapp", "/user/oauth/token"]),
+        ("nothing", []),
+    ):
+        said = (await admin.get(f"/endpoint-weight?text={text}")).body
+        assert [each["path_pattern"] for each in said] == found, text

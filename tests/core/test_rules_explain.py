@@ -1,5 +1,6 @@
 import pytest
 
+from gateway.core.explain import Why
 from gateway.core.rules import DEFAULT_RULE, Origin, Rule, RuleTable
 from gateway.core.target import PROFILES
 
@@ -32,19 +33,34 @@ def test_an_explanation_names_winner_runners_up_and_rules_for_other_methods() ->
 
 
 @pytest.mark.parametrize(
-    ("texts", "admin", "method", "path", "reason"),
+    ("texts", "admin", "method", "path", "reason", "why"),
     [
-        (["GET /a", "GET /a/**"], "", "GET", ("a",), "the end of the pattern before `**` at segment 2"),
-        (["GET /a", "ANY /a"], "", "GET", ("a",), "a named method before ANY"),
-        (["HEAD /a", "GET /a"], "", "HEAD", ("a",), "HEAD's own rule before GET's"),
-        (["GET /a"], "GET /a", "GET", ("a",), "admin before file"),
-        (["GET /**/a/**", "GET /**/b/**"], "", "GET", ("a", "b"), "its literals stand further left in the path"),
+        (
+            ["GET /a", "GET /a/**"],
+            "",
+            "GET",
+            ("a",),
+            "the end of the pattern before `**` at segment 2",
+            Why("segment", "end", "rest", 2),
+        ),
+        (["GET /a", "ANY /a"], "", "GET", ("a",), "a named method before ANY", Why("method", "GET", "ANY")),
+        (["HEAD /a", "GET /a"], "", "HEAD", ("a",), "HEAD's own rule before GET's", Why("method", "HEAD", "GET")),
+        (["GET /a"], "GET /a", "GET", ("a",), "admin before file", Why("origin", "admin", "file")),
+        (
+            ["GET /**/a/**", "GET /**/b/**"],
+            "",
+            "GET",
+            ("a", "b"),
+            "its literals stand further left in the path",
+            Why("place"),
+        ),
     ],
 )
 def test_a_loser_is_told_the_first_thing_in_which_the_winner_is_better(
-    texts: list[str], admin: str, method: str, path: tuple[str, ...], reason: str
+    texts: list[str], admin: str, method: str, path: tuple[str, ...], reason: str, why: Why
 ) -> None:
-    assert table(*texts, admin=admin).explain(method, path).runners_up[0].reason == reason
+    loser, default = table(*texts, admin=admin).explain(method, path).runners_up
+    assert (loser.reason, loser.why, default.why) == (reason, why, Why("default"))
 
 
 def test_parameters_are_explained_too() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 
@@ -10,6 +11,7 @@ from gateway.store import audit, plans, subscribed, subscriptions
 from gateway.store.audit import Sought
 from gateway.store.listing import Listing
 from gateway.store.rows import PlanRow, SubscriptionDraft
+from gateway.store.standings import State
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
 from gateway.store.subscriptions import Once
@@ -217,3 +219,29 @@ async def test_who_subscribed_whom_is_kept(store: Store, plan: PlanRow) -> None:
     (entry,) = await audit.page(store, Sought(object_id=made.id, actor_id=ADMIN.id))
     assert (entry.scope_kind, entry.scope_id, entry.request_id) == (*ACME, "request-1")
     assert f'"scope":{{"id":"{ACME.id}","kind":"workspace"}}' in (entry.after or "")
+
+
+async def test_each_is_in_one_state_as_people_name_it(store: Store, plan: PlanRow) -> None:
+    over: dict[str, Any] = {"starts_us": NOW - DAY, "ends_us": NOW}
+    stopped: dict[str, Any] = {"mode": "subscription", "cancel_at_period_end": True}
+    kept: dict[State, list[dict[str, Any]]] = {
+        "pending": [{"status": Status.PENDING}, {"status": Status.PENDING, **over}],
+        "scheduled": [{"starts_us": NOW + 1}, {"starts_us": NOW + 1, "ends_us": None, **stopped}],
+        "trialing": [{"status": Status.TRIALING}],
+        "active": [{}, {"ends_us": None}, {"ends_us": NOW + 1}],
+        "cancelling": [{**stopped}, {"status": Status.TRIALING, **stopped}],
+        "past_due": [{"status": Status.PAST_DUE}],
+        "unpaid": [{"status": Status.UNPAID, "ends_us": None}],
+        "paused": [{"status": Status.PAUSED, "ends_us": None}],
+        "expired": [over, {"status": Status.PAST_DUE, **over}, {"status": Status.UNPAID, **over}],
+        "cancelled": [{"status": Status.CANCELLED, "cancelled_us": NOW, **over}],
+    }
+    assert set(kept) == set(get_args(State))
+    made = {
+        state: {(await subscriptions.create(store, bought(plan, **each), BY)).id for each in drafts}
+        for state, drafts in kept.items()
+    }
+    found = {
+        state: {row.id for row in await subscribed.page(store, Listing(), Wanted(state=(state, NOW)))} for state in kept
+    }
+    assert found == made
