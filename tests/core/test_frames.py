@@ -18,6 +18,7 @@ from gateway.core.frames import (
     close_frame,
     masked,
 )
+from gateway.core.rule import Rule
 
 MASK = b"\x37\xfa\x21\x3d"
 
@@ -269,3 +270,12 @@ def test_a_frame_is_read_only_when_it_is_asked_for(frames: list[bytes], places: 
     assert ends.between
     ends.follow(frame(CLOSE))
     assert ends.closed
+
+
+def test_a_message_is_paid_before_it_goes_on_whatever_its_request_does() -> None:
+    opening = Rule("GET", "/ws", 5, frame_weight=2, charge="on_success", refund_on=frozenset({409}))
+    inside = opening.of_frames()
+    assert inside is not None
+    assert (inside.method, inside.pattern, inside.weight, inside.charge) == ("FRAME", "/ws", 2, "before")
+    assert inside.refund_on == frozenset()
+    assert inside.of_frames() is None

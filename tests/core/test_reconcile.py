@@ -74,6 +74,11 @@ def test_an_order_that_cannot_be_paid_any_more_is_dropped(state: OrderState) -> 
     assert paid.status is Status.ACTIVE, "the money came after all"
 
 
+def test_what_was_never_subscribed_to_is_dropped_with_its_last_page() -> None:
+    assert after(RENEWING, RENEWED, orders=(order(OrderState.OPEN),)) == RENEWING
+    assert after(RENEWING, RENEWED, orders=(order(OrderState.EXPIRED),)).status is Status.CANCELLED
+
+
 def test_a_full_refund_takes_what_was_bought_and_a_part_of_it_nothing() -> None:
     bought = after(ORDERED, ONCE, receipts=(receipt(),))
     assert after(bought, ONCE, receipts=(receipt(refunded=499),)) == bought
