@@ -5,6 +5,7 @@ up from what was told: so order, repetition and loss of messages make no differe
 
 - A payment that was given back in full, or lost to a dispute, has bought nothing. In part: it has bought all of it.
 - While a dispute is open, what it is about is paused.
+- What was paid with the credit of earlier payments stands while one of those does.
 - Units that were spent stay spent; nobody is charged for them.
 """
 
@@ -48,7 +49,7 @@ class Change(NamedTuple):
 def words(picture: Picture, terms: Terms, ours: Standing) -> tuple[Word, ...]:
     """What the picture says to ours, in the order in which it is to be heard. Nothing: it says nothing yet."""
     if terms.mode == "payment":
-        return _bought_once(picture, terms)
+        return _bought_once(picture, terms, ours)
     agreement = picture.agreement
     if agreement is None:
         return _of_orders(picture)
@@ -70,7 +71,7 @@ def differences(ours: Standing, theirs: Standing) -> tuple[Change, ...]:
     return tuple(Change(name, before, after) for name, before, after in pairs if before != after)
 
 
-def _bought_once(picture: Picture, terms: Terms) -> tuple[Word, ...]:
+def _bought_once(picture: Picture, terms: Terms, ours: Standing) -> tuple[Word, ...]:
     paid = [receipt for receipt in picture.receipts if receipt.state is PaymentState.PAID]
     kept = [receipt for receipt in paid if receipt.kept]
     if kept:
@@ -78,7 +79,8 @@ def _bought_once(picture: Picture, terms: Terms) -> tuple[Word, ...]:
     if paid:
         return (_taken_back(paid, picture, for_good=True),)
     if any(order.state is OrderState.PAID and order.payment is None for order in picture.orders):
-        return (_pay(picture.read_us, terms, picture),)  # nothing was due, so there is no payment to date it by
+        # Nothing was due, so there is no payment to date it by: the first reading does, once and for all.
+        return (_pay(picture.read_us if ours.period_end_us is None else ours.starts_us, terms, picture),)
     return _of_orders(picture)
 
 
@@ -91,8 +93,8 @@ def _of_orders(picture: Picture) -> tuple[Word, ...]:
 
 def _renewed(picture: Picture, agreement: Agreement, terms: Terms, ours: Standing) -> tuple[Word, ...]:
     paid = [receipt for receipt in picture.receipts if receipt.state is PaymentState.PAID and _end_us(receipt)]
-    newest_us = max(map(_end_us, paid), default=0)
-    covering = [receipt for receipt in paid if _end_us(receipt) == newest_us]
+    newest_us = _paid_until(paid, agreement)
+    covering = _money_behind([receipt for receipt in paid if _end_us(receipt) == newest_us], paid)
     kept = any(receipt.kept for receipt in covering)
     state = _of_state(picture, agreement, terms, newest_us if kept else None)
     if covering and not kept:
@@ -109,6 +111,29 @@ def _renewed(picture: Picture, agreement: Agreement, terms: Terms, ours: Standin
     event = Event.TRIAL if agreement.state is AgreementState.TRIALING else Event.PAY
     word = Word(event, picture.read_us, newest_us + terms.slack_us, newest_us, agreement.stopping, starts_us)
     return (word, *state)
+
+
+def _paid_until(paid: list[Receipt], agreement: Agreement) -> int:
+    """The end of the newest period that is paid; 0: none is.
+
+    Not the latest end: who changed from a year to a month has given the rest of the year back. Which period it is now,
+    the agreement says. While that one is not paid yet, the one before it counts.
+    """
+    ends_us = {_end_us(receipt) for receipt in paid}
+    if agreement.period_end_us in ends_us:
+        return agreement.period_end_us
+    before_us = [end_us for end_us in ends_us if end_us <= agreement.period_start_us]
+    if before_us:
+        return max(before_us)
+    return max(((receipt.created_us, _end_us(receipt)) for receipt in paid), default=(0, 0))[1]
+
+
+def _money_behind(covering: list[Receipt], paid: list[Receipt]) -> list[Receipt]:
+    """The payments that a period stands on: its own; the earlier ones where their credit has paid for it whole."""
+    own = [receipt for receipt in covering if receipt.amount]
+    if own or not any(receipt.credited for receipt in covering):
+        return own or covering
+    return [receipt for receipt in paid if receipt.amount] or covering
 
 
 def _of_state(picture: Picture, agreement: Agreement, terms: Terms, kept_until_us: int | None) -> tuple[Word, ...]:

@@ -104,6 +104,7 @@ class Receipt:
     """One payment. ``refunded``: all refunds of it together. ``period``: what it is for, where that was agreed.
 
     ``pay_url``: where it can be paid while it is open. ``created_us``: when it was made; ``paid_us``: when it was paid.
+    ``credited``: a part of what it is for was paid by earlier payments, such as what is left of a plan given up.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Receipt:
     receipt_url: str | None = None
     pay_url: str | None = None
     failed: bool = False
+    credited: bool = False
 
     @property
     def kept(self) -> bool:

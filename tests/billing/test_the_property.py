@@ -124,7 +124,7 @@ LINES = [
     Line(reconcile, "_bought_once", "if receipt.kept]", "]", [("buy", 0, 0), ("refund", 0, 0)]),
     Line(reconcile, "_of_state", "kept_until_us + terms.grace_us", "kept_until_us + terms.slack_us", PAST_DUE),
     Line(settle, "_read", "if order.payment is not None", "if order.payment is None", [("buy", 0, 0)]),
-    Line(convert, "_of_charge", 'from_stripe(charge["amount_refunded"], charge["currency"])', "0", REFUNDED),
+    Line(convert, "_of_charges", 'from_stripe(charge["amount_refunded"], charge["currency"])', "0", REFUNDED),
 ]
 
 

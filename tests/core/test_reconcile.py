@@ -43,7 +43,8 @@ def receipt(number: int = 0, **more: Any) -> Receipt:
 
 def agreement(state: AgreementState = AgreementState.ACTIVE, number: int = 0, **more: Any) -> Agreement:
     start = NOW + number * 30 * DAY
-    return Agreement(id="a", state=state, period_start_us=start, period_end_us=start + 30 * DAY, **more)
+    period = {"period_start_us": start, "period_end_us": start + 30 * DAY}
+    return Agreement(id="a", state=state, **{**period, **more})
 
 
 def after(ours: Standing, terms: Terms, **seen: Any) -> Standing:
@@ -60,9 +61,16 @@ def test_an_order_whose_money_is_on_its_way_gives_nothing_yet() -> None:
     assert after(ORDERED, ONCE, orders=(order(OrderState.PROCESSING),)) == ORDERED
 
 
+def test_a_subscription_that_nobody_has_begun_yet_is_an_order() -> None:
+    assert after(RENEWING, RENEWED, orders=(order(OrderState.OPEN),)) == RENEWING
+    assert after(RENEWING, RENEWED, orders=(order(OrderState.EXPIRED),)).status is Status.CANCELLED
+
+
 def test_what_costs_nothing_begins_when_it_is_read() -> None:
     seen = after(ORDERED, ONCE, orders=(order(OrderState.PAID),))
     assert (seen.status, seen.starts_us) == (Status.ACTIVE, NOW + DAY)
+    later = Picture(read_us=NOW + 9 * DAY, orders=(order(OrderState.PAID),))
+    assert heard(seen, words(later, ONCE, seen)) == seen, "and is not dated anew whenever it is read"
 
 
 @pytest.mark.parametrize("state", [OrderState.EXPIRED, OrderState.FAILED])
@@ -127,6 +135,57 @@ def test_the_refund_of_the_last_period_takes_it_and_of_an_earlier_one_nothing() 
     assert after(bought, RENEWED, **running, receipts=(receipt(refunded=500), receipt(1))) == bought
     refunded = after(bought, RENEWED, **running, receipts=(receipt(), receipt(1, refunded=500)))
     assert refunded.status is Status.UNPAID
+
+
+def changed(until: int, **more: Any) -> Receipt:
+    """The payment for a change of plan on the third day, to a period of ``until`` days."""
+    at = NOW + 3 * DAY
+    times = {"created_us": at, "paid_us": at, "period_start_us": at, "period_end_us": at + until * DAY}
+    return receipt(id="change", **{**times, **more})
+
+
+YEAR = receipt(period_end_us=NOW + 365 * DAY, amount=4000)
+
+
+def month(number: int = 0, **more: Any) -> Agreement:
+    """The agreement once it is to the month that began on the third day."""
+    start = NOW + (3 + 30 * number) * DAY
+    return replace(agreement(), period_start_us=start, period_end_us=start + 30 * DAY, **more)
+
+
+def test_a_change_to_a_shorter_plan_ends_with_the_shorter_period() -> None:
+    year = after(RENEWING, RENEWED, agreement=agreement(period_end_us=NOW + 365 * DAY), receipts=(YEAR,))
+    assert year.period_end_us == NOW + 365 * DAY
+    for money in (changed(30), changed(30, amount=0, credited=True)):
+        seen = after(year, RENEWED, agreement=month(), receipts=(YEAR, money))
+        assert (seen.status, seen.period_end_us) == (Status.ACTIVE, NOW + 33 * DAY)
+        waiting = after(seen, RENEWED, agreement=month(1), receipts=(YEAR, money))
+        assert waiting == seen, "its renewal is not paid yet: the month counts, and not the year that was given up"
+    assert year.starts_us == seen.starts_us
+
+
+def test_a_payment_for_something_else_moves_no_period() -> None:
+    beside = receipt(id="beside", created_us=NOW + DAY, period_start_us=None, period_end_us=None)
+    paid = after(RENEWING, RENEWED, agreement=agreement(), receipts=(receipt(),))
+    assert after(paid, RENEWED, agreement=agreement(), receipts=(receipt(), beside)) == paid
+
+
+def test_a_period_that_the_agreement_does_not_know_is_that_of_the_newest_payment() -> None:
+    cut = agreement(period_end_us=NOW + 20 * DAY)
+    assert after(RENEWING, RENEWED, agreement=cut, receipts=(receipt(),)).period_end_us == NOW + 30 * DAY
+
+
+def test_what_credit_has_paid_falls_with_the_payments_that_it_came_from() -> None:
+    bought = changed(30, amount=0, credited=True)
+    gone = replace(YEAR, refunded=4000)
+    seen = after(RENEWING, RENEWED, agreement=month(), receipts=(YEAR, bought))
+    assert after(seen, RENEWED, agreement=month(), receipts=(gone, bought)).status is Status.UNPAID
+    own = changed(30, amount=100, credited=True)
+    assert after(seen, RENEWED, agreement=month(), receipts=(gone, own)).status is Status.ACTIVE
+    free = changed(30, amount=0)
+    assert after(seen, RENEWED, agreement=month(), receipts=(gone, free)).status is Status.ACTIVE
+    from_elsewhere = after(RENEWING, RENEWED, agreement=month(), receipts=(bought,))
+    assert from_elsewhere.status is Status.ACTIVE, "credit that came from no payment of this sale"
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,25 @@ def line(id_: str, amount: int, currency: str, description: str, start: int, end
         "discounts": [],
         "livemode": False,
         "metadata": {},
+        "parent": None,
         "period": {"start": start, "end": end},
         "subtotal": amount,
     }
+
+
+def of_item(line_: Object, subscription: Object, *, proration: bool = False, credits_: str | None = None) -> Object:
+    """The same as a line of a subscription's item. ``credits_``: the invoice of which it gives a part back."""
+    credited = credits_ and {"invoice": credits_, "invoice_line_items": []}
+    details = {
+        "invoice_item": None,
+        "proration": proration,
+        "proration_details": {"credited_items": credited} if proration else None,
+        "subscription": subscription["id"],
+    }
+    kind = "invoice_item_details" if proration else "subscription_item_details"
+    own = {"invoice_item": line_["id"]} if proration else {"subscription_item": subscription["items"]["data"][0]["id"]}
+    none = {"invoice_item_details": None, "subscription_item_details": None}
+    return {**line_, "parent": {"type": kind, **none, kind: {**details, **own}}}
 
 
 def invoice(id_: str, now: int, *, customer: Object, currency: str, lines: list[Object], of: Object | None) -> Object:

@@ -130,25 +130,39 @@ class Money:
         return True
 
     def _booked(self, invoice: Object, of: Object) -> None:
-        lines = invoice["lines"]["data"]
-        end = max(each["period"]["end"] for each in lines)
-        start = min(each["period"]["start"] for each in lines if each["period"]["end"] == end)
-        self.note("paid", of, invoice["id"], invoice["amount_paid"], (start, end))
+        self.reprice(of, invoice)
+        period = invoice["lines"]["data"][-1]["period"]  # what is bought; before it stands what goes back
+        self.note("paid", of, invoice["id"], invoice["amount_paid"], (period["start"], period["end"]))
         if of["status"] in ("incomplete", "past_due", "unpaid"):
             of["status"] = "active"
             self.books.tell("customer.subscription.updated", of)
+
+    def reprice(self, of: Object, invoice: Object) -> None:
+        """The change that waited for this invoice is made."""
+        update = self.books.kept["pending"].get(of["id"])
+        if update is None or update["invoice"] != invoice["id"]:
+            return
+        del self.books.kept["pending"][of["id"]]
+        item, period = of["items"]["data"][0], invoice["lines"]["data"][-1]["period"]
+        if period["end"] != item["current_period_end"]:
+            item |= {"current_period_start": period["start"], "current_period_end": period["end"]}
+        item["price"] = update["price"]
+        if of["pending_update"] is not None:
+            of["pending_update"] = None
+            self.books.tell("customer.subscription.pending_update_applied", of)
 
     def _failed(self, invoice: Object) -> None:
         books, of = self.books, self.subscription_of(invoice)
         tried = invoice["attempt_count"]
         renews = of is not None and of["status"] in ("active", "past_due", "trialing")
-        again = renews and tried <= len(RETRIES)
+        again = renews and tried <= len(RETRIES) and invoice["billing_reason"] == "subscription_cycle"
         invoice["next_payment_attempt"] = books.now + RETRIES[tried - 1] if again else None
         books.tell("invoice.payment_failed", invoice)
         if invoice["customer"] in books.wary:
             books.tell("invoice.payment_action_required", invoice)
-        if of is None or not renews:
-            return
+        waiting = None if of is None else books.kept["pending"].get(of["id"])
+        if of is None or not renews or (waiting is not None and waiting["invoice"] == invoice["id"]):
+            return  # a change that is not paid is no renewal that has failed
         self.note("failed", of, invoice["id"])
         if again:
             of["status"] = "past_due"
@@ -177,6 +191,7 @@ class Money:
             if invoice["status"] in ("draft", "open") and self.subscription_of(invoice) is subscription:
                 invoice |= {"status": "void", "next_payment_attempt": None}
                 books.tell("invoice.voided", invoice)
+        books.kept["pending"].pop(subscription["id"], None)
         self.note("ended", subscription)
         books.tell("customer.subscription.deleted", subscription)
 
@@ -200,6 +215,16 @@ class Money:
         books.tell("charge.refunded", charge)
         books.tell("refund.updated", made)
         return made
+
+    def refund_failed(self, refund: Object) -> None:
+        """The money did not reach the customer: it is with us again."""
+        charge = self.books.get("charges", refund["charge"])
+        refund["status"] = "failed"
+        charge["amount_refunded"] -= refund["amount"]
+        charge["refunded"] = False
+        self._note_charge("refunded", charge, -refund["amount"])
+        self.books.tell("refund.failed", refund)
+        self.books.tell("charge.refund.updated", refund)
 
     def dispute(self, charge: Object, status: str = "needs_response") -> Object:
         """The bank takes the money back, until it is decided; an inquiry (a warning) takes nothing."""

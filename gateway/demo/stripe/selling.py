@@ -8,6 +8,9 @@ from gateway.demo.stripe.form import flag
 from gateway.demo.stripe.money import Money
 from gateway.demo.stripe.objects import Object
 
+PENDING_S = 23 * 3600
+"""How long a change waits for its payment."""
+
 
 def refused(message: str, code: str | None = None) -> Refusal:
     """A request that cannot be."""
@@ -124,7 +127,7 @@ class Selling:
         period = made["items"]["data"][0]
         amount = 0 if made["status"] == "trialing" else price["unit_amount"]
         line = self.line(price, amount, period["current_period_start"], period["current_period_end"])
-        invoice = self.money.draft(made, [line], "subscription_create")
+        invoice = self.money.draft(made, [agreements.of_item(line, made)], "subscription_create")
         self.money.pay(invoice)
         return made
 
@@ -168,15 +171,24 @@ class Selling:
         self.books.tell("customer.subscription.paused", subscription)
 
     def proration(self, subscription: Object, price: Object, at: int) -> list[Object]:
-        """The lines of a change: what is left of the old period goes back, the new price is taken for it."""
+        """The lines of a change: what is left of the old period goes back, the new price is taken for it.
+
+        Another interval begins a period of its own at once, and is taken whole.
+        """
         item = subscription["items"]["data"][0]
         start, end = item["current_period_start"], item["current_period_end"]
-        left, whole = max(end - at, 0), end - start
+        left, whole = min(max(end - at, 0), end - start), end - start
         same = price["recurring"] == item["price"]["recurring"]
-        back = -(item["price"]["unit_amount"] * left // whole)
+        trial = subscription["status"] == "trialing"
+        back = 0 if trial else -(item["price"]["unit_amount"] * left // whole)
         taken = price["unit_amount"] * left // whole if same else price["unit_amount"]
-        until = end if same else agreements.next_end(at, price["recurring"])
-        return [self.line(item["price"], back, at, end if same else until), self.line(price, taken, at, until)]
+        until = end if same or trial else agreements.next_end(at, price["recurring"])
+        old = self.line(item["price"], back, at, end)
+        new = self.line(price, 0 if trial else taken, at, until)
+        return [
+            agreements.of_item(old, subscription, proration=True, credits_=subscription["latest_invoice"]),
+            agreements.of_item(new, subscription, proration=same),
+        ]
 
     def _reprice(self, subscription: Object, said: Any) -> None:  # noqa: ANN401
         given, item = said["items"][0], subscription["items"]["data"][0]
@@ -186,22 +198,35 @@ class Selling:
         if price["id"] == item["price"]["id"]:
             return
         at = int(said.get("proration_date", self.books.now))
+        if not item["current_period_start"] <= at <= self.books.now:
+            raise refused("The proration_date is outside of the current period.")
+        self.give_up_update(subscription)
         lines = self.proration(subscription, price, at)
         invoice = self.money.draft(subscription, lines, "subscription_update")
-        if not self.money.pay(invoice) and said.get("payment_behavior") == "pending_if_incomplete":
-            subscription["pending_update"] = {
-                "expires_at": at + 23 * 3600,
-                "subscription_items": None,
-                "trial_end": None,
-            }
+        update = {"expires_at": self.books.now + PENDING_S, "price": price, "invoice": invoice["id"]}
+        self.books.kept["pending"][subscription["id"]] = update
+        if not self.money.pay(invoice):
+            if said.get("payment_behavior") != "pending_if_incomplete":
+                self.money.reprice(subscription, invoice)
+                return
+            given = {"expires_at": update["expires_at"], "subscription_items": None, "trial_end": None}
+            subscription["pending_update"] = given
+
+    def give_up_update(self, subscription: Object) -> None:
+        """A change whose difference was not paid in time is off."""
+        update = self.books.kept["pending"].pop(subscription["id"], None)
+        if update is None:
             return
-        until = lines[1]["period"]["end"]
-        if until != item["current_period_end"]:
-            item |= {"current_period_start": at, "current_period_end": until}
-        item["price"] = price
+        invoice = self.books.get("invoices", update["invoice"])
+        if invoice["status"] == "open":
+            invoice |= {"status": "void", "next_payment_attempt": None}
+            self.books.tell("invoice.voided", invoice)
+        subscription["pending_update"] = None
+        self.books.tell("customer.subscription.pending_update_expired", subscription)
 
     def renew(self, subscription: Object) -> Object:
         """Begin the next period: an invoice that is owed an hour later."""
+        self.give_up_update(subscription)
         item = subscription["items"]["data"][0]
         start = subscription["trial_end"] if subscription["status"] == "trialing" else item["current_period_end"]
         end = agreements.next_end(start, item["price"]["recurring"])
@@ -209,4 +234,4 @@ class Selling:
         if subscription["status"] == "trialing":
             subscription["status"] = "active"
         line = self.line(item["price"], item["price"]["unit_amount"], start, end)
-        return self.money.draft(subscription, [line], "subscription_cycle")
+        return self.money.draft(subscription, [agreements.of_item(line, subscription)], "subscription_cycle")

@@ -1,6 +1,6 @@
 """Stripe's objects as values of ours. Read defensively: what we do not need is not looked at."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.core.sale import (
@@ -139,7 +139,7 @@ def bought_once(intent: Json, disputes: Iterable[Json]) -> Receipt:
         paid_us=instant(charge.get("created")) if state is PaymentState.PAID else None,
         description=intent.get("description"),
         failed=intent.get("last_payment_error") is not None and state is PaymentState.OPEN,
-        **_of_charge(charge, disputes),
+        **_of_charges([charge] if charge else [], disputes),
     )
 
 
@@ -148,15 +148,9 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
     state = _INVOICES.get(invoice.get("status") or "")
     if state is None:
         return None
-    currency = invoice["currency"]
-    paid_with = {
-        id_of(each["payment"].get("payment_intent")) for each in (invoice.get("payments") or {"data": []})["data"]
-    }
-    charge: Json = next(
-        (each for each in charges if each["paid"] and id_of(each.get("payment_intent")) in paid_with), {}
-    )
-    until = max((line["period"]["end"] for line in invoice["lines"]["data"]), default=invoice["period_end"])
-    starts = [line["period"]["start"] for line in invoice["lines"]["data"] if line["period"]["end"] == until]
+    currency, lines = invoice["currency"], invoice["lines"]["data"]
+    start, until = _period(lines)
+    paid_with = _paid_with(invoice)
     due = invoice["amount_paid"] if state is PaymentState.PAID else invoice["amount_due"]
     return Receipt(
         id=invoice["id"],
@@ -165,15 +159,45 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
         currency=currency,
         created_us=invoice["created"] * _SECOND_US,
         paid_us=instant(invoice["status_transitions"].get("paid_at")),
-        period_start_us=min(starts, default=invoice["period_start"]) * _SECOND_US,
-        period_end_us=until * _SECOND_US,
+        period_start_us=instant(start),
+        period_end_us=instant(until),
         agreement=subscription_of(invoice),
-        description=invoice.get("description")
-        or next((each.get("description") for each in invoice["lines"]["data"]), None),
+        description=invoice.get("description") or next((each.get("description") for each in lines), None),
         pay_url=invoice.get("hosted_invoice_url") if state is PaymentState.OPEN else None,
         failed=state is PaymentState.OPEN and invoice["attempted"],
-        **_of_charge(charge, disputes),
+        credited=(invoice.get("starting_balance") or 0) < 0 or any(line["amount"] < 0 for line in lines),
+        **_of_charges([each for each in charges if each["paid"] and not paid_with.isdisjoint(_names(each))], disputes),
     )
+
+
+def _period(lines: Sequence[Json]) -> tuple[int | None, int | None]:
+    """What an invoice's lines buy of the subscription: from when until when. Nothing: it is for something else."""
+    bought = [line["period"] for line in lines if _of_subscription(line) and not _is_credit(line)]
+    until = max((period["end"] for period in bought), default=None)
+    return min((period["start"] for period in bought if period["end"] == until), default=None), until
+
+
+def _of_subscription(line: Json) -> bool:
+    """Not something sold beside it. What a change of plan is charged is an item of its own, and a proration."""
+    parent = line.get("parent") or {}
+    return parent.get("type") != "invoice_item_details" or bool(parent["invoice_item_details"].get("proration"))
+
+
+def _is_credit(line: Json) -> bool:
+    """What is left of a plan given up goes back; its period is one that is not bought any more, also if it was free."""
+    parent = line.get("parent") or {}
+    details = parent.get("invoice_item_details") or parent.get("subscription_item_details") or {}
+    return line["amount"] < 0 or (details.get("proration_details") or {}).get("credited_items") is not None
+
+
+def _paid_with(invoice: Json) -> set[str]:
+    """The ids of the payments and charges that paid an invoice; what was paid past Stripe has none."""
+    payments = [each["payment"] for each in (invoice.get("payments") or {"data": []})["data"]]
+    return {name for each in payments for kind in ("payment_intent", "charge") if (name := id_of(each.get(kind)))}
+
+
+def _names(charge: Json) -> set[str]:
+    return {name for name in (charge["id"], id_of(charge.get("payment_intent"))) if name}
 
 
 def subscription_of(invoice: Json) -> str | None:
@@ -182,13 +206,16 @@ def subscription_of(invoice: Json) -> str | None:
     return id_of((parent.get("subscription_details") or {}).get("subscription"))
 
 
-def _of_charge(charge: Json, disputes: Iterable[Json]) -> dict[str, Any]:
-    if not charge:
+def _of_charges(charges: Sequence[Json], disputes: Iterable[Json]) -> dict[str, Any]:
+    """What became of the money: of all charges together, where a payment took several."""
+    if not charges:
         return {}
-    of_it = [_DISPUTES.get(each["status"], Dispute.NONE) for each in disputes if id_of(each["charge"]) == charge["id"]]
+    ids = {charge["id"] for charge in charges}
+    of_them = [_DISPUTES.get(each["status"], Dispute.NONE) for each in disputes if id_of(each["charge"]) in ids]
+    last = max(charges, key=lambda charge: charge["created"])
     return {
-        "refunded": from_stripe(charge["amount_refunded"], charge["currency"]),
-        "dispute": next((each for each in (Dispute.LOST, Dispute.OPEN, Dispute.WON) if each in of_it), Dispute.NONE),
-        "method": (charge.get("payment_method_details") or {}).get("type"),
-        "receipt_url": charge.get("receipt_url"),
+        "refunded": sum(from_stripe(charge["amount_refunded"], charge["currency"]) for charge in charges),
+        "dispute": next((each for each in (Dispute.LOST, Dispute.OPEN, Dispute.WON) if each in of_them), Dispute.NONE),
+        "method": (last.get("payment_method_details") or {}).get("type"),
+        "receipt_url": last.get("receipt_url"),
     }
