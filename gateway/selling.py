@@ -6,6 +6,7 @@ from functools import partial
 
 from gateway import log
 from gateway.billing import inbox
+from gateway.billing.memory import StoreMemory
 from gateway.billing.sales import Policy, Sales, Then
 from gateway.billing.sync import Syncer
 from gateway.clock import new_id, now_us
@@ -141,7 +142,8 @@ def open_sales(settings: Settings, store: Store) -> Sales:
         timeout_s=stripe.timeout.seconds,
         retries=stripe.retries,
     )
-    return Sales(store, open_stripe(parts), policy_of(settings), now_us)
+    memory = StoreMemory(store, "stripe", now_us)
+    return Sales(store, open_stripe(parts, memory), policy_of(settings), now_us)
 
 
 def open_selling(settings: Settings, store: Store, tasks: Tasks) -> Selling:

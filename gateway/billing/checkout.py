@@ -62,10 +62,9 @@ async def buy(sales: Sales, purchase: Purchase, by: Mandate) -> Page:
     plan = await plans.get(sales.store, purchase.plan_id)
     price = _price(plan, purchase.currency)
     held, page, others = await _ordered(sales, purchase, plan, price, by)
-    opened = await _open(sales, held.subscription, page, item_of(plan, price, purchase.mode), by)
     for other in others:
         await _close(sales, other)
-    return opened
+    return await _open(sales, held.subscription, page, item_of(plan, price, purchase.mode), by)
 
 
 async def resume(sales: Sales, row: SubscriptionRow, success_url: str, cancel_url: str, by: Mandate) -> Page:
@@ -83,6 +82,8 @@ async def resume(sales: Sales, row: SubscriptionRow, success_url: str, cancel_ur
     price = _price(plan, held.order.currency)
     page = _usable(held, by.now_us, None)
     if page is None:
+        if await _close(sales, held):
+            return Page("", row.checkout_id or "", row.id)  # it was paid just now: there is nothing to pay twice
         async with sales.store.write(by) as act:
             page = await _new_page(act, row.id, sales, (success_url, cancel_url))
     return await _open(sales, row, page, item_of(plan, price, row.mode), by)
@@ -219,12 +220,14 @@ async def _trial_days(sales: Sales, row: SubscriptionRow, item: Item) -> int:
     return 0 if had else days
 
 
-async def _close(sales: Sales, other: Ordered) -> None:
-    """Close the pages of an order whose place another took. One that was paid meanwhile stays bought."""
+async def _close(sales: Sales, other: Ordered) -> bool:
+    """Close the pages of an order that are to be paid no more. Whether it was paid meanwhile: then it stays bought."""
     try:
         for page in other.checkouts:
             if page.external_id is not None and page.state in PAYABLE:
                 await sales.provider.expire_order(page.external_id)
-        await settle(sales, other.subscription.id)
+        settled = await settle(sales, other.subscription.id)
     except ProviderError as error:
         _log.warning("an older page could not be closed", order=other.subscription.id, reason=error.message)
+        return False
+    return settled.subscription.status not in (Status.PENDING, Status.CANCELLED)

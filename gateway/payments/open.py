@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gateway.payments.port import Provider
+from gateway.payments.port import Memory, Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +18,11 @@ class StripeParts:
     retries: int
 
 
-def open_stripe(parts: StripeParts) -> Provider:
+def open_stripe(parts: StripeParts, memory: Memory) -> Provider:
     """Stripe."""
     from gateway.payments.stripe.client import Access  # noqa: PLC0415  (33 MB that most gateways need not)
     from gateway.payments.stripe.provider import Config, StripeProvider  # noqa: PLC0415
 
     access = Access(api_key=parts.api_key, base=parts.base, timeout_s=parts.timeout_s, retries=parts.retries)
-    return StripeProvider(Config(access=access, secrets=parts.webhook_secrets, app=parts.app, account=parts.account))
+    config = Config(access=access, secrets=parts.webhook_secrets, app=parts.app, account=parts.account)
+    return StripeProvider(config, memory)

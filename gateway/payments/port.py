@@ -50,7 +50,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A checkout to be opened. ``key``: the same for the same wish, so that asking twice opens one.
+    """A checkout to be opened. ``key``: names the wish: asking twice opens one, also after a failure.
 
     ``success_url`` may hold ``{CHECKOUT_ID}``, which becomes the order's id.
     """
@@ -122,6 +122,18 @@ class Fault(NamedTuple):
     what: str
     mend: str
     serious: bool = True
+
+
+class Memory(Protocol):
+    """What a provider has to remember beyond a restart, and together with other gateways."""
+
+    async def attempt(self, act: str) -> int:
+        """How many keys of this act are used up: each stands for an answer that would only be repeated."""
+        ...
+
+    async def use_up(self, act: str, attempt: int) -> None:
+        """The key of this attempt is used up, if nobody has said so before."""
+        ...
 
 
 class Provider(Protocol):

@@ -25,7 +25,10 @@ PAYABLE: tuple[CheckoutState, ...] = ("opening", "open")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
-    """``due_us``: when to compare it with the provider's; ``None``: not by itself. ``reads``: how often it was."""
+    """``due_us``: when to compare it with the provider's; ``None``: not by itself. ``reads``: how often it was.
+
+    ``account``: whose it is at the provider. ``surplus``: agreements there that nothing is granted for, as JSON.
+    """
 
     subscription_id: str
     provider: str
@@ -35,6 +38,8 @@ class OrderRow:
     reads: int
     read_us: int | None
     problem: str | None
+    account: str | None = None
+    surplus: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from gateway.store.tables import ID, INSTANT, MAX_AMOUNT, SCOPE_ID, among, metad
 
 EXTERNAL_ID = sa.String(255)
 PROVIDER = sa.String(32)
+ACCOUNT = sa.String(96)
 
 customers = sa.Table(
     "customers",
@@ -30,6 +31,8 @@ orders = sa.Table(
     sa.Column("reads", sa.BigInteger, nullable=False),
     sa.Column("read_us", INSTANT),
     sa.Column("problem", sa.Text),
+    sa.Column("account", ACCOUNT),
+    sa.Column("surplus", sa.Text),
     sa.CheckConstraint(f"amount BETWEEN 0 AND {MAX_AMOUNT}", name="amount"),
 )
 
@@ -115,6 +118,22 @@ syncs = sa.Table(
     sa.Column("cursor_us", INSTANT),
     sa.Column("full_us", INSTANT),
     sa.Column("runs", sa.Text, nullable=False),
+    sa.Column("account", ACCOUNT),
+    sa.Column("walk", sa.Text),
+    sa.Column("asked", sa.String(16)),
+    sa.Column("drift", sa.Text),
+    sa.Column("drift_us", INSTANT),
+    sa.Column("drift_due", sa.Boolean),
+)
+
+# How many keys of an act are used up: a provider repeats what it first answered to one, its own failures too.
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("provider", PROVIDER, primary_key=True),
+    sa.Column("act", EXTERNAL_ID, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("changed_us", INSTANT, nullable=False),
 )
 
 sales_metadata = metadata

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.billing import checkout, inbox
 from gateway.billing.checkout import Page, Purchase
+from gateway.billing.memory import StoreMemory
 from gateway.billing.sales import Policy, Sales
 from gateway.billing.sync import Run, Syncer
 from gateway.core.plan import THROUGHPUT, PlanLimit
@@ -97,8 +98,12 @@ async def shop(folder: Path, migrated: Path | None, policy: Policy = POLICY, url
     fake = FakeStripe(now=lambda: START_S, automatic=False)
     await fake.start()
     access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=0)
-    provider = StripeProvider(Config(access=access, secrets=(SECRET,)))
-    sales = Sales(store, provider, policy, lambda: fake.books.now * 1_000_000)
+
+    def now_us() -> int:
+        return fake.books.now * 1_000_000
+
+    provider = StripeProvider(Config(access=access, secrets=(SECRET,)), StoreMemory(store, "stripe", now_us))
+    sales = Sales(store, provider, policy, now_us)
     fake.deliveries.clear()
     runner = await _webhook(sales)
     webhooks = fake.subscribe(f"http://127.0.0.1:{runner.addresses[0][1]}/", SECRET)

@@ -75,10 +75,45 @@ async def test_an_answer_that_got_lost_costs_nothing(here: Shop) -> None:
     with pytest.raises(Unavailable):
         await here.buy()
     page = await here.buy()
-    assert len(here.fake.books.kept["sessions"]) == 1, "the same key, so the same page"
+    assert len(here.fake.books.kept["sessions"]) == 1, "what was made before it failed is found"
     here.pay(page)
     await here.fake.deliver()
     assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+
+
+async def test_a_failure_that_is_repeated_for_a_day_is_bought_past(here: Shop) -> None:
+    here.fake.faults += [Fault("customers", 500), Fault("checkout/sessions", 500)]
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await here.buy()
+    first, second = await asyncio.gather(here.buy(), here.buy())
+    assert first == second, "a double click is one page under the new key, too"
+    assert len(here.fake.books.kept["sessions"]) == len(await here.rows()) == 1
+
+
+async def test_a_new_page_for_an_order_leaves_no_old_one_to_pay(here: Shop) -> None:
+    before = await here.buy()
+    here.later(DAY_S - 3600 - 240)
+    row = await here.row(before.subscription_id)
+    after = await checkout.resume(here.sales, row, "https://shop.test/ok", "https://shop.test/no", here.by())
+    states = [here.fake.books.get("sessions", page.external_id)["status"] for page in (before, after)]
+    assert states == ["expired", "open"]
+
+
+async def test_an_order_that_is_paid_while_it_is_taken_up_again_is_not_paid_twice(here: Shop) -> None:
+    before = await here.buy(mode="subscription")
+    here.later(DAY_S - 3600 - 240)
+    row = await here.row(before.subscription_id)
+
+    def paid_once_it_was_read(_method: str, path: str, *_: object) -> None:
+        if path == f"checkout/sessions/{before.external_id}" and not here.fake.money.ledger:
+            here.pay(before)
+
+    here.fake.on_request = paid_once_it_was_read
+    after = await checkout.resume(here.sales, row, "https://shop.test/ok", "https://shop.test/no", here.by())
+    assert after.url == ""
+    assert (await here.row(row.id)).status is Status.ACTIVE
+    assert len(here.fake.books.kept["sessions"]) == 1
 
 
 async def test_a_page_whose_name_never_reached_us_still_finds_its_order(here: Shop) -> None:

@@ -19,6 +19,8 @@ from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.selling import Selling
 from gateway.tasks import Tasks
 
+_UNKEPT = (400, 404)
+"""What is refused before it is tried is no answer to an idempotency key."""
 Seen = Callable[[str, str, Mapping[str, Any], int, Object], None]
 """Told of each request of the API: method, path, form, status, answer."""
 
@@ -27,7 +29,8 @@ Seen = Callable[[str, str, Mapping[str, Any], int, Object], None]
 class Fault:
     """What the next request whose path begins with ``path`` meets. ``status`` 0: no answer at all, the connection ends.
 
-    ``after``: it is done before it fails, so only the answer is lost.
+    ``after``: it is done before it fails, so only the answer is lost. A 500 is the answer to its idempotency key from
+    then on, whether it was done or not.
     """
 
     path: str
@@ -117,26 +120,34 @@ class FakeStripe:
             return _json(
                 401, {"error": {"type": "invalid_request_error", "message": "Invalid API Key provided: sk_****"}}
             )
-        fault = self._fault(request.method, path)
-        if fault is not None and not fault.after:
-            return self._broken(request, fault)
         pairs = list(request.query.items()) + [(name, str(value)) for name, value in (await request.post()).items()]
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-        status, body = self._answered(request.method, path, pairs, raw, key)
-        return _raw(status, body) if fault is None else self._broken(request, fault)
+        asked = (request.method, path, raw)
+        if (known := self._known(asked, key)) is not None:
+            return _raw(*known)
+        fault = self._fault(request.method, path)
+        if fault is None or fault.after:
+            status, body = self._answered(request.method, path, pairs)
+            if key is not None and status not in _UNKEPT:
+                self._once[key] = _Once(asked, status, body)
+            if fault is None:
+                return _raw(status, body)
+        if key is not None and fault.status >= 500:  # noqa: PLR2004
+            self._once[key] = _Once(asked, fault.status, _failure(fault))
+        return self._broken(request, fault)
 
-    def _answered(
-        self, method: str, path: str, pairs: list[tuple[str, str]], raw: bytes, key: str | None
-    ) -> tuple[int, bytes]:
-        asked, known = (method, path, raw), None if key is None else self._once.get(key)
-        if known is not None and known.asked == asked:
-            return known.status, known.body
-        if known is not None:
-            said = {
-                "type": "idempotency_error",
-                "message": "Keys for idempotent requests can only be used with the same parameters.",
-            }
-            return 400, orjson.dumps({"error": said})
+    def _known(self, asked: tuple[str, str, bytes], key: str | None) -> tuple[int, bytes] | None:
+        """What was answered to this key before; to another question under the same key: that it is another."""
+        known = None if key is None else self._once.get(key)
+        if known is None or known.asked == asked:
+            return None if known is None else (known.status, known.body)
+        said = {
+            "type": "idempotency_error",
+            "message": "Keys for idempotent requests can only be used with the same parameters.",
+        }
+        return 400, orjson.dumps({"error": said})
+
+    def _answered(self, method: str, path: str, pairs: list[tuple[str, str]]) -> tuple[int, bytes]:
         self.requests.append((method, path))
         form: Mapping[str, Any] = {}
         try:
@@ -148,10 +159,7 @@ class FakeStripe:
             status, answered = 400, {"error": {"type": "invalid_request_error", "message": f"Missing or bad: {error}"}}
         if self.on_request is not None:
             self.on_request(method, path, form, status, answered)
-        body = orjson.dumps(answered)
-        if key is not None and status not in (400, 404):
-            self._once[key] = _Once(asked, status, body)
-        return status, body
+        return status, orjson.dumps(answered)
 
     def _fault(self, method: str, path: str) -> Fault | None:
         for fault in self.faults:
@@ -165,8 +173,7 @@ class FakeStripe:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
-        said = {"type": "rate_limit_error" if fault.status == 429 else "api_error", "message": "Not today."}  # noqa: PLR2004
-        return _json(fault.status, {"error": said})
+        return _raw(fault.status, _failure(fault))
 
     async def _pay(self, request: web.Request) -> web.Response:
         session = self.books.kept["sessions"].get(request.match_info["id"])
@@ -215,6 +222,11 @@ class FakeStripe:
         return _html(
             pages.told("Receipt (not real)", f"{id_}: for your records, if you collect things that are not real.")
         )
+
+
+def _failure(fault: Fault) -> bytes:
+    kind = "rate_limit_error" if fault.status == 429 else "api_error"  # noqa: PLR2004
+    return orjson.dumps({"error": {"type": kind, "message": "Not today."}})
 
 
 def _json(status: int, body: Object) -> web.Response:

@@ -5,7 +5,10 @@ the name (the lookup key), and the old one is archived. Those who have bought ke
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from gateway.payments.port import Drift, Gone, Item, ProviderError
 from gateway.payments.stripe.amounts import to_stripe
@@ -88,6 +91,7 @@ async def _archive_strangers(client: Client, items: Sequence[Item], app: str, *,
 
 
 async def _ensure_product(client: Client, item: Item, app: str) -> None:
+    """A product is named by us, and so is made once, whatever key it is asked for under."""
     said: dict[str, Any] = {"name": item.name, "metadata": {"app": app, "plan_id": item.plan_id, "slug": item.slug}}
     if item.description:
         said["description"] = item.description
@@ -116,8 +120,16 @@ async def _make(client: Client, item: Item, app: str) -> str:
     }
     if item.mode == "subscription":
         said["recurring"] = recurring(item.days)
-    made = await client.post("prices", **said)
+    made = await client.post("prices", key=await _key(client, said), **said)
     return str(made["id"])
+
+
+async def _key(client: Client, said: Mapping[str, Any]) -> str:
+    """The same for the same price in the same place, and another one once that is archived and wanted again."""
+    newest = await client.get("prices", product=said["product"], limit=1)
+    before = [price["id"] for price in newest["data"]]
+    text = orjson.dumps([said, before], option=orjson.OPT_SORT_KEYS)
+    return f"price-{blake2b(text, digest_size=16).hexdigest()}"
 
 
 def check(item: Item) -> None:

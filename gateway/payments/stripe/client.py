@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import stripe
 
-from gateway.payments.port import Declined, Gone, ProviderError
+from gateway.payments.port import Declined, Gone, Memory, ProviderError
 
 VERSION = "2026-05-27.dahlia"
 """Of the API: requests, answers and webhooks are read in this one, whatever the account's own default is."""
@@ -34,10 +34,22 @@ class Access:
         return "_test_" in self.api_key[:9]
 
 
+class UsedUp(ProviderError):  # noqa: N818  (what the key is)
+    """Asked again under the same key, Stripe would only say this again: for a day it repeats its failures too.
+
+    ``at_once``: the key was used for something else before, so another one may be tried now.
+    """
+
+    def __init__(self, message: str, *, code: str, at_once: bool = False) -> None:
+        super().__init__(message, retry=True, code=code)
+        self.at_once = at_once
+
+
 class Client:
     """A connection to one account."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, memory: Memory) -> None:
+        self._memory = memory
         stripe.enable_telemetry = False
         self._http = stripe.AIOHTTPClient(timeout=access.timeout_s)
         bases = {} if access.base is None else {"base_addresses": {"api": access.base, "files": access.base}}
@@ -54,8 +66,28 @@ class Client:
         return await self._ask("get", path, params)
 
     async def post(self, path: str, *, key: str | None = None, **params: object) -> Json:
-        """Write. ``key``: the same for the same act, so that Stripe does it once."""
-        return await self._ask("post", path, params, key)
+        """Write. ``key``: the same for the same act, so that Stripe does it once. Raises ``ProviderError``."""
+        if key is None:
+            return await self._ask("post", path, params)
+        try:
+            return await self.try_once(path, key, **params)
+        except UsedUp as error:
+            if not error.at_once:
+                raise
+        return await self.try_once(path, key, **params)
+
+    async def try_once(self, path: str, key: str, **params: object) -> Json:
+        """The same; raises ``UsedUp`` if the key is, and next time the act is asked for under another."""
+        attempt = await self._memory.attempt(key)
+        try:
+            return await self._ask("post", path, params, f"{key}-{attempt}" if attempt else key)
+        except UsedUp:
+            await self._memory.use_up(key, attempt)
+            raise
+
+    async def retried(self, key: str) -> bool:
+        """Whether this act has failed before in a way that leaves open what was done."""
+        return await self._memory.attempt(key) > 0
 
     async def delete(self, path: str) -> Json:
         """Remove."""
@@ -101,6 +133,15 @@ def _translated(error: stripe.StripeError) -> ProviderError:
         if code == "resource_missing" or error.http_status == 404:  # noqa: PLR2004
             return Gone("Stripe has no such object.", code=code)
         return ProviderError(f"Stripe refused: {said}", retry=code == "lock_timeout", code=code)
+    return _for_now(error, code)
+
+
+def _for_now(error: stripe.StripeError, code: str) -> ProviderError:
+    """What may go well later."""
     if isinstance(error, stripe.RateLimitError):
         return ProviderError("Stripe is asked too often just now.", retry=True, code="rate")
+    if isinstance(error, stripe.IdempotencyError):
+        return UsedUp("Stripe has heard something else under this key.", code="idempotency", at_once=True)
+    if (error.http_status or 0) >= 500:  # noqa: PLR2004
+        return UsedUp("Stripe failed.", code=code or "failed")
     return ProviderError("Stripe cannot be reached, or failed.", retry=True, code=code or type(error).__name__)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.sale import Agreement, Order, OrderState, Receipt
+from gateway.core.sale import Agreement, Order, Receipt
 from gateway.core.scope import Scope
 from gateway.payments.port import (
     BadSignature,
@@ -12,17 +12,17 @@ from gateway.payments.port import (
     Fault,
     Gone,
     Item,
+    Memory,
     Owner,
     Preview,
     ProviderError,
     Signal,
     Wish,
 )
-from gateway.payments.stripe import catalog, changes, convert, examine, signals
+from gateway.payments.stripe import catalog, changes, convert, examine, pages, signals
 from gateway.payments.stripe.client import Access, Client
 
 _SECOND_US = 1_000_000
-_SESSION = {"expand": ["payment_intent"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +44,10 @@ class StripeProvider:
     name = "stripe"
     alarming = signals.ALARMING
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, memory: Memory) -> None:
         self._config = config
         self._app = config.app
-        self._client = Client(config.access)
+        self._client = Client(config.access, memory)
         self.test = config.access.test
 
     async def ensure_customer(self, known: str | None, scope: Scope, user_id: str | None, key: str) -> str:
@@ -66,46 +66,16 @@ class StripeProvider:
         return str(made["id"])
 
     async def open_order(self, wish: Wish) -> Order:
-        """See the port. Our ids are put in every place that may be seen alone later: they are not inherited."""
-        price = await catalog.price_of(self._client, wish.item, self._app)
-        said = convert.metadata(wish.tag, self._app)
-        renews = wish.item.mode == "subscription"
-        part: dict[str, Any] = {"metadata": said, "description": wish.item.name}
-        if renews:
-            part |= {"billing_mode": {"type": "flexible"}}
-            if wish.trial_days:
-                part["trial_period_days"] = wish.trial_days
-        data: dict[str, Any] = {"subscription_data" if renews else "payment_intent_data": part}
-        session = await self._client.post(
-            "checkout/sessions",
-            key=wish.key,
-            mode=wish.item.mode,
-            customer=wish.customer,
-            client_reference_id=wish.tag.subscription,
-            line_items=[{"price": price, "quantity": 1}],
-            success_url=wish.success_url.replace("{CHECKOUT_ID}", "{CHECKOUT_SESSION_ID}"),
-            cancel_url=wish.cancel_url,
-            expires_at=wish.expires_us // _SECOND_US,
-            metadata=said,
-            **data,
-        )
-        return convert.order(session, self._app)
+        """See the port."""
+        return await pages.open_page(self._client, wish, await self._price(wish.item), self._app)
 
     async def order(self, id_: str) -> Order:
         """See the port."""
-        return convert.order(await self._client.get(f"checkout/sessions/{id_}", **_SESSION), self._app)
+        return await pages.read_page(self._client, id_, self._app)
 
     async def expire_order(self, id_: str) -> Order:
-        """See the port. Stripe refuses to close what is paid or closed: then that is what it is."""
-        found = await self.order(id_)
-        if found.state is not OrderState.OPEN:
-            return found
-        try:
-            return convert.order(await self._client.post(f"checkout/sessions/{id_}/expire"), self._app)
-        except ProviderError as error:
-            if error.retry:
-                raise
-            return await self.order(id_)
+        """See the port."""
+        return await pages.close_page(self._client, id_, self._app)
 
     async def agreement(self, id_: str) -> Agreement:
         """See the port."""

@@ -4,11 +4,12 @@ import orjson
 import pytest
 
 from gateway.core.sale import AgreementState, Dispute, OrderState, PaymentState
+from gateway.demo.stripe.server import Fault
 from gateway.payments.port import Gone, Owner, ProviderError
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.payments.stripe.signals import signal_of
-from tests.payments.stripe.world import ALICE, START, Sale, item, sale, wish
+from tests.payments.stripe.world import ALICE, START, Notes, Sale, item, sale, wish
 
 DAY = 86_400
 
@@ -255,7 +256,7 @@ async def test_what_is_wrong_with_the_account_is_said_with_what_to_do() -> None:
 async def test_no_error_shows_the_key() -> None:
     async with sale() as here:
         access = Access(api_key="sk_live_" + "9" * 24, base=here.fake.url, retries=0)
-        bad = StripeProvider(Config(access=access, secrets=("whsec_9999",)))
+        bad = StripeProvider(Config(access=access, secrets=("whsec_9999",)), Notes())
         try:
             with pytest.raises(ProviderError) as refused:
                 await bad.order("cs_1")
@@ -263,3 +264,47 @@ async def test_no_error_shows_the_key() -> None:
             assert "9999" not in repr(bad._config)
         finally:
             await bad.close()
+
+
+@pytest.mark.parametrize("done", [False, True])
+async def test_a_failure_that_stripe_repeats_for_a_day_stands_in_nobodys_way(*, done: bool) -> None:
+    async with sale() as here:
+        here.fake.faults += [Fault("checkout/sessions", 500, after=done)]
+        with pytest.raises(ProviderError, match="Stripe failed"):
+            await ordered(here)
+        assert await ordered(here) == await ordered(here)
+        assert len(here.fake.books.kept["sessions"]) == 1, "also if it was made before it failed"
+
+
+async def test_a_customer_and_a_price_are_made_after_a_failure_that_is_repeated() -> None:
+    async with sale() as here:
+        for path in ("customers", "prices"):
+            here.fake.faults += [Fault(path, 500)]
+            with pytest.raises(ProviderError, match="Stripe failed"):
+                await ordered(here)
+        assert (await here.provider.order(await ordered(here))).state is OrderState.OPEN
+
+
+async def test_a_key_that_was_used_for_something_else_gives_the_page_that_is_there() -> None:
+    async with sale() as here:
+        first = await ordered(here)
+        assert await ordered(here, trial_days=3, amount=700) == first, "Stripe refuses the key: these are other terms"
+        assert len(here.fake.books.kept["sessions"]) == 1
+
+
+async def test_a_price_that_was_archived_and_comes_back_is_a_new_one() -> None:
+    async with sale() as here:
+        for amount in (500, 600, 500):
+            await here.provider.push([item(amount)], dry_run=False)
+        sold = [each["unit_amount"] for each in here.fake.books.kept["prices"].values() if each["active"]]
+        assert sold == [500]
+        assert len(here.fake.books.kept["prices"]) == 3
+
+
+async def test_closing_a_page_works_after_a_failure_that_is_repeated() -> None:
+    async with sale() as here:
+        id_ = await ordered(here)
+        here.fake.faults += [Fault(f"checkout/sessions/{id_}/expire", 500)]
+        with pytest.raises(ProviderError, match="Stripe failed"):
+            await here.provider.expire_order(id_)
+        assert (await here.provider.expire_order(id_)).state is OrderState.EXPIRED

@@ -8,7 +8,7 @@ from gateway.clock import new_id, now_us
 from gateway.core.sale import OrderState
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
-from tests.payments.stripe.world import ALICE, item, wish
+from tests.payments.stripe.world import ALICE, Notes, item, wish
 
 KEY = os.environ.get("STRIPE_TEST_KEY", "")
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not KEY.startswith(("sk_test_", "rk_test_")), re
 
 async def test_a_page_is_opened_read_and_closed_and_a_catalog_pushed_once() -> None:
     name = new_id()
-    provider = StripeProvider(Config(access=Access(api_key=KEY), app=f"weighbridge-test-{name}"))
+    provider = StripeProvider(Config(access=Access(api_key=KEY), app=f"weighbridge-test-{name}"), Notes())
     try:
         of = item(plan_id=name)
         assert len(await provider.push([of], dry_run=False)) == 2

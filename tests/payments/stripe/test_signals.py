@@ -13,6 +13,7 @@ from gateway.payments.port import BadSignature
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.payments.stripe.signals import TOLERANCE_US, signal_of, verify
+from tests.payments.stripe.world import Notes
 
 NOW_S = 1_800_000_000
 NOW = NOW_S * 1_000_000
@@ -77,7 +78,7 @@ def test_what_is_no_event_is_said_to_be_none(body: bytes) -> None:
 
 
 async def test_events_of_the_other_mode_or_of_another_account_are_refused() -> None:
-    provider = StripeProvider(Config(access=Access(api_key="sk_test_0"), secrets=("new",), account="acct_1"))
+    provider = StripeProvider(Config(access=Access(api_key="sk_test_0"), secrets=("new",), account="acct_1"), Notes())
 
     def heard(body: bytes) -> str:
         return provider.read_signal({"stripe-signature": signed(body)}, body, NOW).key

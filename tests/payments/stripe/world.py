@@ -40,6 +40,20 @@ class Judge:
 
 
 @dataclass
+class Notes:
+    """What a provider remembers, for as long as a test."""
+
+    attempts: dict[str, int] = field(default_factory=dict)
+
+    async def attempt(self, act: str) -> int:
+        return self.attempts.get(act, 0)
+
+    async def use_up(self, act: str, attempt: int) -> None:
+        if self.attempts.get(act, 0) == attempt:
+            self.attempts[act] = attempt + 1
+
+
+@dataclass
 class Sale:
     fake: FakeStripe
     provider: StripeProvider
@@ -52,7 +66,7 @@ async def sale(*, automatic: bool = False) -> AsyncIterator[Sale]:
     fake = FakeStripe(now=lambda: START, automatic=automatic, on_request=judge)
     await fake.start()
     access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=2)
-    provider = StripeProvider(Config(access=access, secrets=(SECRET,)))
+    provider = StripeProvider(Config(access=access, secrets=(SECRET,)), Notes())
     try:
         yield Sale(fake, provider, judge)
         judge.judge_events(fake)
