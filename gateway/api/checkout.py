@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gateway.api.call import Call
 from gateway.api.desk import Desk
-from gateway.api.fields import ById, Line, Said, ScopeId, Told, Uuid
+from gateway.api.fields import LARGEST, ById, Instant, Line, Said, ScopeId, Time, Told, Uuid, Whole
 from gateway.api.owned import owned
 from gateway.api.reply import TEXT, Reply
 from gateway.api.route import Policy, Who, route
@@ -14,8 +14,9 @@ from gateway.api.subscription_models import Subscription
 from gateway.api.subscriptions import told_reply
 from gateway.billing import checkout, customer_acts
 from gateway.billing.checkout import Page, Purchase
+from gateway.billing.customer_acts import Shown
 from gateway.billing.sales import Sales
-from gateway.core.problems import Forbidden, Unavailable
+from gateway.core.problems import Forbidden, Unavailable, Unprocessable
 from gateway.core.scope import Scope
 
 Url = Annotated[Line, Field(min_length=1, max_length=2048)]
@@ -58,6 +59,16 @@ class PlanChange(Said):
     plan_id: Uuid
 
 
+class PlanChangeOrder(PlanChange):
+    """Which plan it shall be, for what the preview said. If that is not so any more, nothing is done (409).
+
+    ``proration_date``: the preview's, at most 15 minutes old; without it: for what it costs now.
+    """
+
+    proration_date: Instant | None = None
+    amount_due: Annotated[Whole, Field(ge=0, le=LARGEST)] | None = None
+
+
 class PreviewLine(Told):
     """One line, in minor units of the currency."""
 
@@ -66,11 +77,15 @@ class PreviewLine(Told):
 
 
 class ChangePreview(Told):
-    """What a change would cost now. A credit is not paid out: it is taken off the next payments."""
+    """What a change would cost now. A credit is not paid out: it is taken off the next payments.
+
+    Hand ``proration_date`` and ``amount_due`` back to the change, and it costs what was shown.
+    """
 
     amount_due: int
     currency: str
     lines: list[PreviewLine]
+    proration_date: Time
 
 
 class PortalRequest(Said):
@@ -120,8 +135,12 @@ async def sync_subscription(call: Call, desk: Desk) -> Reply:
 async def change_plan(call: Call, desk: Desk) -> Reply:
     """Change to another plan now, for what the preview said."""
     row, _ = await owned(call, desk, call.params["id"])
-    plan_id = call.body(PlanChange).plan_id
-    return await told_reply(desk, await customer_acts.change(selling(desk), row, plan_id, call.mandate))
+    said = call.body(PlanChangeOrder)
+    shown = None if said.proration_date is None else Shown(said.proration_date, said.amount_due)
+    if shown is None and said.amount_due is not None:
+        problem = "is for a preview: say its proration_date as well"
+        raise Unprocessable(f"amount_due {problem}.", content={"fields": [{"field": "amount_due", "problem": problem}]})
+    return await told_reply(desk, await customer_acts.change(selling(desk), row, said.plan_id, call.mandate, shown))
 
 
 async def retry_payment(call: Call, desk: Desk) -> Reply:
@@ -135,7 +154,9 @@ async def preview_change(call: Call, desk: Desk) -> Reply:
     row, _ = await owned(call, desk, call.params["id"])
     found = await customer_acts.preview(selling(desk), row, call.body(PlanChange).plan_id, call.now_us)
     lines = [PreviewLine(description=line.description, amount=line.amount) for line in found.lines]
-    return Reply(ChangePreview(amount_due=found.amount_due, currency=found.currency, lines=lines))
+    return Reply(
+        ChangePreview(amount_due=found.amount_due, currency=found.currency, lines=lines, proration_date=found.at_us)
+    )
 
 
 async def open_portal(call: Call, desk: Desk) -> Reply:
@@ -218,7 +239,7 @@ ROUTES = (
         change_plan,
         who=Who.USER,
         policy=Policy.MANAGE,
-        takes=PlanChange,
+        takes=PlanChangeOrder,
         tells=Subscription,
     ),
     route("POST", "/portal", open_portal, who=Who.USER, policy=Policy.MANAGE, takes=PortalRequest, tells=Portal),

@@ -1,5 +1,7 @@
 """What customers do with what they have bought, where the provider has a part in it."""
 
+from typing import NamedTuple
+
 from gateway.billing.checkout import customer_of, item_of
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
@@ -14,6 +16,15 @@ from gateway.store.mandate import Mandate
 from gateway.store.rows import SubscriptionRow
 
 _SECOND_US = 1_000_000
+_PREVIEW_US = 15 * 60 * _SECOND_US
+"""For so long a preview can be taken at its word: later the rest of the period is worth less."""
+
+
+class Shown(NamedTuple):
+    """What a preview has said: for which instant it was reckoned, and what was due. ``None``: the customer says not."""
+
+    at_us: int
+    amount_due: int | None = None
 
 
 async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
@@ -70,18 +81,39 @@ async def preview(sales: Sales, row: SubscriptionRow, plan_id: str, at_us: int) 
         return await sales.provider.preview(row.external_id or "", item, at_us)
 
 
-async def change(sales: Sales, row: SubscriptionRow, plan_id: str, by: Mandate) -> SubscriptionRow:
-    """Change to another plan now, at what ``preview`` says for now. Raises a ``Problem``."""
+async def change(
+    sales: Sales, row: SubscriptionRow, plan_id: str, by: Mandate, shown: Shown | None = None
+) -> SubscriptionRow:
+    """Change to another plan now, for what ``preview`` has ``shown``; ``None``: for what it would say now.
+
+    Raises a ``Problem``: ``Conflict`` also if it would cost something else than was shown.
+    """
     item = await _other(sales, row, plan_id)
+    at_us = by.now_us if shown is None else _still_good(row, shown, by.now_us)
     with asking():
-        key = f"change-{row.id}-{plan_id}-{by.now_us // _SECOND_US}"  # as exact as what is asked for
-        changed = await sales.provider.change(row.external_id or "", item, by.now_us, key)
+        if shown is not None and shown.amount_due is not None:
+            costs = await sales.provider.preview(row.external_id or "", item, at_us)
+            if costs.amount_due != shown.amount_due:
+                raise Conflict(
+                    "This costs something else by now. Look at it again.",
+                    content={"reason": "preview_changed", "amount_due": costs.amount_due, "currency": costs.currency},
+                )
+        key = f"change-{row.id}-{plan_id}-{at_us // _SECOND_US}"  # as exact as what is asked for
+        changed = await sales.provider.change(row.external_id or "", item, at_us, key)
         settled = (await settle(sales, row.id)).subscription
     if changed.plan_id != plan_id:
         raise Conflict(
             "The payment did not go through, so the plan is as it was. Pay what is due, or try another card."
         )
     return settled
+
+
+def _still_good(row: SubscriptionRow, shown: Shown, now_us: int) -> int:
+    """The instant that a preview was reckoned for. Raises ``Conflict`` if that is too long ago, or not yet."""
+    renewed = row.period_end_us is not None and shown.at_us < row.period_end_us <= now_us
+    if renewed or not now_us - _PREVIEW_US <= shown.at_us <= now_us + _SECOND_US:
+        raise Conflict("This preview is too old. Look at it again.", content={"reason": "preview_too_old"})
+    return min(shown.at_us, now_us)
 
 
 async def portal(sales: Sales, scope: Scope, user_id: str | None, return_url: str, by: Mandate) -> str:

@@ -1,5 +1,6 @@
 """The life of what was bought: renewed, failed, mended, stopped, taken up again, changed, refunded, disputed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.billing import customer_acts
+from gateway.billing.customer_acts import Shown
 from gateway.billing.grace import PROVIDER as GRACE
 from gateway.billing.sales import Then
 from gateway.billing.subscriptions import Viewer, end, reactivate, stop
@@ -183,6 +185,76 @@ async def test_another_plan_costs_its_preview_and_counts_at_once(here: Shop) -> 
     here.later(30 * DAY_S)
     await here.sync()
     assert (await here.row(row.id)).status is Status.ACTIVE
+
+
+async def test_a_change_costs_what_was_shown_though_time_has_passed(here: Shop) -> None:
+    dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1_900_000))
+    row = await here.bought(mode="subscription")
+    here.later(10 * DAY_S)
+    preview = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    here.later(14 * 60)
+    later = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    assert later.amount_due < preview.amount_due, "the rest of the period is worth less by now"
+    shown = Shown(preview.at_us, preview.amount_due)
+    changed = await customer_acts.change(here.sales, row, dearer.id, here.by(), shown)
+    assert changed.plan == PlanVersion(dearer.id, 1)
+    paid = await payments.of_subscription(here.store, row.id)
+    assert sorted(each.amount for each in paid) == sorted([500, preview.amount_due])
+
+
+async def test_a_preview_that_is_old_or_wrong_changes_nothing(here: Shop) -> None:
+    dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1900))
+    row = await here.bought(mode="subscription")
+    here.later(DAY_S)
+    now_us = here.sales.now_us()
+    preview = await customer_acts.preview(here.sales, row, dearer.id, now_us)
+    for shown, reason in (
+        (Shown(preview.at_us, preview.amount_due - 1), "preview_changed"),
+        (Shown(now_us - 16 * 60_000_000, preview.amount_due), "preview_too_old"),
+        (Shown(now_us + 60_000_000, preview.amount_due), "preview_too_old"),
+    ):
+        with pytest.raises(Conflict) as refused:
+            await customer_acts.change(here.sales, row, dearer.id, here.by(), shown)
+        assert (refused.value.content or {})["reason"] == reason
+    here.later(29 * DAY_S - 5 * 60)
+    last = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    here.later(5 * 60)
+    with pytest.raises(Conflict, match="too old"):  # a new period has begun
+        await customer_acts.change(here.sales, row, dearer.id, here.by(), Shown(last.at_us))
+    assert len(here.fake.books.kept["invoices"]) == 2
+    assert (await here.row(row.id)).plan == row.plan
+
+
+async def test_two_clicks_are_one_change_and_a_mended_card_another_try(here: Shop) -> None:
+    dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1900))
+    row = await here.bought(mode="subscription")
+    here.later(DAY_S)
+    shown = Shown((await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())).at_us)
+    declining(here, row)
+    with pytest.raises(Conflict, match="did not go through"):
+        await customer_acts.change(here.sales, row, dearer.id, here.by(), shown)
+    assert (await here.row(row.id)).status is Status.ACTIVE, "a change that is not paid is no renewal that has failed"
+    declining(here, row, yes=False)
+    twice = [customer_acts.change(here.sales, row, dearer.id, here.by(), shown) for _ in range(2)]
+    assert {each.plan for each in await asyncio.gather(*twice)} == {PlanVersion(dearer.id, 1)}
+    assert sorted(each.state for each in await payments.of_subscription(here.store, row.id)) == ["paid", "paid", "void"]
+
+
+async def test_a_change_to_a_shorter_plan_ends_with_the_shorter_period(here: Shop) -> None:
+    terms = replace(draft().terms, duration_days=365)
+    year = await plans.create(here.store, draft("year", terms=terms), here.by(), prices=prices(4900))
+    row = await here.bought(mode="subscription", plan=year)
+    here.later(10 * DAY_S)
+    changed = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    assert changed.period_end_us == here.sales.now_us() + 30 * DAY_S * 1_000_000
+    here.later(31 * DAY_S)
+    await here.fake.deliver()
+    renewed = await here.row(row.id)
+    assert (renewed.status, renewed.period_end_us) == (Status.ACTIVE, changed.period_end_us + 30 * DAY_S * 1_000_000)
+    await customer_acts.tell(here.sales, renewed, Event.STOP)
+    here.later(61 * DAY_S)
+    await here.sync()
+    assert not await here.grants(), "and not for the rest of the year that was given back"
 
 
 async def test_a_change_that_cannot_be_is_refused(here: Shop) -> None:

@@ -163,6 +163,8 @@ async def test_reactivate_sync_pay_resume_and_portal_ask_the_right_thing(windows
 async def test_another_plan_is_chosen_after_its_cost_was_shown(windows: Windows) -> None:
     at = await shop(windows, "subscriptions")
     preview = {"amount_due": 2_633, "currency": "usd", "lines": [{"description": "Rest of Team", "amount": -2_267}]}
+    shown = {"proration_date": "2026-11-01T12:00:00.000000Z", "amount_due": 2_633}
+    preview |= shown
     await at.takes("**/billing/subscription/*/preview", preview)
     await at.takes("**/billing/subscription/*/change", SUBSCRIPTIONS[0])
     await at.page.get_by_role("button", name="Change plan: Team").click()
@@ -172,7 +174,7 @@ async def test_another_plan_is_chosen_after_its_cost_was_shown(windows: Windows)
     await expect(dialog).to_contain_text("-US$22.67")
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(dialog).to_be_hidden()
-    assert at.asked[-1][2] == {"plan_id": PLANS[3]["id"]}
+    assert at.asked[-1][2] == {"plan_id": PLANS[3]["id"], **shown}, "it costs what was shown"
 
 
 async def test_payments_are_listed_with_receipts_and_boletos(windows: Windows) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from gateway.payments.port import Line, Preview, ProviderError
 from gateway.payments.stripe.amounts import from_stripe
 from gateway.payments.stripe.client import Client, Json
+from gateway.payments.stripe.convert import id_of
 
 _SECOND_US = 1_000_000
 
@@ -26,11 +27,15 @@ async def preview(client: Client, agreement: str, price: str, at_us: int) -> Pre
 
 
 async def change(client: Client, agreement: str, price: str, at_us: int, key: str) -> Json:
-    """Change at once; a dearer plan counts when the difference is paid, else the old one stays."""
+    """Change at once; a dearer plan counts when the difference is paid, else the old one stays.
+
+    Each try leaves an invoice. Its predecessor in the key makes one change of two clicks, and a new try of one that was
+    declined before.
+    """
     subscription = await client.get(f"subscriptions/{agreement}")
     return await client.post(
         f"subscriptions/{agreement}",
-        key=key,
+        key=f"{key}-{id_of(subscription.get('latest_invoice'))}",
         items=_items(subscription, price),
         proration_date=at_us // _SECOND_US,
         proration_behavior="always_invoice",

@@ -20,7 +20,13 @@ export function ChangePlan({ subscription, plans, workspace, close, done }) {
     load: (signal) => api(`${path}/preview`, { method: "POST", workspace, body: { plan_id: plan }, signal }),
   });
   const save = async () => {
-    await api(`${path}/change`, { method: "POST", workspace, body: { plan_id: plan } });
+    const shown = preview.data && { proration_date: preview.data.proration_date, amount_due: preview.data.amount_due };
+    try {
+      await api(`${path}/change`, { method: "POST", workspace, body: { plan_id: plan, ...shown } });
+    } catch (failure) {
+      await preview.reload();
+      throw failure;
+    }
     toast(t("change.done"));
     await done();
   };
