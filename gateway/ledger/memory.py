@@ -17,6 +17,7 @@ from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
 from gateway.core.late import drain_late
 from gateway.core.refund import Settlement, refund, settle
 from gateway.core.scope import Scope
+from gateway.ledger.port import Tell
 from gateway.tasks import Tasks
 
 Restore = Callable[[Scope], Awaitable[Mapping[LimitKey, Bucket]]]
@@ -103,6 +104,10 @@ class MemoryLedger:
         while (outcome := self.charge_now(bill, now_us)) is None:
             await self._load(bill.allowances)
         return outcome
+
+    def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:  # noqa: ARG002  (the port's arguments)
+        """See ``Ledger``. A scope is restored once in its life: that is worth no second way."""
+        return False
 
     async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
         """See ``Ledger``."""

@@ -1,15 +1,18 @@
 """What every ledger does: charge, refund, hold, settle. Each call is one atomic act."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement
 from gateway.core.scope import Scope
 
 Page = Sequence[tuple[Scope, Mapping[LimitKey, Bucket]]]
+Tell = Callable[[Charge | Refusal | StoreUnavailable], None]
+"""Told how a charge that had to be asked for has ended: where ``charge`` raises, it is told what that raises."""
 
 
 class Kept(Protocol):
@@ -37,6 +40,14 @@ class Ledger(Protocol):
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
         """The same without waiting; ``None`` if the answer needs I/O (use ``charge``)."""
+        ...
+
+    def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:
+        """Where ``charge_now`` said ``None``: begin ``charge``, and ``tell`` its outcome from the event loop.
+
+        Once, whatever happens, and never before this has returned; nothing is awaited on the caller's side, so that the
+        fast lane can go on from there. ``False``: it has not begun, and ``charge`` has to be awaited.
+        """
         ...
 
     async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:

@@ -7,6 +7,7 @@ The ledger decides, the journal remembers; nothing awaits between the two, so th
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.cascade import charge as presume
@@ -26,6 +27,10 @@ UNKNOWN_SCOPES, UNKNOWN_VISITS = 20, 1000
 """How many payers, and visits of theirs, one round of late debits steps past because nobody knows what they have."""
 Saw = Callable[[Principal, int], None]
 """Told of each request of somebody known, and when it came (us)."""
+
+
+Charged = Callable[[Refusal | StoreUnavailable | None], None]
+"""Told that a visit has its outcome (``None``), or with what ``conclude`` has to go on."""
 
 
 class Meter:
@@ -59,10 +64,20 @@ class Meter:
             return None
         if self._store_failing():
             self._apply_policy(visit)
+        outcome: Charge | Refusal | StoreUnavailable
         try:
-            outcome = self._ledger.charge_now(bill, visit.at_us)
-            if outcome is None:
-                outcome = await self._ledger.charge(bill, visit.at_us)
+            outcome = self._ledger.charge_now(bill, visit.at_us) or await self._ledger.charge(bill, visit.at_us)
+        except StoreUnavailable as error:
+            outcome = error
+        return await self.conclude(visit, bill, outcome)
+
+    async def conclude(
+        self, visit: Visit, bill: Bill, outcome: Charge | Refusal | StoreUnavailable
+    ) -> Charge | Refusal | None:
+        """The rest of ``charge``, from what the ledger has said on."""
+        try:
+            if isinstance(outcome, StoreUnavailable):
+                raise outcome
             if isinstance(outcome, Refusal) and not visit.rule.enforce:
                 visit.shadow = True
                 outcome = await self._ledger.drain(bill, visit.at_us)
@@ -73,7 +88,10 @@ class Meter:
         return outcome
 
     def charge_now(self, visit: Visit) -> bool:
-        """``charge`` where nothing is odd and nothing has to be waited for; if not, nothing has happened."""
+        """``charge`` where nothing is odd and nothing has to be waited for; if not, nothing has happened.
+
+        Where only the ledger has to be asked, ``visit.bill`` is set: see ``charge_soon``.
+        """
         if self._store_failing():
             return False
         try:
@@ -85,11 +103,30 @@ class Meter:
             outcome = self._ledger.charge_now(bill, visit.at_us)
         except (Unresolved, StoreUnavailable):
             return False
+        if outcome is None:
+            visit.bill = bill
         if outcome is None or (isinstance(outcome, Refusal) and not visit.rule.enforce):
             return False
         visit.bill, visit.outcome = bill, outcome
         visit.record = self._recorder.opened(visit, outcome)
         return True
+
+    def charge_soon(self, visit: Visit, charged: Charged) -> bool:
+        """What ``charge_now`` has left for its ledger to be asked: begun, and ``charged`` is told of the end, once.
+
+        ``False``: nothing has begun.
+        """
+        bill = visit.bill
+        return bill is not None and self._ledger.charge_soon(bill, visit.at_us, partial(self._told, visit, charged))
+
+    def _told(self, visit: Visit, charged: Charged, outcome: Charge | Refusal | StoreUnavailable) -> None:
+        """The ledger has answered: what is not odd is written down at once, as ``charge_now`` does it."""
+        if isinstance(outcome, Charge) or (isinstance(outcome, Refusal) and visit.rule.enforce):
+            visit.outcome = outcome
+            visit.record = self._recorder.opened(visit, outcome)
+            charged(None)
+        else:
+            charged(outcome)
 
     async def settle(self, visit: Visit, *, status: int, request_sent: bool, now_us: int) -> None:
         """When the answer is over: give back what is free, or take what is due only now.

@@ -54,7 +54,16 @@ class Handler:
         """Answer a request that the fast lane has begun."""
         begun = request.begun
         if begun is not None:
-            await self._see_through(begun.trip, self._forward(begun.trip, begun.wire, begun))
+            await self._see_through(begun.trip, self._go_on(begun.trip, begun))
+
+    async def _go_on(self, trip: Trip, begun: Begun) -> None:
+        visit, unpaid = trip.visit, begun.unpaid
+        if unpaid is not None and visit is not None and visit.bill is not None:
+            outcome = await self._meter.conclude(visit, visit.bill, unpaid)
+            if isinstance(outcome, Refusal):
+                self._turn_away(trip, outcome)
+                return
+        await self._forward(trip, begun.wire, begun)
 
     async def _see_through(self, trip: Trip, story: Coroutine[Any, Any, None]) -> None:
         try:
@@ -94,10 +103,13 @@ class Handler:
         visit = trip.visit = Visit(trip.id, match.rule, principal, snapshot, trip.at_us)
         outcome = None if preflight else await self._meter.charge(visit)
         if isinstance(outcome, Refusal):
-            cross_origin = trip.cross_origin
-            self._respond(trip, answer.of_refusal(outcome, snapshot, trip.id, trip.at_us, cross_origin=cross_origin))
+            self._turn_away(trip, outcome)
             return
         await self._forward(trip, wire)
+
+    def _turn_away(self, trip: Trip, refusal: Refusal) -> None:
+        snapshot, cross_origin = trip.running.snapshot, trip.cross_origin
+        self._respond(trip, answer.of_refusal(refusal, snapshot, trip.id, trip.at_us, cross_origin=cross_origin))
 
     def _overridden(self, trip: Trip) -> Match:
         """The rule of the request that an upstream will understand which honours override fields."""

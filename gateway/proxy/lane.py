@@ -55,7 +55,7 @@ class Lane:
         ride = Ride(self._crew, client, running, errand, identified, visit, wire, body, cross_origin)
         try:
             if not self._crew.meter.charge_now(visit):
-                return False
+                return ride.wait()
             ride.start()
         except Exception as error:  # noqa: BLE001  (it may have been debited: the client and the books hear of it)
             ride.fail(error)

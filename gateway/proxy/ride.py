@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gateway.clock import now_us
 from gateway.core.cascade import Charge, Refusal
 from gateway.core.hop_by_hop import key_of
+from gateway.core.problems import StoreUnavailable
 from gateway.identity.config import Identified
 from gateway.metering.meter import Meter
 from gateway.metering.visit import Visit
@@ -41,7 +42,7 @@ class Begun(NamedTuple):
     """A request that the lane has begun. ``relay``: it has been sent, and this has the answer; ``None``: not yet.
 
     ``wire``: its head for the upstream. ``started``: the loop's time at which it was sent. ``error``: a fault of ours
-    has ended it.
+    has ended it. ``unpaid``: the ledger has said this, and the meter has to ``conclude``.
     """
 
     trip: Trip
@@ -49,15 +50,18 @@ class Begun(NamedTuple):
     relay: Relay | None
     started: float
     error: Exception | None = None
+    unpaid: Refusal | StoreUnavailable | None = None
 
 
 class Ride:
     """A request that has been debited. ``wire``, ``body``: as it goes on. ``cross_origin``: a browser's script asks."""
 
     __slots__ = (
+        "_awaits_debit",
         "_begun",
         "_body",
         "_client",
+        "_client_left",
         "_connection",
         "_crew",
         "_cross_origin",
@@ -97,11 +101,33 @@ class Ride:
         self._connection: UpstreamConnection | None = None
         self._started = 0.0
         self._status = 0
-        self._begun = self._written_down = False
+        self._begun = self._written_down = self._awaits_debit = self._client_left = False
 
     def start(self) -> None:
         """Answer it, or send it."""
         self._begin()
+        self._set_out()
+
+    def wait(self) -> bool:
+        """Have the ledger asked; whether it is: then it goes on in ``charged``. If not, nothing has happened."""
+        if not self._crew.meter.charge_soon(self._visit, self.charged):
+            return False
+        self._begin()
+        self._awaits_debit = True
+        return True
+
+    def charged(self, odd: Refusal | StoreUnavailable | None) -> None:
+        """The ledger has answered, and the visit has its outcome; ``odd``: the reference path finds out what to do."""
+        self._awaits_debit = False
+        try:
+            if odd is not None or self._client_left:
+                self._wait_for_connection(odd)
+            else:
+                self._set_out()
+        except Exception as error:  # noqa: BLE001  (whatever it is, the client and the books hear of it)
+            self.fail(error)
+
+    def _set_out(self) -> None:
         if isinstance(self._visit.outcome, Refusal):
             self._refuse(self._visit.outcome)
         elif (connection := self._running.route.pool.take()) is not None:
@@ -199,13 +225,17 @@ class Ride:
         self._go_on(request, Begun(trip, self._wire, relay, self._started))
         return relay
 
-    def _wait_for_connection(self) -> None:
-        """There is no kept one: the reference path waits for one."""
+    def _wait_for_connection(self, unpaid: Refusal | StoreUnavailable | None = None) -> None:
+        """There is no kept one: the reference path waits for one, or first finds out who pays."""
         request = self._request()
-        self._go_on(request, Begun(self._trip(request), self._wire, None, 0.0))
+        request.client_left = self._client_left
+        self._go_on(request, Begun(self._trip(request), self._wire, None, 0.0, unpaid=unpaid))
 
     def lose_client(self) -> None:
-        """The client has left: its upstream is dropped, and the rest is written down."""
+        """The client has left: its upstream is dropped, and the rest is written down. A debit on its way is awaited."""
+        if self._awaits_debit:
+            self._client_left = True
+            return
         self.hand_over()
         self._client.lose_client()
 

@@ -16,6 +16,7 @@ from gateway.core.late import charge_late, drain_late
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement, differences, gifts, refund, settle
 from gateway.core.scope import Scope
+from gateway.ledger.port import Tell
 from gateway.ledger.redis.deeds import Change, Deed, Deeds, Told, taking
 from gateway.ledger.redis.doubts import Doubts
 from gateway.ledger.redis.line import Act, Line
@@ -76,6 +77,20 @@ class RedisLedger:
     async def charge(self, bill: Bill, now_us: int) -> Charge | Refusal:
         """See ``Ledger``."""
         return self.charge_now(bill, now_us) or await self._charge(bill, self._skew.of_server(now_us))
+
+    def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:
+        """See ``Ledger``."""
+        self._tasks.start(self._charge_and_tell(bill, now_us, tell), "charge, and tell")
+        return True
+
+    async def _charge_and_tell(self, bill: Bill, now_us: int, tell: Tell) -> None:
+        outcome: Charge | Refusal | StoreUnavailable = StoreUnavailable("The gateway is stopping.")
+        try:
+            outcome = await self.charge(bill, now_us)
+        except StoreUnavailable as error:
+            outcome = error
+        finally:
+            tell(outcome)
 
     async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
         """See ``Ledger``."""
