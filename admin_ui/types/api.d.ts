@@ -67,6 +67,7 @@ interface Usage {
   fallback: boolean;
   meter?: string;
   plan?: string | null;
+  purse?: number | null;
   refill?: string | null;
   burst?: number | null;
   resets_at?: string | null;
@@ -131,6 +132,8 @@ interface History {
   to: string;
   by: string;
   points: Point[];
+  next_from?: string | null;
+  rules?: Record<string, { cost: Record<string, number>; pays: string[] }> | null;
 }
 
 interface Weight {

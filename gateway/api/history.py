@@ -1,5 +1,6 @@
 """What was used: by minute, hour or day, by rule, and by whom most."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -61,8 +62,18 @@ class HistoryPoint(Told):
     released: int
 
 
+class RuleNow(Told):
+    """What one request of a rule costs, by meter, and which scopes are asked to pay it, in this order."""
+
+    cost: dict[str, int]
+    pays: list[str]
+
+
 class UsageHistory(Told):
-    """Periods without use have no point. ``next_from``: ask from there for the rest."""
+    """Periods without use have no point. ``next_from``: ask from there for the rest.
+
+    ``rules``, with ``by=rule``: how the rules that were met count now; those that are gone are not there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
     granularity: Literal["minute", "hour", "day"]
@@ -71,6 +82,7 @@ class UsageHistory(Told):
     by: Literal["rule", "scope", "total"]
     points: list[HistoryPoint]
     next_from: Time | None = None
+    rules: dict[str, RuleNow] | None = None
 
 
 class TopQuery(Said):
@@ -132,8 +144,20 @@ async def get_history(call: Call, desk: Desk) -> Reply:
             by=asked.by,
             points=points,
             next_from=next_us,
+            rules=_rules_now(desk, points) if asked.by == "rule" else None,
         )
     )
+
+
+def _rules_now(desk: Desk, points: Iterable[HistoryPoint]) -> dict[str, RuleNow]:
+    snapshot, met = desk.snapshot(), {point.rule for point in points}
+    table = snapshot.rules
+    shadowed = {id(one.rule) for one in table.shadowed}
+    rules = (rule for rule in (*table.rules, table.default) if rule.name in met and id(rule) not in shadowed)
+    return {
+        rule.name: RuleNow(cost=dict(rule.costs), pays=list(snapshot.cascade if rule.pays is None else rule.pays))
+        for rule in rules
+    }
 
 
 async def get_top(call: Call, desk: Desk) -> Reply:

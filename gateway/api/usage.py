@@ -16,6 +16,8 @@ class UsageSummary(Told):
 
     Unlimited: limit, window and usage are 0 and ``remaining`` is -1. ``window_seconds`` of what never refills: until it
     ends. ``resets_at``: when it is full again. ``fallback``: the budget of a user who has no other left.
+    ``purse``: limits of one scope with the same number hold together; of purses one that can pay is enough. The lowest
+    is spent first.
     """
 
     scope: Literal["user", "workspace"]
@@ -29,6 +31,7 @@ class UsageSummary(Told):
     fallback: bool
     meter: str
     plan: str
+    purse: int | None = None
     refill: Literal["interval", "continuous", "never"] | None = None
     burst: int | None = None
     resets_at: Time | None = None
@@ -59,6 +62,7 @@ def _told(budget: Budget, now_us: int) -> UsageSummary:
         fallback=budget.fallback,
         meter=budget.meter,
         plan=budget.plan,
+        purse=None if budget.standing is None else budget.standing.purse,
         refill=None if refill is None else refill.value,
         burst=budget.capacity if budget.capacity != budget.limit else None,
         resets_at=budget.resets_us,

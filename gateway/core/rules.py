@@ -93,6 +93,11 @@ class RuleTable:
             raise RuleErrors(tuple(sorted(errors, key=lambda error: places[id(error.rule)])))
         return cls(entries, default, shadowed)
 
+    @property
+    def default(self) -> Rule:
+        """What counts where no rule matches."""
+        return self._default.rule
+
     def match(self, method: str, segments: tuple[str, ...]) -> Match:
         """The rule that a request with this canonical target meets: always one."""
         entry = self._tree.find(method, segments)

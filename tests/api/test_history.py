@@ -49,6 +49,9 @@ async def test_a_user_sees_the_own_use_over_time_and_by_rule(here: World) -> Non
         sums = {name: sum(point[name] for point in points) for name in ("amount", "requests", "refused")}
         assert sums == {"amount": 10, "requests": 10, "refused": 2}
         assert {(point["rule"], point["meter"]) for point in points} == {("ANY /**", "throughput")}
+    assert (await got(here, "/usage/history?by=rule", BOB))["rules"] == {
+        "ANY /**": {"cost": {"throughput": 1}, "pays": ["workspace", "user"]}
+    }
     (mine,) = await used(here, f"?by=scope&scope=user&id={BOB.id}")
     assert (mine["scope"], mine["id"], mine["overrun"]) == ("user", BOB.id, 0)
 

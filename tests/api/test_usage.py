@@ -47,6 +47,7 @@ async def test_an_entry_has_the_shape_of_wacraft_and_more(here: World) -> None:
         "fallback": False,
         "meter": "throughput",
         "plan": "free",
+        "purse": 0,
         "refill": "interval",
     }
     assert resets_at is None or resets_at.endswith("Z")
@@ -92,6 +93,7 @@ async def test_every_limit_of_every_plan_has_its_entry(here: World) -> None:
         ("tokens", "pro", 10**15, None, "interval"),
         ("throughput", "pack", 70, None, "never"),
     ]
+    assert entries[0]["purse"] == entries[1]["purse"] != entries[3]["purse"], "limits of one plan hold together"
     assert {parsed(entry["subscription_ends_at"]) for entry in entries} == {ends_us}
     assert entries[0]["remaining"] == 20
     assert 30 * 86_400 - 60 < entries[3]["window_seconds"] <= 30 * 86_400, "of what never refills: until it ends"

@@ -51,7 +51,9 @@ async def test_a_running_subscription_changes_its_plan(windows: Windows, site: S
     await dialog.get_by_label("New plan").select_option("Pro")
     await expect(dialog).to_contain_text("Due now: US$")
     await dialog.get_by_role("button", name="Change plan").click()
-    await expect(page.get_by_role("listitem", name="Pro")).to_contain_text("Active")
+    changed = page.get_by_role("listitem", name="Pro")
+    await expect(changed).to_contain_text("On trial")
+    await expect(changed).to_contain_text("First payment")
 
 
 async def test_who_turns_back_can_continue_later(windows: Windows, site: Site) -> None:

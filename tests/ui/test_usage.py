@@ -92,7 +92,7 @@ async def test_when_only_the_workspace_is_empty_the_page_says_who_pays(windows: 
     await answer(page, "**/billing/usage", [entry(), empty])
     await goto_billing(page, windows, workspace=site.acme)
     await expect(page.get_by_text("Acme: the budget is used up.")).to_be_visible()
-    await expect(page.get_by_text("You pays meanwhile.")).to_be_visible()
+    await expect(page.get_by_text("Meanwhile this pays: You.")).to_be_visible()
 
 
 async def test_what_has_not_changed_is_not_sent_again(windows: Windows) -> None:

@@ -14,30 +14,147 @@ export function toneOf(used, limit) {
 
 /** @param {Usage} entry */
 export function usageKey(entry) {
-  return [entry.scope, entry.workspace_id ?? entry.user_id ?? "", entry.plan ?? "", entry.meter ?? "", entry.window_seconds, entry.refill ?? "", entry.fallback].join(" ");
+  return [entry.scope, entry.workspace_id ?? entry.user_id ?? "", entry.plan ?? "", entry.purse ?? "", entry.meter ?? "", entry.window_seconds, entry.refill ?? "", entry.fallback].join(" ");
 }
 
 /**
- * Whether nobody in this scope's purses can pay: of each plan some limit is used up. Limits of one plan hold together;
- * of several plans one is enough.
- * @param {Usage[]} entries of one scope, without fallback ones
+ * What is left of a limit at an instant, if nobody spends meanwhile.
+ * @param {Usage} entry
+ * @param {number} at milliseconds
  */
-export function isEmpty(entries) {
-  const purses = new Map(/** @type {[string, Usage[]][]} */ ([]));
-  for (const entry of entries) purses.set(entry.plan ?? "", [...(purses.get(entry.plan ?? "") ?? []), entry]);
-  return [...purses.values()].every((purse) => purse.some((entry) => !entry.unlimited && entry.remaining <= 0));
+function leftAt(entry, at) {
+  if (entry.unlimited) return Infinity;
+  const full = entry.resets_at ? Date.parse(entry.resets_at) : null;
+  const capacity = entry.burst ?? entry.throughput_limit;
+  if (full === null) return entry.remaining; // it is full, or a pack
+  if (at >= full) return capacity;
+  if (entry.refill !== "continuous") return entry.remaining;
+  // It comes back evenly and is full at `full`: so much is missing still.
+  const missing = ((full - at) / 1000) * (entry.throughput_limit / entry.window_seconds);
+  return Math.max(entry.remaining, Math.floor(capacity - missing));
 }
 
 /**
- * The scopes that have budgets, each with its entries and whether it is empty.
+ * Limits of one purse hold together, of purses one is enough, and what is left in several adds up.
+ * @param {Usage[]} entries of one scope and meter, without fallback ones
+ * @param {number} at milliseconds
+ */
+export function payableAt(entries, at) {
+  const purses = new Map(/** @type {[string, number][]} */ ([]));
+  for (const entry of entries) {
+    const purse = String(entry.purse ?? (entry.unlimited ? "unlimited" : entry.plan ?? ""));
+    purses.set(purse, Math.min(purses.get(purse) ?? Infinity, leftAt(entry, at)));
+  }
+  return [...purses.values()].reduce((sum, left) => sum + Math.max(0, left), 0);
+}
+
+/**
+ * The earliest instant from `now` on at which so much can be paid, as the gateway's `Retry-After` has it; `null`: never.
+ * @param {Usage[]} entries of one scope and meter, without fallback ones
+ * @param {number} cost
+ * @param {number} now milliseconds
+ */
+export function whenPayable(entries, cost, now) {
+  if (payableAt(entries, now) >= cost) return now;
+  const fulls = [...new Set(entries.flatMap((entry) => (entry.resets_at ? [Date.parse(entry.resets_at)] : [])))].filter((at) => at > now).sort((a, b) => a - b);
+  const smooth = entries.some((entry) => entry.refill === "continuous");
+  let before = now;
+  for (const full of fulls) {
+    if (payableAt(entries, full) >= cost) return smooth ? firstBetween(before, full, (at) => payableAt(entries, at) >= cost) : full;
+    before = full;
+  }
+  return null;
+}
+
+/**
+ * @param {number} before it does not hold here
+ * @param {number} after it holds here
+ * @param {(at: number) => boolean} holds and goes on to hold
+ */
+function firstBetween(before, after, holds) {
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (holds(middle)) after = middle;
+    else before = middle;
+  }
+  return after;
+}
+
+/**
+ * The scopes that have budgets, in the order in which they are asked to pay, with their limits of a meter.
  * @param {Usage[]} usage
+ * @param {string} [meter]
+ * @returns {{scope: string, entries: Usage[]}[]}
  */
-export function scopesOf(usage) {
+export function scopesOf(usage, meter = "throughput") {
   const kinds = [...new Set(usage.map((entry) => entry.scope))].sort((a, b) => Number(b === "workspace") - Number(a === "workspace"));
-  return kinds.map((scope) => {
-    const entries = usage.filter((entry) => entry.scope === scope && !entry.fallback);
-    return { scope, entries, empty: entries.length > 0 && isEmpty(entries) };
+  return kinds.map((scope) => ({ scope, entries: usage.filter((entry) => entry.scope === scope && !entry.fallback && (entry.meter ?? "throughput") === meter) }))
+    .filter((one) => one.entries.length > 0);
+}
+
+/**
+ * Which scope can pay a cost first, and when: the least of them all; `at` `null`: none, however long one waits.
+ * @param {{scope: string, entries: Usage[]}[]} scopes
+ * @param {number} cost
+ * @param {number} now milliseconds
+ * @returns {{scope: string | null, at: number | null}}
+ */
+export function firstToPay(scopes, cost, now) {
+  /** @type {{scope: string | null, at: number | null}} */
+  let first = { scope: null, at: null };
+  for (const { scope, entries } of scopes) {
+    const at = whenPayable(entries, cost, now);
+    if (at !== null && (first.at === null || at < first.at)) first = { scope, at };
+  }
+  return first;
+}
+
+/**
+ * @typedef {object} Standing
+ * @property {string} meter
+ * @property {{scope: string, entries: Usage[]}[]} scopes
+ * @property {boolean} empty whether no scope can pay one unit
+ * @property {string[]} drained scopes that cannot
+ */
+
+/**
+ * How things are on each meter.
+ * @param {Usage[]} usage
+ * @param {number} now milliseconds
+ * @returns {Standing[]}
+ */
+export function standings(usage, now) {
+  const meters = [...new Set(usage.filter((entry) => !entry.fallback).map((entry) => entry.meter ?? "throughput"))];
+  return meters.map((meter) => {
+    const scopes = scopesOf(usage, meter);
+    const drained = scopes.filter((one) => payableAt(one.entries, now) < 1).map((one) => one.scope);
+    return { meter, scopes, empty: drained.length === scopes.length, drained };
   });
+}
+
+/**
+ * A rule whose requests were refused of late, and would be now. `left`: what whoever pays them has at most.
+ * @typedef {{rule: string, meter: string, cost: number, left: number, refused: number, pays: string[], at: number | null}} TooDear
+ */
+
+/**
+ * Rules that are refused although something is left: it is less than they cost, or those who pay them have none.
+ * @param {Standing[]} standing
+ * @param {Point[]} points of the last hour, by rule
+ * @param {import("./parts/history.js").RulesNow} rules
+ * @param {number} now milliseconds
+ * @returns {TooDear[]}
+ */
+export function tooDear(standing, points, rules, now) {
+  const refused = new Map(/** @type {[string, number][]} */ ([]));
+  for (const point of points) if (point.refused && point.rule) refused.set(point.rule, (refused.get(point.rule) ?? 0) + point.refused);
+  return [...refused].flatMap(([rule, times]) => standing.flatMap(({ meter, scopes }) => {
+    const counts = rules[rule];
+    const cost = counts?.cost[meter] ?? 0;
+    const payers = scopes.filter((one) => counts?.pays.includes(one.scope));
+    const left = Math.max(0, ...payers.map((one) => payableAt(one.entries, now)));
+    return cost > left ? [{ rule, meter, cost, left, refused: times, pays: payers.map((one) => one.scope), at: firstToPay(payers, cost, now).at }] : [];
+  }));
 }
 
 /**

@@ -2,12 +2,16 @@
 
 import { session, renew, expire } from "./session.js";
 import { noteTime } from "./clock.js";
-import { sayFailure } from "./failure.js";
+import { Failure } from "./failure.js";
+
+export { Failure };
 
 /** The prefix of the billing API, from where this file lies: PREFIX/assets/VERSION/js/http.js. */
 export const PREFIX = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
 
 const KEPT = 40;
+/** How long a question may take, and a change, which may have to ask a payment provider. */
+const PATIENCE_MS = { reads: 20_000, writes: 60_000 };
 /** @type {Map<string, {etag: string, data: any}>} */
 const known = new Map();
 /** @type {WeakMap<object, string>} */
@@ -21,23 +25,6 @@ export function etagOf(data) {
   return data ? tags.get(data) : undefined;
 }
 
-export class Failure extends Error {
-  /**
-   * @param {number} status 0: there was no answer
-   * @param {any} body what the server said
-   * @param {{requestId?: string | null, retryAfter?: number | null}} [more]
-   */
-  constructor(status, body, more = {}) {
-    super(sayFailure(status, body));
-    this.status = status;
-    this.body = body;
-    /** @type {{field: string, problem: string}[]} */
-    this.fields = body?.content?.fields ?? body?.fields ?? [];
-    this.requestId = more.requestId ?? body?.content?.request_id ?? null;
-    this.retryAfter = more.retryAfter ?? null;
-  }
-}
-
 /**
  * @typedef {object} Asked
  * @property {string} [method]
@@ -47,6 +34,7 @@ export class Failure extends Error {
  * @property {AbortSignal} [signal]
  * @property {string} [accept]
  * @property {boolean} [anonymous] without the token
+ * @property {number} [patience] milliseconds until it is given up
  */
 
 /**
@@ -83,12 +71,44 @@ export async function ask(url, asked = {}) {
   try {
     return await once(url, asked);
   } catch (failure) {
-    if (!(failure instanceof Failure) || failure.status !== 401 || asked.anonymous || !token) throw failure;
-    if (session.value.token === token && !(await renew(ask))) {
-      expire();
-      throw failure;
-    }
-    return once(url, asked);
+    if (!refusesToken(failure) || asked.anonymous || !token) throw failure;
+    if (session.value.token === token) await renewed(/** @type {Failure} */ (failure));
+    return again(url, asked);
+  }
+}
+
+/** @param {unknown} failure */
+function refusesToken(failure) {
+  return failure instanceof Failure && failure.status === 401;
+}
+
+/**
+ * A new token, or the reason why there is none. That nobody could be reached ends no session.
+ * @param {Failure} refusal of the old one
+ */
+async function renewed(refusal) {
+  try {
+    if (await renew(ask)) return;
+  } catch (failure) {
+    // What was asked for was refused, for its token: so it was not done, whatever became of the renewal.
+    throw failure instanceof Failure ? new Failure(failure.status, failure.body, { ...failure, wrote: false }) : refusal;
+  }
+  expire();
+  throw refusal;
+}
+
+/**
+ * The same with the new token. If that is refused too, there is no use in having it.
+ * @param {string} url
+ * @param {Asked} asked
+ */
+async function again(url, asked) {
+  const token = session.value.token;
+  try {
+    return await once(url, asked);
+  } catch (failure) {
+    if (refusesToken(failure) && token && session.value.token === token) expire();
+    throw failure;
   }
 }
 
@@ -100,11 +120,13 @@ async function once(url, asked) {
   const reads = !asked.method || asked.method === "GET";
   const key = `${asked.workspace ?? ""} ${session.value.token ?? ""} ${asked.accept ?? ""} ${url}`;
   const kept = reads ? known.get(key) : undefined;
-  const answer = await send(url, asked, kept?.etag);
+  const { answer, text } = await send(url, asked, reads, kept?.etag);
   noteTime(answer.headers.get("date"));
   if (answer.status === 304 && kept) return kept.data;
-  const data = await read(answer, asked.accept);
-  if (!answer.ok) throw new Failure(answer.status, data, about(answer));
+  const more = { ...about(answer), wrote: !reads };
+  if (!answer.ok) throw new Failure(answer.status, said(text), more);
+  const data = understood(text, answer, asked.accept);
+  if (data === undefined || (reads && data === null)) throw new Failure(0, null, { ...more, kind: "broken" });
   const etag = answer.headers.get("etag");
   if (data && typeof data === "object" && etag) tags.set(data, etag);
   if (reads) keep(key, etag, data);
@@ -112,11 +134,41 @@ async function once(url, asked) {
 }
 
 /**
+ * Send it and read the whole answer, in a time that has an end.
  * @param {string} url
+ * @param {Asked} asked
+ * @param {boolean} reads
+ * @param {string} [etag]
+ * @returns {Promise<{answer: Response, text: string}>}
+ */
+async function send(url, asked, reads, etag) {
+  const stop = new AbortController();
+  const give = () => stop.abort();
+  let late = false;
+  let answer = null;
+  const timer = setTimeout(() => { late = true; give(); }, asked.patience ?? PATIENCE_MS[reads ? "reads" : "writes"]);
+  asked.signal?.addEventListener("abort", give);
+  if (asked.signal?.aborted) give();
+  try {
+    answer = await fetch(url, {
+      method: asked.method ?? "GET", headers: fieldsOf(asked, etag), body: asked.body === undefined ? undefined : JSON.stringify(asked.body),
+      signal: stop.signal, cache: "no-store", credentials: "omit", redirect: "error",
+    });
+    return { answer, text: await answer.text() };
+  } catch (error) {
+    if (asked.signal?.aborted) throw error;
+    throw new Failure(0, null, { ...(answer ? about(answer) : {}), wrote: !reads, kind: late ? "late" : answer ? "broken" : "silent" });
+  } finally {
+    clearTimeout(timer);
+    asked.signal?.removeEventListener("abort", give);
+  }
+}
+
+/**
  * @param {Asked} asked
  * @param {string} [etag]
  */
-async function send(url, asked, etag) {
+function fieldsOf(asked, etag) {
   /** @type {Record<string, string>} */
   const headers = { Accept: asked.accept ?? "application/json" };
   if (!asked.anonymous && session.value.token) headers.Authorization = `Bearer ${session.value.token}`;
@@ -124,30 +176,34 @@ async function send(url, asked, etag) {
   if (asked.body !== undefined) headers["Content-Type"] = "application/json";
   if (asked.etag) headers["If-Match"] = asked.etag;
   if (etag) headers["If-None-Match"] = etag;
-  const body = asked.body === undefined ? undefined : JSON.stringify(asked.body);
-  try {
-    return await fetch(url, {
-      method: asked.method ?? "GET", headers, body, signal: asked.signal, cache: "no-store", credentials: "omit", redirect: "error",
-    });
-  } catch (error) {
-    if (asked.signal?.aborted) throw error;
-    throw new Failure(0, null);
-  }
+  return headers;
 }
 
 /**
+ * @param {string} text
  * @param {Response} answer
  * @param {string} [accept]
+ * @returns {any} `undefined`: it cannot be read
  */
-async function read(answer, accept) {
-  const text = await answer.text();
-  const kind = answer.headers.get("content-type") ?? "";
-  if (accept && answer.ok && !kind.includes("json")) return text;
+function understood(text, answer, accept) {
+  if (accept && !(answer.headers.get("content-type") ?? "").includes("json")) return text;
   if (!text) return null;
   try {
     return JSON.parse(text);
   } catch {
-    return answer.ok ? text : { message: text.slice(0, 300) };
+    return undefined;
+  }
+}
+
+/**
+ * What a refusal says: mostly JSON, from what stands before the gateway maybe a page.
+ * @param {string} text
+ */
+function said(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return /^\s*</.test(text) ? null : { message: text.slice(0, 300) };
   }
 }
 

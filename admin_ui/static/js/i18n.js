@@ -27,7 +27,8 @@ export function locale() {
 export async function beginLanguage() {
   const kept = keptLanguage();
   const spoken = navigator.languages.map((one) => one.slice(0, 2).toLowerCase()).find((one) => one in LANGUAGES);
-  await speak(/** @type {Language} */ (kept ?? spoken ?? "en"));
+  const wanted = /** @type {Language} */ (kept ?? spoken ?? "en");
+  if (!(await speak(wanted)) && wanted !== "en") await speak("en");
 }
 
 function keptLanguage() {
@@ -39,12 +40,22 @@ function keptLanguage() {
   }
 }
 
-/** @param {Language} wanted */
+/**
+ * Speak a language. One whose file does not arrive is not spoken: what is there stays.
+ * @param {Language} wanted
+ * @returns {Promise<boolean>} whether it is spoken now
+ */
 export async function speak(wanted) {
-  const parts = await Promise.all(files[wanted].map((fetch) => fetch()));
+  let parts;
+  try {
+    parts = await Promise.all(files[wanted].map((fetch) => fetch()));
+  } catch {
+    return false;
+  }
   messages = Object.assign({}, ...parts.map((part) => part.default));
   document.documentElement.lang = wanted;
   language.set(wanted);
+  return true;
 }
 
 /**

@@ -9,7 +9,7 @@ const PORTION = 200;
 /**
  * @param {string | null} path
  * @param {Record<string, any>} [filters]
- * @param {{every?: number, workspace?: string | null}} [how]
+ * @param {{every?: import("./live.js").Pace<any>, workspace?: string | null}} [how]
  */
 export function usePages(path, filters = {}, { every = 0, workspace = null } = {}) {
   const whole = path === null ? null : withQuery(path, { ...filters, limit: PORTION });

@@ -2,8 +2,9 @@
 
 import { Shared } from "./base.js";
 
-const KEPT = "weighbridge.session";
-const CHOSEN = "weighbridge.workspace";
+const OURS = "weighbridge.";
+const KEPT = `${OURS}session`;
+const CHOSEN = `${OURS}workspace`;
 
 /**
  * @typedef {object} Session
@@ -20,21 +21,73 @@ const nobody = { token: null, refresh: null, via: null, expired: false, workspac
 export const session = new Shared(/** @type {Session} */ (nobody));
 export const workspace = new Shared(/** @type {string | null} */ (null));
 
-/** Take what the fragment hands over, and take it out of the address bar; else what this tab has kept. */
+/**
+ * What a link has handed over.
+ * @typedef {{token: string, refresh: string | null, workspace: string | null}} Handed
+ */
+
+/** A token from a link while another is in use: whoever sits here decides. A stranger's link could sign them in as the stranger. */
+export const offered = new Shared(/** @type {Handed | null} */ (null));
+
+/**
+ * Take what the fragment hands over, and take it out of the address bar; else what this tab has kept.
+ * @returns {string | null} who is signed in by the link just now; `null`: nobody
+ */
 export function begin() {
   const fragment = new URLSearchParams(location.hash.replace(/^#\/?/, ""));
   const handed = fragment.get("access_token");
-  if (handed) {
-    const view = fragment.get("view");
-    history.replaceState(null, "", location.pathname + location.search + (view ? `#/${view}` : ""));
-    signIn({ token: handed.replace(/^Bearer\s+/i, ""), refresh: fragment.get("refresh_token"), via: "handed" });
-    choose(fragment.get("workspace"));
-    return;
+  if (!session.value.token) remember();
+  if (!handed) return null;
+  const view = fragment.get("view");
+  history.replaceState(null, "", location.pathname + location.search + (view ? `#/${view}` : ""));
+  const given = { token: handed.replace(/^Bearer\s+/i, ""), refresh: fragment.get("refresh_token"), workspace: fragment.get("workspace") };
+  const { token } = session.value;
+  if (token && !alike(token, given.token)) {
+    offered.set(given);
+    return null;
   }
+  accept(given);
+  return token ? null : subjectOf(given.token) ?? "";
+}
+
+/** What this tab has kept. */
+function remember() {
   const kept = read(KEPT);
-  if (kept && typeof kept.token === "string") session.set({ ...nobody, ...kept, expired: false });
+  if (kept && typeof kept.token === "string" && !session.value.expired) session.set({ ...session.value, ...kept });
   const chosen = read(CHOSEN);
   if (typeof chosen === "string") workspace.set(chosen);
+}
+
+/** @param {Handed} given */
+export function accept({ token, refresh, workspace: named }) {
+  signIn({ token, refresh, via: "handed" });
+  choose(named);
+  offered.set(null);
+}
+
+/**
+ * Whether both tokens are the same person's: then the newer one takes the place of the older without a word.
+ * @param {string} one
+ * @param {string} other
+ */
+function alike(one, other) {
+  const subject = subjectOf(one);
+  return one === other || (subject !== null && subject === subjectOf(other));
+}
+
+/**
+ * Whom a JWT names, for showing and comparing alone: nothing here is verified.
+ * @param {string | null} token
+ * @returns {string | null}
+ */
+export function subjectOf(token) {
+  try {
+    const claims = (token ?? "").split(".")[1] ?? "";
+    const found = JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))).sub;
+    return typeof found === "string" ? found : null;
+  } catch {
+    return null; // not a JWT: an API key, for instance
+  }
 }
 
 /** @param {string} header the name of the field that names a workspace */
@@ -51,8 +104,8 @@ export function signIn({ token, refresh = null, via }) {
 export function signOut() {
   session.set({ ...nobody, workspaceHeader: session.value.workspaceHeader });
   workspace.set(null);
-  write(KEPT, null);
-  write(CHOSEN, null);
+  offered.set(null);
+  empty();
 }
 
 /** The server refuses the token. It is dropped; the page stays as it is and asks to sign in again. */
@@ -73,17 +126,22 @@ let renewing = null;
 /**
  * Get a new token with the refresh token, if there is one; once, however many ask for it.
  * @param {(url: string, asked: object) => Promise<any>} ask
- * @returns {Promise<boolean>} whether there is a new one
+ * @returns {Promise<boolean>} whether there is a new one; `false`: it was refused. Throws where nobody could say.
  */
 export function renew(ask) {
   const { refresh, via } = session.value;
   if (!refresh) return Promise.resolve(false);
   renewing ??= ask("/user/oauth/token", { method: "POST", anonymous: true, body: { grant_type: "refresh_token", refresh_token: refresh } })
     .then((granted) => {
-      if (!granted?.access_token) return false;
+      if (session.value.refresh !== refresh) return Boolean(session.value.token); // signed out, or in as somebody else, meanwhile
+      if (typeof granted?.access_token !== "string") return false;
       signIn({ token: granted.access_token, refresh: granted.refresh_token ?? refresh, via });
       return true;
-    }, () => false)
+    }, (failure) => {
+      // Refused is refused. No answer, too many questions, or a server that breaks down says nothing of the token.
+      if (failure?.status >= 400 && failure.status < 500 && ![408, 425, 429].includes(failure.status)) return false;
+      throw failure;
+    })
     .finally(() => { renewing = null; });
   return renewing;
 }
@@ -107,5 +165,14 @@ function write(key, value) {
     else sessionStorage.setItem(key, JSON.stringify(value));
   } catch {
     // Storage is switched off: the session then lasts as long as the page.
+  }
+}
+
+/** Remove all that this tab has kept of whoever sat here. */
+function empty() {
+  try {
+    for (const key of Object.keys(sessionStorage).filter((one) => one.startsWith(OURS))) sessionStorage.removeItem(key);
+  } catch {
+    // Nothing was kept.
   }
 }

@@ -5,22 +5,25 @@ import { beginLanguage, language, t } from "./i18n.js";
 import { begin, session, useWorkspaceHeader } from "./session.js";
 import { beginTheme } from "./theme.js";
 import { readRoute } from "./route.js";
-import { setCurrencies } from "./format.js";
+import { setCurrencies, shortId } from "./format.js";
 import { api } from "./http.js";
 import { useLive } from "./live.js";
-import { Button, Loaded } from "./parts/ui.js";
-import { Frame, Mark } from "./parts/frame.js";
+import { Loaded } from "./parts/ui.js";
+import { Broken, Frame, Mark } from "./parts/frame.js";
 import { SignIn } from "./parts/signin.js";
+import { toast } from "./parts/toasts.js";
 
 /**
  * @param {(props: {about: About}) => any} view
  */
 export async function start(view) {
   beginTheme();
-  begin();
+  const handed = begin();
   readRoute();
   window.addEventListener("hashchange", handedOver);
+  window.addEventListener("unhandledrejection", (event) => tellOfFault(event.reason));
   await beginLanguage();
+  tellWho(handed);
   const place = /** @type {HTMLElement} */ (document.getElementById("app"));
   place.replaceChildren();
   render(html`<${Root} view=${view} />`, place);
@@ -29,8 +32,18 @@ export async function start(view) {
 /** A link that hands a token over, followed in a tab that is open already. */
 function handedOver() {
   if (!/[#&/]access_token=/.test(location.hash)) return;
-  begin();
+  tellWho(begin());
   readRoute();
+}
+
+/** Who was signed in by a link: it may have come from anybody. @param {string | null} subject */
+function tellWho(subject) {
+  if (subject !== null) toast(subject ? t("handed.as", { who: shortId(subject) }) : t("handed.in"));
+}
+
+/** A fault of the page itself: nothing that was pressed may do nothing without a word. @param {any} reason */
+function tellOfFault(reason) {
+  if (reason?.name !== "AbortError") toast(`${t("broken")}: ${String(reason?.message ?? reason)}. ${t("broken.do")}`, { bad: true });
 }
 
 /** @param {{view: (props: {about: About}) => any}} props */
@@ -38,10 +51,7 @@ function Root({ view }) {
   useShared(language);
   const [broken, mended] = useErrorBoundary((error) => console.error(error));
   const about = useLive("/about", { anonymous: true, load: (signal) => api("/about", { anonymous: true, signal }).then(learn) });
-  if (broken) {
-    return html`<main class="boot"><h1>${t("broken")}</h1><p>${String(broken?.message ?? broken)}</p><p>${t("broken.do")}</p>
-      <${Button} kind="main" act=${mended}>${t("try-again")}<//></main>`;
-  }
+  if (broken) return html`<main class="boot"><${Broken} error=${broken} again=${mended} /></main>`;
   if (about.data) return html`<${view} about=${about.data} />`;
   return html`<main class="boot"><${Loaded} live=${about} what=${t("about.failed")}>${() => null}<//></main>`;
 }

@@ -33,7 +33,7 @@ export function Payments({ workspace }) {
 /** @param {any} answer a list, or a page of one with its cursor @returns {{rows: Payment[], next: string | null}} */
 function portion(answer) {
   if (Array.isArray(answer)) return { rows: answer, next: null };
-  return { rows: answer.data ?? [], next: answer.has_more ? answer.next_cursor ?? null : null };
+  return { rows: answer.data, next: answer.has_more ? answer.next_cursor ?? null : null };
 }
 
 /** @returns {import("../parts/table.js").Column<Payment>[]} */

@@ -5,17 +5,19 @@ import { t, tWord } from "../i18n.js";
 import { duration } from "../format.js";
 import { useLive } from "../live.js";
 import { listOrNone, withQuery } from "../http.js";
-import { scopesOf, spentPerSecond, usageKey } from "../budget.js";
+import { spentPerSecond, usageKey } from "../budget.js";
 import { serverNow } from "../clock.js";
 import { session } from "../session.js";
 import { stateOf } from "../subscription.js";
-import { Button, Empty, Loaded } from "../parts/ui.js";
+import { Button, Empty, Loaded, Missing } from "../parts/ui.js";
 import { Gauge } from "../parts/gauge.js";
 import { historyPath, useHistory, UsageHistory } from "../parts/history.js";
-import { Refused, refusedLately } from "./refused.js";
+import { isRefusing, Refused, refusedLately } from "./refused.js";
 import { PlanCards } from "./plans.js";
 
 const EVERY = 10_000;
+/** What seldom changes: plans, and which of them are held. */
+const SELDOM = 120_000;
 
 /** @typedef {{about: About, me?: Me, workspace: {id: string, name: string} | null}} Shared */
 
@@ -25,19 +27,21 @@ export function PlansAndUsage({ about, me, workspace }) {
   const usage = useLive("/usage", { every: EVERY, workspace: workspace?.id });
   const onOffer = withQuery("/plan", { active: true, limit: 1000 });
   const inForce = withQuery("/subscription", { limit: 200, active: true });
-  const plans = useLive(onOffer, { load: (signal) => listOrNone(onOffer, { signal }) });
-  const held = useLive(inForce, { workspace: workspace?.id, load: (signal) => listOrNone(inForce, { signal, workspace: workspace?.id }) });
-  const own = useLive(workspace ? inForce : null, { load: (signal) => listOrNone(inForce, { signal }) });
+  const plans = useLive(onOffer, { every: SELDOM, load: (signal) => listOrNone(onOffer, { signal }) });
+  const held = useLive(inForce, { every: SELDOM, workspace: workspace?.id, load: (signal) => listOrNone(inForce, { signal, workspace: workspace?.id }) });
+  const own = useLive(workspace ? inForce : null, { every: SELDOM, load: (signal) => listOrNone(inForce, { signal }) });
   const recent = {
     user: useHistory(me?.user_id ? historyPath("user", me.user_id, "hour") : null, { workspace: workspace?.id }),
     workspace: useHistory(workspace ? historyPath("workspace", workspace.id, "hour") : null, { workspace: workspace?.id }),
   };
   /** @param {Usage} entry */
   const perSecond = (entry) => {
-    const points = recent[/** @type {"user" | "workspace"} */ (entry.scope)]?.data;
+    const history = recent[/** @type {"user" | "workspace"} */ (entry.scope)];
+    const points = history?.data;
+    if (!points && history?.failure) return NaN;
     return points ? spentPerSecond(points.filter((point) => !point.meter || !entry.meter || point.meter === entry.meter), serverNow()) : null;
   };
-  const counting = ["active", "cancelling", "past_due"];
+  const counting = ["active", "trialing", "cancelling", "past_due"];
   const subscriptions = [...(held.data ?? []), ...(own.data ?? [])].filter((row) => counting.includes(stateOf(row, serverNow())));
   return html`
     ${usage.data && html`<${Refused} usage=${usage.data} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
@@ -46,9 +50,10 @@ export function PlansAndUsage({ about, me, workspace }) {
       <div class="usage-body"><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
           <div class="gauges">${inOrder(entries).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
-        <p class="hint under">${notes(about, workspace, entries, refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
+        <p class="hint under">${notes(about, workspace, entries, isRefusing(entries, recent, serverNow()) ? 0 : refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
     </section>
     <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} />
+    <${Missing} live=${held.failure ? held : own} what=${t("held.failed")} />
     <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
 }
 
@@ -60,11 +65,10 @@ export function PlansAndUsage({ about, me, workspace }) {
  * @param {number} refused
  */
 function notes(about, workspace, entries, refused) {
-  const scopes = scopesOf(entries);
   const said = [];
-  if (refused > 0 && scopes.some((one) => !one.empty)) said.push(t("refused.before", { n: refused }));
+  if (refused > 0) said.push(t("refused.before", { n: refused }));
   if (!workspace && about.login.upstream) said.push(t("usage.choose-workspace"));
-  if (workspace && !scopes.some((one) => one.scope === "workspace")) said.push(t("usage.workspace-none", { name: workspace.name }));
+  if (workspace && !entries.some((entry) => entry.scope === "workspace")) said.push(t("usage.workspace-none", { name: workspace.name }));
   return said.join(" ");
 }
 

@@ -21,12 +21,9 @@ export function Subscriptions({ about, me, workspace }) {
   const [whose, setWhose] = useState("mine");
   useEffect(() => setWhose(workspace ? "workspace" : "mine"), [workspace?.id]);
   const inWorkspace = whose === "workspace" && workspace ? workspace.id : null;
-  const [awaited, setAwaited] = useState(false);
-  const { live, more } = usePages("/subscription", { created_at: "desc" }, { every: awaited ? 5_000 : 30_000, workspace: inWorkspace });
-  const pending = Boolean(live.data?.some((row) => row.status === "pending"));
-  useEffect(() => setAwaited(pending), [pending]); // a payment is on its way: look more often
-  const plans = useLive(withQuery("/plan", { active: true, limit: 1000 }));
+  const { live, more } = usePages("/subscription", { created_at: "desc" }, { every: pace, workspace: inWorkspace });
   const [changing, setChanging] = useState(/** @type {Subscription | null} */ (null));
+  const plans = useLive(changing ? withQuery("/plan", { active: true, limit: 1000 }) : null);
   const sells = about.payments.providers.length > 0;
   const manages = !inWorkspace || me?.admin || !me?.policies?.length || me.policies.some((one) => one === "billing.manage" || one === "workspace.admin");
 
@@ -45,8 +42,17 @@ export function Subscriptions({ about, me, workspace }) {
       ${rows.length === 0 && html`<${Empty} title=${t("subscriptions.none")}>${t("subscriptions.none-do")} <a href=${link("plans")}>${t("refused.see-plans")}</a><//>`}
       <ul class="cards">${rows.map((row) => html`<${Row} key=${row.id} row=${row} live=${live} workspace=${inWorkspace} manages=${manages} change=${() => setChanging(row)} />`)}</ul>
       ${more && html`<${Button} act=${more}>${t("more")}<//>`}`}<//>
-    ${changing && html`<${ChangePlan} subscription=${changing} plans=${plans.data ?? []} workspace=${inWorkspace} close=${() => setChanging(null)} done=${live.reload} />`}
+    ${changing && html`<${ChangePlan} subscription=${changing} plans=${plans} workspace=${inWorkspace} close=${() => setChanging(null)} done=${live.reload} />`}
   </section>`;
+}
+
+/**
+ * Often at first while a payment is on its way, for two minutes; many of them never arrive.
+ * @param {Subscription[] | undefined} rows
+ * @param {number} asked
+ */
+function pace(rows, asked) {
+  return asked < 24 && rows?.some((row) => row.status === "pending") ? 5_000 : 30_000;
 }
 
 /**
@@ -63,7 +69,7 @@ function Row({ row, live, workspace, manages, change }) {
     <p class="state-words">${t(`state-words.${state}`)}</p>
     <dl class="facts">
       <div><dt>${t("starts")}</dt><dd><${Time} at=${row.starts_at} /></dd></div>
-      <div><dt>${endName(row, state)}</dt><dd>${row.expires_at ? html`<${Time} at=${row.expires_at} />` : t("never")}</dd></div>
+      <div><dt>${endName(row, state)}</dt><dd>${endOf(row, state) ? html`<${Time} at=${endOf(row, state)} />` : t("never")}</dd></div>
       ${row.cancelled_at && html`<div><dt>${t("cancelled-at")}</dt><dd><${Time} at=${row.cancelled_at} /></dd></div>`}
       ${row.plan && html`<div><dt>${t("limit")}</dt><dd>${planLimits(row.plan).join(" · ")}</dd></div>`}
       ${row.throughput_override !== null && row.throughput_override !== undefined && html`<div><dt>${t("override")}</dt><dd>${row.throughput_override <= 0 ? t("unlimited") : number(row.throughput_override)}</dd></div>`}
@@ -74,9 +80,16 @@ function Row({ row, live, workspace, manages, change }) {
   </li>`;
 }
 
+/** When it is paid for next, which is before it would end; else when it ends. @param {Subscription} row @param {string} state */
+export function endOf(row, state) {
+  const renews = row.payment_mode === "subscription" && (state === "active" || state === "trialing");
+  return (renews && row.period_end) || row.expires_at;
+}
+
 /** @param {Subscription} row @param {string} state */
 function endName(row, state) {
   if (state === "expired") return t("expired-at");
+  if (state === "trialing") return t("first-payment");
   if (state === "active" && row.payment_mode === "subscription" && !row.cancel_at_period_end) return t("renews");
   return t("expires");
 }
@@ -94,11 +107,11 @@ function actions(row, live, workspace, change) {
   const post = (/** @type {string} */ path, /** @type {any} */ body, accept = "application/json") => api(at(path), { method: "POST", workspace, body, accept });
   return {
     cancel: () => confirm({
-      title: t("cancel-it.title"), text: t("cancel-it.text"), action: t("action.cancel"),
+      title: t("cancel-it.title"), text: t(row.status === "pending" ? "cancel-it.pending" : "cancel-it.text"), action: t("action.cancel"),
       save: async () => {
         await api(at("/subscription"), { method: "DELETE", workspace });
-        show({ cancel_at_period_end: true });
-        toast(t("cancel-it.done"));
+        if (row.status !== "pending") show({ cancel_at_period_end: true });
+        toast(t(row.status === "pending" ? "cancel-it.pending-done" : "cancel-it.done"));
         await live.reload();
       },
     }),
@@ -107,6 +120,9 @@ function actions(row, live, workspace, change) {
       show({ cancel_at_period_end: false });
       try {
         await post("/subscription/reactivate", undefined);
+      } catch (failure) {
+        show({ cancel_at_period_end: true });
+        throw failure;
       } finally {
         await live.reload();
       }
@@ -121,9 +137,13 @@ function actions(row, live, workspace, change) {
     resume: () => attempt(async () => {
       const opened = await post("/subscription/checkout-url", { success_url: `${location.origin}${PREFIX}-success`, cancel_url: `${location.origin}${PREFIX}-cancel` });
       rememberCheckout({ id: row.id, external_id: row.payment_external_id ?? undefined, plan: row.plan?.name, workspace });
-      if (opened.checkout_url) location.assign(opened.checkout_url);
-      else await live.reload(); // nowhere to pay any more: it may be paid already
-    }, t("checkout.opening"), toast),
+      if (opened.checkout_url) {
+        location.assign(opened.checkout_url);
+        return;
+      }
+      await live.reload();
+      toast(t("checkout.gone"));
+    }, "", toast),
     change,
   };
 }

@@ -54,6 +54,7 @@ export function buckets(from, to, size) {
  */
 export function Chart({ series, starts, size, title, unit }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const [missing, setMissing] = useState(false);
   const [at, setAt] = useState(/** @type {number | null} */ (null));
   const shown = useShared(theme);
   const label = (/** @type {number} */ start) => bucketLabel(start, size);
@@ -65,7 +66,9 @@ export function Chart({ series, starts, size, title, unit }) {
     /** @type {(() => void) | undefined} */
     let clear;
     const redraw = async () => {
-      const drawn = await draw(box, data, series.length, starts.map(label), setAt, () => gone);
+      const drawn = await draw(box, data, series.length, starts.map(label), setAt, () => gone).catch(() => null);
+      setMissing(drawn === null);
+      if (drawn === null) return;
       clear?.();
       clear = drawn;
       if (gone) clear?.();
@@ -82,6 +85,7 @@ export function Chart({ series, starts, size, title, unit }) {
   const total = series.reduce((sum, one) => sum + one.total, 0);
   return html`<figure class="chart" aria-label=${title}>
     <div class="chart-plot" ref=${place} role="img" aria-label=${t("chart.summary", { title, total: number(total), unit })}></div>
+    ${missing && html`<p class="note">${t("chart.missing")}</p>`}
     <p class="chart-at muted">${at === null ? t("chart.total") : label(starts[at] ?? 0)}</p>
     <ul class="legend">${series.map((one, index) => html`<li key=${one.name}><span class=${`swatch c${index + 1}`} aria-hidden="true"></span><span class="legend-name">${one.name}</span>
       <span class="legend-value">${number(at === null ? one.total : one.values[at] ?? 0)}</span></li>`)}</ul>

@@ -29,9 +29,9 @@ export function Dialog({ title, close, children, wide = false }) {
 
 /**
  * A form in a dialog. `save` may throw a `Failure`: it is shown, and what was typed stays.
- * @param {{title: string, close: () => void, save: () => Promise<unknown>, action: string, children?: any, kind?: "main" | "danger", wide?: boolean, failed?: (failure: Failure | null) => void}} props
+ * @param {{title: string, close: () => void, save: () => Promise<unknown>, action: string, children?: any, kind?: "main" | "danger", wide?: boolean, ready?: boolean, failed?: (failure: Failure | null) => void}} props `ready`: whether there is something to save
  */
-export function FormDialog({ title, close, save, action, children, kind = "main", wide = false, failed }) {
+export function FormDialog({ title, close, save, action, children, kind = "main", wide = false, ready = true, failed }) {
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
   const [busy, setBusy] = useState(false);
   const submit = async (/** @type {Event} */ event) => {
@@ -56,7 +56,7 @@ export function FormDialog({ title, close, save, action, children, kind = "main"
       ${children}
       ${failure && html`<${Failed} failure=${failure} what=${t("failure.not-done")} />`}
       <footer><${Button} act=${close}>${t("cancel")}<//>
-        <button type="submit" class=${`button ${kind}`} aria-busy=${busy}>${busy && html`<span class="spinner" aria-hidden="true"></span>`}${action}</button></footer>
+        <button type="submit" class=${`button ${kind}`} disabled=${!ready} aria-busy=${busy}>${busy && html`<span class="spinner" aria-hidden="true"></span>`}${action}</button></footer>
     </form>
   <//>`;
 }
@@ -79,17 +79,17 @@ export function Confirmation() {
 }
 
 /**
- * Do something that may fail, and say how it went.
+ * Do something that may fail, and say how it went: what failed is said in full.
  * @param {() => Promise<unknown>} act
- * @param {string} done
- * @param {(text: string, how?: {bad?: boolean}) => void} say
+ * @param {string} done empty: it has said so itself
+ * @param {(said: string | Failure, how?: {bad?: boolean, what?: string}) => void} say
  */
 export async function attempt(act, done, say) {
   try {
     await act();
-    say(done);
+    if (done) say(done);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    say(error.message, { bad: true });
+    say(error, { what: t("failure.not-done") });
   }
 }

@@ -1,14 +1,15 @@
 // The frame around each page: name, places to go, workspace, language, theme, who is signed in.
 
-import { html, useEffect, useShared } from "../base.js";
+import { html, useEffect, useErrorBoundary, useShared } from "../base.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
-import { choose, session, signOut, workspace } from "../session.js";
+import { accept, choose, offered, session, signOut, subjectOf, workspace } from "../session.js";
+import { shortId } from "../format.js";
 import { forget } from "../http.js";
 import { chooseTheme, theme } from "../theme.js";
 import { link } from "../route.js";
 import { Button } from "./ui.js";
 import { Confirmation, Dialog } from "./dialog.js";
-import { Toasts } from "./toasts.js";
+import { toast, Toasts } from "./toasts.js";
 import { SignIn } from "./signin.js";
 
 /** @typedef {{id: string, name: string}} Workspace */
@@ -38,10 +39,41 @@ export function Frame({ about, admin = false, places = [], here = "", me, worksp
     </header>
     <div class=${admin && places.length ? "body with-side" : "body"}>
       ${admin && places.length > 0 && html`<${Places} places=${places} here=${here} side />`}
-      <main id="content" tabindex="-1">${children}</main>
+      <main id="content" tabindex="-1"><${View} key=${here}>${children}<//></main>
     </div>
     ${expired && html`<${Dialog} title=${t("sign-in.again")} close=${() => leave()}><${SignIn} about=${about} admin=${admin} why=${t("sign-in.expired")} /><//>`}
+    <${HandedOver} />
     <${Confirmation} /><${Toasts} />`;
+}
+
+/** A view that fails while it is drawn fails alone: what is around it goes on. @param {{children?: any}} props */
+function View({ children }) {
+  const [broken, again] = useErrorBoundary((error) => console.error(error));
+  return broken ? html`<${Broken} error=${broken} again=${again} />` : children;
+}
+
+/** @param {{error: any, again: () => void}} props */
+export function Broken({ error, again }) {
+  return html`<div class="failed" role="alert"><h1 class="failed-title">${t("broken")}</h1><p>${String(error?.message ?? error)}</p><p class="muted">${t("broken.do")}</p>
+    <p class="row-actions"><${Button} small act=${again}>${t("try-again")}<//> <${Button} small act=${() => location.reload()}>${t("reload-page")}<//></p></div>`;
+}
+
+/** A link would sign in somebody else: nobody is exchanged without being asked. */
+function HandedOver() {
+  const given = useShared(offered);
+  const { token } = useShared(session);
+  if (!given) return null;
+  const stay = () => offered.set(null);
+  const change = () => {
+    forget();
+    accept(given);
+  };
+  const name = (/** @type {string | null} */ subject) => (subject ? html`<code title=${subject}>${shortId(subject)}</code>` : t("handed.unnamed"));
+  return html`<${Dialog} title=${t("handed.title")} close=${stay}>
+    <p>${t("handed.what")}</p>
+    <dl class="facts"><div><dt>${t("handed.now")}</dt><dd>${name(subjectOf(token))}</dd></div><div><dt>${t("handed.link")}</dt><dd>${name(subjectOf(given.token))}</dd></div></dl>
+    <footer class="dialog-actions"><${Button} kind="main" act=${stay}>${t("handed.stay")}<//><${Button} act=${change}>${t("handed.change")}<//></footer>
+  <//>`;
 }
 
 /** @param {Event} event */
@@ -72,13 +104,18 @@ function WorkspaceChoice({ workspaces }) {
     </select></label>`;
 }
 
+/** @param {import("../i18n.js").Language} wanted */
+async function changeLanguage(wanted) {
+  if (!(await chooseLanguage(wanted))) toast(t("language.failed"), { bad: true });
+}
+
 /** @param {{about: About, me?: Me, admin: boolean, signedIn: boolean}} props */
 function Settings({ about, me, admin, signedIn }) {
   const speaks = useShared(language);
   const shown = useShared(theme);
   return html`<details class="menu"><summary>${t("menu")}</summary><div class="menu-body">
     ${me && html`<p class="muted">${t("signed-in-as")} ${me.via === "admin_login" ? t("the-admin") : html`<code>${me.user_id ?? "–"}</code>`}</p>`}
-    <label>${t("language")}<select value=${speaks} onChange=${(/** @type {any} */ event) => void chooseLanguage(event.currentTarget.value)}>
+    <label>${t("language")}<select value=${speaks} onChange=${(/** @type {any} */ event) => void changeLanguage(event.currentTarget.value)}>
       ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} selected=${key === speaks}>${name}</option>`)}</select></label>
     <label>${t("theme")}<select value=${shown} onChange=${(/** @type {any} */ event) => chooseTheme(event.currentTarget.value)}>
       ${/** @type {const} */ (["auto", "light", "dark"]).map((one) => html`<option value=${one} selected=${one === shown}>${t(`theme.${one}`)}</option>`)}</select></label>

@@ -8,7 +8,7 @@ import { toneOf, forecast } from "../budget.js";
 import { Badge, Time } from "./ui.js";
 
 /**
- * @param {{entry: Usage, perSecond: number | null, name: string, whose?: string | null}} props `whose`: the scope's own name
+ * @param {{entry: Usage, perSecond: number | null, name: string, whose?: string | null}} props `whose`: the scope's own name; `perSecond`: spent of late, `null`: not known yet, NaN: it could not be read
  */
 export function Gauge({ entry, perSecond, name, whose = null }) {
   const second = useSecond();
@@ -42,6 +42,7 @@ function Refill({ entry, second }) {
 /** @param {{entry: Usage, perSecond: number | null, second: number}} props */
 function Forecast({ entry, perSecond, second }) {
   if (perSecond === null) return html`<p class="forecast muted">${"\u00a0"}</p>`;
+  if (Number.isNaN(perSecond)) return html`<p class="forecast muted">${t("forecast.unknown")}</p>`;
   const seen = forecast(entry, perSecond, second * 1000);
   if (seen.kind === "empty" && seen.at) {
     const soon = seen.at - second * 1000 < 20 * 3_600_000;

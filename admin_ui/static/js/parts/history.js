@@ -27,6 +27,18 @@ export function historyPath(scope, id, range, by = "rule") {
   return withQuery("/usage/history", { scope, id, range, by });
 }
 
+/** @typedef {NonNullable<History["rules"]>} RulesNow @type {WeakMap<Point[], RulesNow>} */
+const rulesOf = new WeakMap();
+
+/**
+ * What the rules of a history cost now, and who pays them.
+ * @param {Point[] | undefined} points from `useHistory`
+ * @returns {RulesNow}
+ */
+export function rulesNow(points) {
+  return (points && rulesOf.get(points)) ?? {};
+}
+
 /**
  * The points of a range that ends now, and goes on with it.
  * @param {string | null} name from `historyPath`
@@ -51,11 +63,13 @@ async function history(asked, range, workspace, signal) {
   let from = new Date(to - range.length).toISOString();
   /** @type {Point[]} */
   const points = [];
+  rulesOf.set(points, {});
   for (let portion = 0; portion < MOST_PORTIONS; portion += 1) {
     const { scope, id, by } = Object.fromEntries(asked);
     const path = withQuery("/usage/history", { scope, id, by, granularity: range.granularity, from, to: new Date(to).toISOString(), limit: 1000 });
     const answer = await api(path, { workspace, signal });
     points.push(...answer.points);
+    rulesOf.set(points, { ...rulesOf.get(points), ...answer.rules });
     if (!answer.next_from) break;
     from = answer.next_from;
   }

@@ -1,20 +1,31 @@
-// Short notes about what was done, read aloud, gone after a while.
+// Short notes about what was done, read aloud, gone after a while; and what failed, which stays until it is closed.
 
 import { html, Shared, useShared } from "../base.js";
 import { t } from "../i18n.js";
+import { Failure } from "../http.js";
+import { FailureWords } from "./failed.js";
 
 const SHOWN_MS = 6_000;
-const shown = new Shared(/** @type {{id: number, text: string, bad: boolean}[]} */ ([]));
+const MOST = 4;
+
+/** @typedef {{id: number, said: string | Failure, bad: boolean, what?: string}} Toast */
+const shown = new Shared(/** @type {Toast[]} */ ([]));
 let ids = 0;
 
 /**
- * @param {string} text
- * @param {{bad?: boolean}} [how] bad ones stay until they are closed
+ * @param {string | Failure} said
+ * @param {{bad?: boolean, what?: string}} [how] bad ones, and failures, stay until they are closed; `what`: did not work
  */
-export function toast(text, { bad = false } = {}) {
+export function toast(said, { bad = said instanceof Failure, what } = {}) {
   const id = ++ids;
-  shown.set([...shown.value.slice(-3), { id, text, bad }]);
+  const others = shown.value.filter((one) => !same(one.said, said)).slice(1 - MOST);
+  shown.set([...others, { id, said, bad, what }]);
   if (!bad) setTimeout(() => close(id), SHOWN_MS);
+}
+
+/** Whether both say the same: once is enough. @param {string | Failure} one @param {string | Failure} other */
+function same(one, other) {
+  return one instanceof Failure && other instanceof Failure && one.status === other.status && one.message === other.message;
 }
 
 /** @param {number} id */
@@ -25,7 +36,8 @@ function close(id) {
 export function Toasts() {
   const all = useShared(shown);
   return html`<div class="toasts" role="status" aria-live="polite">
-    ${all.map((one) => html`<div key=${one.id} class=${`toast ${one.bad ? "bad" : ""}`}><span>${one.text}</span>
+    ${all.map((one) => html`<div key=${one.id} class=${`toast ${one.bad ? "bad" : ""}`}>
+      ${one.said instanceof Failure ? html`<div class="toast-words"><${FailureWords} failure=${one.said} what=${one.what} /></div>` : html`<span>${one.said}</span>`}
       <button type="button" class="close" onClick=${() => close(one.id)} aria-label=${t("close")}>×</button></div>`)}
   </div>`;
 }

@@ -3,8 +3,8 @@
 import { html, useId, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { moment, shortId, utc } from "../format.js";
-import { sayWayOut } from "../failure.js";
 import { Failure } from "../http.js";
+import { FailureWords } from "./failed.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -22,7 +22,7 @@ export function Button({ act, children, kind = "plain", type = "button", disable
       await done;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      toast(`${error.message} ${sayWayOut(error.status)}`, { bad: true });
+      toast(error);
     } finally {
       setBusy(false);
     }
@@ -72,14 +72,11 @@ export function Empty({ title, children }) {
 
 /**
  * Something failed: what the server said, what to do, and a way to try again.
- * @param {{failure: Failure, retry?: () => unknown, what?: string}} props
+ * @param {{failure: Failure, retry?: () => unknown, what?: string, again?: boolean}} props `again`: the page tries once more by itself
  */
-export function Failed({ failure, retry, what }) {
+export function Failed({ failure, retry, what, again = false }) {
   return html`<div class="failed" role="alert">
-    <p class="failed-title">${what ?? t("failure.title")}</p>
-    <p>${failure.message}</p>
-    ${failure.fields.length > 0 && html`<ul>${failure.fields.map((one) => html`<li><code>${one.field}</code>: ${one.problem}</li>`)}</ul>`}
-    <p class="muted">${sayWayOut(failure.status)}${failure.requestId && html` <span class="request">${t("failure.request")} <code>${failure.requestId}</code></span>`}</p>
+    <${FailureWords} failure=${failure} what=${what} again=${again} />
     ${retry && html`<${Button} act=${retry} small>${t("try-again")}<//>`}
   </div>`;
 }
@@ -90,10 +87,18 @@ export function Failed({ failure, retry, what }) {
  */
 export function Loaded({ live, children, what, lines = 3 }) {
   if (live.data !== undefined) {
-    return html`${live.failure && html`<${Failed} failure=${live.failure} retry=${live.reload} what=${t("failure.stale")} />`}${children(live.data)}`;
+    return html`${live.failure && html`<${Failed} failure=${live.failure} retry=${live.reload} again=${live.again} what=${t("failure.stale")} />`}${children(live.data)}`;
   }
-  if (live.failure) return html`<${Failed} failure=${live.failure} retry=${live.reload} what=${what} />`;
+  if (live.failure) return html`<${Failed} failure=${live.failure} retry=${live.reload} again=${live.again} what=${what} />`;
   return html`<div class="skeleton" role="status"><span class="hidden">${t("loading")}</span>${Array.from({ length: lines }, () => html`<i></i>`)}</div>`;
+}
+
+/**
+ * What could not be asked of something that the view can do without. Nothing where it could.
+ * @param {{live: import("../live.js").Live<any>, what: string}} props
+ */
+export function Missing({ live, what }) {
+  return live.failure ? html`<${Failed} failure=${live.failure} retry=${live.reload} again=${live.again} what=${what} />` : null;
 }
 
 /**
