@@ -18,6 +18,8 @@ from gateway.identity.key_sites import KeySites
 from gateway.identity.membership import ByClaim, Membership, TrustClients
 from gateway.identity.probe import ByProbe
 from gateway.ledger.open import open_ledger
+from gateway.metering.arrears import Arrears
+from gateway.metering.catalog import Catalog
 from gateway.metering.meter import Meter
 from gateway.metering.recorder import NoJournal, Recorder
 from gateway.metering.snapshot import Snapshot
@@ -85,7 +87,9 @@ class Gateway:
             settings.ledger.url, recording.restore, kept=recording.kept, shared=assembly.shared(settings)
         )
         recorder = Recorder(recording.journal or NoJournal(), self.metrics)
-        self._meter = Meter(self._ledger, recorder, recording.failing, self.stocked.saw)
+        debt = settings.ledger.late_debt
+        arrears = Arrears(self._ledger, recorder, recording.journal, self._catalog, debt=debt)
+        self._meter = Meter(self._ledger, recorder, recording.failing, self.stocked.saw, arrears)
         if (shown := transport.listener_context(settings)) is not None:
             self._tls = ListenerTls(shown)
         self._expiries = expiries(settings)
@@ -135,7 +139,7 @@ class Gateway:
 
     async def _close_ledger(self) -> None:
         """Debit what came late, if that can be done now, and give back what is held."""
-        if hasattr(self, "_meter"):
+        if hasattr(self, "live"):
             with contextlib.suppress(StoreUnavailable, TimeoutError):
                 async with asyncio.timeout(_LAST_DEBITS_S):
                     await self._meter.debit_late()
@@ -264,6 +268,9 @@ class Gateway:
             await asyncio.sleep(_TEND_S)
             self._key_sites.tend(now_us())
             self._ledger.tend(self._recording.settled_us(now_us()), now_us())
+
+    def _catalog(self) -> Catalog:
+        return self.live.running.snapshot.catalog
 
     async def _debit_late(self) -> None:
         while True:

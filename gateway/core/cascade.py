@@ -21,6 +21,7 @@ __all__ = [
     "Standing",
     "charge",
     "drain",
+    "drained",
     "paid_at_once",
     "standings_of",
 ]
@@ -110,7 +111,7 @@ def charge(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge | Refusal:
         account = Account(allowance, state, now_us)
         draws, short = account.draws(bill.costs)
         if not short:
-            return _paid(bill, account, draws, _NOTHING)
+            return drained(bill, account, draws, _NOTHING)
         asked.append((account, short))
     return _refused(bill, asked, buckets_of, now_us)
 
@@ -122,8 +123,7 @@ def drain(bill: Bill, buckets_of: BucketsOf, now_us: int) -> Charge:
         return outcome
     allowance = bill.allowances[0] if bill.allowances else NOBODY
     account = Account(allowance, buckets_of(allowance.scope), now_us)
-    draws, short = account.draws(bill.costs)
-    return _paid(bill, account, draws, short)
+    return drained(bill, account, *account.draws(bill.costs))
 
 
 def standings_of(allowance: Allowance, buckets_of: BucketsOf, now_us: int) -> tuple[Standing, ...]:
@@ -167,7 +167,8 @@ def _open(stored: Bucket | None, key: LimitKey, now_us: int) -> Bucket | None:
     return stored if 0 <= now_us - stored.generation < key.window_us else None
 
 
-def _paid(bill: Bill, account: Account, draws: Sequence[Draw], overrun: Costs) -> Charge:
+def drained(bill: Bill, account: Account, draws: Sequence[Draw], overrun: Costs) -> Charge:
+    """Make these draws, with what nobody had."""
     postings = account.debit(draws)
     standings = account.standings()
     if draws:

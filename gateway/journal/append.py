@@ -15,7 +15,7 @@ from gateway.journal.lock import Lock
 from gateway.journal.options import Options
 from gateway.journal.prove import prove
 from gateway.journal.record import Kind, Record
-from gateway.journal.snapshots import Kept, Place
+from gateway.journal.snapshots import Debt, Kept, Place, read_holds, read_owed, read_page
 from gateway.journal.store import Report, Store
 from gateway.journal.sweep import Sweep
 from gateway.tasks import Tasks
@@ -173,12 +173,16 @@ class Journal:
 
     async def page(self, after: Place | None, most: int) -> tuple[list[Kept], Place | None]:
         """Scopes whose buckets are not full, after a place, and the place to go on from. Complete after ``fold``."""
-        return await self._run(self._store.page, after, self._now_us(), most)
+        return await self._run(self._store.look, partial(read_page, after=after, now_us=self._now_us(), most=most))
 
     async def holds(self) -> list[Record]:
         """Holds that nobody has settled, oldest first; after a restart those of the dead process."""
         await self.fold()
-        return await self._run(self._store.holds)
+        return await self._run(self._store.look, read_holds)
+
+    async def owed(self, after: Debt | None, most: int) -> tuple[list[Record], Debt | None]:
+        """What is owed, oldest first, after a place, and the place to go on from. Complete after ``fold``."""
+        return await self._run(self._store.look, partial(read_owed, after=after, most=most))
 
     async def find(self, request_id: str) -> list[Record]:
         """The records of a request, oldest first, from all that retention has kept. Reads backwards, in bites."""

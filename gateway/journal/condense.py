@@ -35,8 +35,10 @@ class Condenser:
         match record.kind:
             case Kind.DONE:
                 pass
-            case Kind.HOLD:
+            case Kind.HOLD | Kind.OWED:
                 self._holds[record.id] = record
+            case Kind.DRAIN | Kind.FORGIVEN if record.ends_debt:
+                self._end_debt(record)
             case Kind.SETTLE | Kind.RELEASE:
                 self._end(record)
             case _:
@@ -56,6 +58,13 @@ class Condenser:
             else:
                 self._postings[key] = known._replace(amount=known.amount + posting.amount)
         self._sum(record)
+
+    def _end_debt(self, record: Record) -> None:
+        """What was owed is not any more: that is to be said, if it is written already that it was."""
+        if self._holds.pop(record.id, None) is None:
+            self._ends.append(Record(Kind.FORGIVEN, record.id, record.at_us, record.rule, record.scope))
+        if record.kind is not Kind.FORGIVEN:
+            self._sum(record)
 
     def _drop(self, record: Record, key: LimitKey) -> None:
         if record.scope is None:

@@ -25,10 +25,18 @@ class Kind(StrEnum):
     """The hold of the same id is final: ``costs`` are the difference, of either sign."""
     RELEASE = "release"
     """The hold of the same id was given back whole: ``costs`` are negative."""
+    OWED = "owed"
+    """Passed while budgets could not be asked; ``owner`` says whose. Ends with a late ``drain``, or forgiven."""
+    FORGIVEN = "forgiven"
+    """What was owed under the same id is not any more: it was free after all."""
     DONE = "done"
     """How the request of an earlier record ended: status and latencies, nothing else."""
     CONDENSED = "condensed"
     """The sum of ``count`` records of one scope, rule and minute that could not be kept one by one."""
+
+
+LATE = "late"
+"""The outcome of a ``drain`` that ends what was owed."""
 
 
 @dataclass(slots=True)
@@ -58,6 +66,12 @@ class Record:
     dropped: tuple[LimitKey, ...] = ()
     deadline_us: int | None = None
     owner: str | None = None
+    """Whoever will settle a hold; of what is owed: who would have been asked, as text."""
     count: int = 1
     taken: bool = field(default=False, compare=False, repr=False)
     """The journal has begun to write it; changes come too late."""
+
+    @property
+    def ends_debt(self) -> bool:
+        """Whether what was owed under the same id is not owed any more."""
+        return self.kind is Kind.FORGIVEN or (self.kind is Kind.DRAIN and self.outcome == LATE)

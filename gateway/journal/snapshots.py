@@ -10,7 +10,7 @@ from gateway.core.bucket import Bucket
 from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
 from gateway.journal.convert import decode, encode, join, small, tame_text
-from gateway.journal.record import Record
+from gateway.journal.record import Kind, Record
 from gateway.journal.tally import MINUTE_US, SUMS, States, Tally, part_of
 
 GRANULARITIES = {"minute": 1, "hour": 60, "day": 1_440}
@@ -154,7 +154,25 @@ def write_holds(connection: sqlite3.Connection, tally: Tally, texts: KeyTexts) -
 
 def read_holds(connection: sqlite3.Connection) -> list[Record]:
     """Open holds, oldest first."""
-    return [decode(blob)[0] for (blob,) in connection.execute("SELECT row FROM holds ORDER BY seq, id")]
+    return [hold for hold in _open(connection, (-1, ""), -1) if hold.kind is Kind.HOLD]
+
+
+Debt = tuple[int, str]
+"""Where a reader of what is owed has come to: the number of the batch, and the id."""
+
+
+def read_owed(connection: sqlite3.Connection, after: Debt | None, most: int) -> tuple[list[Record], Debt | None]:
+    """What is owed, oldest first, ``most`` at once, and the place to go on from (``None``: the end)."""
+    query = "SELECT seq, id FROM holds WHERE (seq, id) > (?, ?) ORDER BY seq, id LIMIT 1 OFFSET ?"
+    place = after or (-1, "")
+    found = [record for record in _open(connection, place, most) if record.kind is Kind.OWED]
+    last = connection.execute(query, (*place, most - 1)).fetchone()
+    return found, last
+
+
+def _open(connection: sqlite3.Connection, after: Debt, most: int) -> list[Record]:
+    query = "SELECT row FROM holds WHERE (seq, id) > (?, ?) ORDER BY seq, id LIMIT ?"
+    return [decode(blob)[0] for (blob,) in connection.execute(query, (*after, most))]
 
 
 def put(connection: sqlite3.Connection, head: str, tail: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.limit_text import KeyTexts, key_from
@@ -18,9 +19,10 @@ from gateway.journal.options import Bounds
 from gateway.journal.read import batches, find
 from gateway.journal.record import Record
 from gateway.journal.schema import connect, sentence
-from gateway.journal.snapshots import Kept, Place, read_buckets, read_holds, read_page
+from gateway.journal.snapshots import read_buckets
 from gateway.journal.tally import Tally
 
+_T = TypeVar("_T")
 _PAUSE_S = 0.00005
 _TAIL_ROWS = 200_000
 _ALL = 1 << 62
@@ -229,16 +231,12 @@ class Store:
         """Records of a request in some batches before a number; see ``read.find``."""
         return find(self.connection, self.path, request_id, before_seq=before_seq, most=most)
 
-    def page(self, after: Place | None, now_us: int, most: int) -> tuple[list[Kept], Place | None]:
-        """Folded buckets that are not full; see ``read_page``. Raises ``JournalError``."""
+    def look(self, read: Callable[[sqlite3.Connection], _T]) -> _T:
+        """What ``read`` finds in the tables: what is folded. Raises ``JournalError``."""
         try:
-            return read_page(self.connection, after, now_us, most)
+            return read(self.connection)
         except sqlite3.Error as error:
             raise JournalError(sentence(error, self.path)) from error
-
-    def holds(self) -> list[Record]:
-        """Open holds that are folded, oldest first."""
-        return read_holds(self.connection)
 
     def close(self) -> None:
         """Fold what was written and close the file."""

@@ -19,6 +19,9 @@ SUMS = ("amount", "overrun", "requests", "refused", "shadow", "released")
 ``released`` of them were given back afterwards. ``refused`` were not."""
 _REQUESTS = frozenset({Kind.CHARGE, Kind.HOLD, Kind.DRAIN, Kind.CONDENSED})
 _RELEASES = frozenset({Kind.REFUND, Kind.RELEASE})
+_ENDS = frozenset({Kind.SETTLE, Kind.RELEASE})
+_UNCOUNTED = frozenset({Kind.DONE, Kind.OWED, Kind.FORGIVEN})
+"""What is owed is counted when it is paid."""
 
 States = dict[str, Bucket | None]
 """Limit key as text → state; ``None``: dropped."""
@@ -76,7 +79,13 @@ class Tally:
 
     def _add_other(self, seq: int, record: Record) -> None:
         kind, scope = record.kind, record.scope or NOBODY
-        if kind is Kind.DONE or not (record.count or record.costs):
+        if kind is Kind.HOLD:
+            self.holds[record.id] = (scope, seq, record)
+        elif kind in _ENDS:
+            self.holds[record.id] = (scope, seq, None)
+        elif kind is Kind.OWED or record.ends_debt:  # by id: whoever is asked first need not be who pays
+            self.holds[record.id] = (Scope(Kind.OWED, record.id), seq, record if kind is Kind.OWED else None)
+        if kind in _UNCOUNTED or not (record.count or record.costs):
             return
         for meter, cost in (record.costs or _FREE).items():
             sums = self._sums(record, meter)
@@ -90,10 +99,6 @@ class Tally:
             elif kind in _RELEASES and record.costs:
                 sums[5] += record.count
         self._overrun(record)
-        if kind is Kind.HOLD:
-            self.holds[record.id] = (scope, seq, record)
-        elif kind in (Kind.SETTLE, Kind.RELEASE):
-            self.holds[record.id] = (scope, seq, None)
 
     def _overrun(self, record: Record) -> None:
         for meter, units in record.overrun.items():

@@ -6,7 +6,6 @@ Zero stands only where it is proved by the tests. ``amount`` is a budget per win
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LATE_REQUESTS = 100_000
 HORIZON_S = 25
 SHARE, MOST_HELD = 16, 2_048
 """Of a leased budget one gateway holds at most a ``SHARE``th of what is left, and ``MOST_HELD`` units."""
@@ -24,7 +23,12 @@ _ANY = (
     Bound("Redis and all gateways work", "0", "0"),
     Bound("an answer of Redis is lost, or comes late", "0", "0"),
     Bound(f"Redis is away for more than {HORIZON_S} s while an answer is lost", "0", "cost, for each such request"),
-    Bound("a gateway is killed", "cost, for each request it had in hand", "0"),
+    Bound("a gateway is killed", "cost, for each request it had in hand, or refund that waited for Redis", "0"),
+    Bound(
+        "a gateway is killed within 100 ms of letting requests through without Redis",
+        "0",
+        "cost, for each that its journal had not written yet",
+    ),
     Bound("Redis restarts with appendfsync always", "0", "0"),
     Bound("Redis restarts with appendfsync everysec", "0", "what was charged in its last second"),
     Bound("Redis fails over to a replica", "0", "what was charged within the replication lag"),
@@ -42,7 +46,7 @@ _ANY = (
 _OPEN = Bound(
     "Redis is away, on_store_failure open",
     "0",
-    f"all requests meanwhile; they are debited afterwards, down to zero, {LATE_REQUESTS:,} for each gateway that lives",
+    "all requests meanwhile, less what is left and ledger.late_debt, which is debited afterwards",
 )
 _CLOSED = Bound("Redis is away, on_store_failure closed", "amount (503, not 429)", "0")
 _LEASE = Bound("Redis is away, on_store_failure lease", "amount less what is held (503, not 429)", "0")

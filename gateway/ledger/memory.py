@@ -6,7 +6,7 @@ charges for k places admit exactly k.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
 from gateway.core.late import drain_late
 from gateway.core.refund import Settlement, refund, settle
 from gateway.core.scope import Scope
-from gateway.ledger.port import Tell
+from gateway.ledger.port import Late, Tell
 from gateway.tasks import Tasks
 
 Restore = Callable[[Scope], Awaitable[Mapping[LimitKey, Bucket]]]
@@ -109,10 +109,13 @@ class MemoryLedger:
         """See ``Ledger``. A scope is restored once in its life: that is worth no second way."""
         return False
 
-    async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
+    async def drain(self, bill: Bill, now_us: int, *, late: Late | None = None) -> Charge:
         """See ``Ledger``."""
         await self._load(bill.allowances)
-        outcome = (drain_late if late else cascade.drain)(bill, self._buckets_of, now_us)
+        if late is None:
+            outcome = cascade.drain(bill, self._buckets_of, now_us)
+        else:
+            outcome = drain_late(bill, self._buckets_of, now_us, late.debt)
         self._keep(outcome.postings, outcome.scope, outcome.dropped)
         return outcome
 
@@ -163,6 +166,13 @@ class MemoryLedger:
 
     def call_off(self, bill: Bill) -> None:
         """See ``Ledger``. Here a charge that raised was not made."""
+
+    def doubt(self, bill: Bill) -> str:  # noqa: ARG002
+        """See ``Ledger``: nothing is in doubt."""
+        return ""
+
+    async def confirm(self, charges: Sequence[Charge]) -> None:
+        """See ``Ledger``: what was drained is in memory, and in the journal."""
 
     @property
     def failure(self) -> str | None:

@@ -1,7 +1,7 @@
 """What every ledger does: charge, refund, hold, settle. Each call is one atomic act."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey
@@ -31,6 +31,13 @@ class Kept(Protocol):
         ...
 
 
+class Late(NamedTuple):
+    """How a late debit is made: ``debt`` units below zero at most, after ``doubt`` (see ``Ledger``) is cleared up."""
+
+    debt: int = 0
+    doubt: str = ""
+
+
 class Ledger(Protocol):
     """Keeps buckets. Raises ``StoreUnavailable`` when it cannot know; it never guesses."""
 
@@ -50,11 +57,20 @@ class Ledger(Protocol):
         """
         ...
 
-    async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
+    async def drain(self, bill: Bill, now_us: int, *, late: Late | None = None) -> Charge:
         """Debit what was already delivered: the first who can pay, or the first asked down to zero.
 
-        The rest is overrun. ``late``: ``now_us`` is past, and only windows that are still open are debited.
+        The rest is overrun. ``late``: ``now_us`` is past, and only windows that are still open are debited. Once only,
+        also by another gateway after this one was killed, until ``confirm``.
         """
+        ...
+
+    def doubt(self, bill: Bill) -> str:
+        """After a charge that raised ``StoreUnavailable``: what ``Late`` has to know of it."""
+        ...
+
+    async def confirm(self, charges: Sequence[Charge]) -> None:
+        """It is written down that these were drained late: nobody will do it again."""
         ...
 
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:

@@ -14,17 +14,14 @@ from gateway.core.cascade import charge as presume
 from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import Rule
-from gateway.core.scope import Scope
-from gateway.ledger.bounds import LATE_REQUESTS
 from gateway.ledger.port import Ledger
+from gateway.metering.arrears import Arrears
 from gateway.metering.catalog import Unresolved
+from gateway.metering.debts import Debt
 from gateway.metering.recorder import Recorder
 from gateway.metering.visit import Visit
 
-LATE_VISITS = LATE_REQUESTS
-"""How many requests that were let through without their ledger may wait to be debited; more go free."""
-UNKNOWN_SCOPES, UNKNOWN_VISITS = 20, 1000
-"""How many payers, and visits of theirs, one round of late debits steps past because nobody knows what they have."""
+_LATE_REFUNDS = 100_000
 Saw = Callable[[Principal, int], None]
 """Told of each request of somebody known, and when it came (us)."""
 
@@ -37,15 +34,19 @@ class Meter:
     """Charges visits to the ledger and writes each into the journal."""
 
     def __init__(
-        self, ledger: Ledger, recorder: Recorder, store_failing: Callable[[], bool], saw: Saw | None = None
+        self,
+        ledger: Ledger,
+        recorder: Recorder,
+        store_failing: Callable[[], bool],
+        saw: Saw | None = None,
+        arrears: Arrears | None = None,
     ) -> None:
         self._ledger = ledger
         self._recorder = recorder
         self._store_failing = store_failing
         self._saw = saw
-        self._late: deque[Visit] = deque()
-        self._owed: deque[tuple[Visit, Charge, int]] = deque(maxlen=LATE_VISITS)
-        self._forgotten = 0
+        self._arrears = Arrears(ledger, recorder) if arrears is None else arrears
+        self._owed: deque[tuple[Visit, Charge, int]] = deque(maxlen=_LATE_REFUNDS)
 
     async def charge(self, visit: Visit) -> Charge | Refusal | None:
         """Debit a visit's cost before it is forwarded. ``None``: nobody is asked to pay (now).
@@ -56,7 +57,7 @@ class Meter:
             bill = visit.bill = await self._bill(visit)
         except StoreUnavailable:
             self._apply_policy(visit)
-            visit.late = True  # what there is to spend is found out when the store is back
+            self._owe(visit, None)  # what there is to spend is found out when the store is back
             return None
         if bill is None:
             return None
@@ -136,7 +137,9 @@ class Meter:
         """
         bill, outcome, free = visit.bill, visit.outcome, visit.is_free(status, request_sent=request_sent)
         if bill is None or isinstance(outcome, Refusal):
-            visit.late = visit.late and not free
+            if visit.late and free:
+                visit.late = False
+                self._arrears.forgive(visit.id)
             return
         if outcome is None:
             if not free:
@@ -146,6 +149,7 @@ class Meter:
             return
         if visit.late:
             visit.late, visit.refunded = False, True
+            self._arrears.forgive(visit.id)
             self._ledger.call_off(bill)
         elif outcome.postings:
             try:
@@ -156,10 +160,8 @@ class Meter:
 
     def close(self, visit: Visit, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:
         """At the end of the request: complete its record, or put it in line for its late debit."""
-        if visit.late and len(self._late) < LATE_VISITS:
-            self._late.append(visit)
-        elif visit.late:
-            self._forgotten += 1
+        if visit.late:
+            self._arrears.ended(visit.id)
         if self._saw is not None and visit.principal.verified:
             self._saw(visit.principal, visit.at_us)
         if visit.record is not None:
@@ -173,54 +175,33 @@ class Meter:
         And give back what could not be given back. One whose payer stays unknown does not keep the others waiting.
         Raises ``StoreUnavailable`` while one still cannot be debited; nothing is debited twice or forgotten.
         """
-        unknown: dict[Scope, StoreUnavailable] = {}
         while self._owed:
             await self._give_back(*self._owed[0])
             self._owed.popleft()
-        missed = 0
-        for _ in range(len(self._late)):
-            visit = self._late[0]
-            try:
-                bill = visit.bill = visit.bill or await self._bill(visit, unknown)
-                if bill is not None:
-                    self._recorder.late(visit, await self._ledger.drain(bill, visit.at_us, late=True))
-            except StoreUnavailable as error:
-                self._late.rotate(-1)
-                missed += 1
-                if error not in unknown.values() or len(unknown) >= UNKNOWN_SCOPES or missed >= UNKNOWN_VISITS:
-                    raise
-            else:
-                self._late.popleft()
-        for reason in unknown.values():
-            raise reason
+        await self._arrears.debit()
 
     @property
     def late(self) -> int:
         """How many ended visits wait to be debited."""
-        return len(self._late)
+        return len(self._arrears)
 
     @property
     def forgotten(self) -> int:
         """How many ended visits were not put in line any more, because too many waited: they went free."""
-        return self._forgotten
+        return self._arrears.forgotten
 
-    async def _bill(self, visit: Visit, unknown: dict[Scope, StoreUnavailable] | None = None) -> Bill | None:
-        """``bill_for``, with what has to be fetched first. Raises ``StoreUnavailable``.
-
-        ``unknown``: scopes that are not asked for again, with why they could not be fetched; it learns of more.
-        """
+    async def _bill(self, visit: Visit) -> Bill | None:
+        """``bill_for``, with what has to be fetched first. Raises ``StoreUnavailable``."""
         while True:
             try:
                 return bill_for(visit)
             except Unresolved as need:
-                if unknown is not None and need.scope in unknown:
-                    raise unknown[need.scope] from None
-                try:
-                    await visit.snapshot.catalog.load(need.scope)
-                except StoreUnavailable as error:
-                    if unknown is not None:
-                        unknown[need.scope] = error
-                    raise
+                await visit.snapshot.catalog.load(need.scope)
+
+    def _owe(self, visit: Visit, bill: Bill | None) -> None:
+        """Let it pass, and write down that it is owed. ``bill`` ``None``: what is asked of whom is found out later."""
+        visit.late = True
+        self._arrears.passed(_debt(visit, bill, "" if bill is None else self._ledger.doubt(bill)))
 
     async def _give_back(self, visit: Visit, charge: Charge, now_us: int) -> None:
         postings = await self._ledger.refund(charge, charge.costs, now_us)
@@ -233,7 +214,7 @@ class Meter:
             visit.outcome = await self._ledger.drain(bill, now_us)
         except StoreUnavailable:
             self._recorder.store_failed("open")
-            visit.late = True
+            self._owe(visit, bill)
         else:
             visit.record = self._recorder.after(visit, visit.outcome)
 
@@ -260,9 +241,12 @@ class Meter:
             if visit.rule.enforce:
                 self._ledger.call_off(bill)
             else:
-                visit.bill, visit.late = None, True  # it passes all the same, and who pays is found out later
+                self._owe(visit, bill)
+                visit.bill = None  # it passes all the same
                 return None
-        visit.outcome, visit.late = outcome, isinstance(outcome, Charge)
+        visit.outcome = outcome
+        if isinstance(outcome, Charge):
+            self._owe(visit, bill)
         return outcome
 
 
@@ -291,6 +275,26 @@ def bill_for(visit: Visit) -> Bill | None:
     if not kinds:
         return None
     return Bill(visit.id, rule.costs, snapshot.catalog.asked(principal, kinds, visit.at_us, fallback=rule.fallback))
+
+
+def _debt(visit: Visit, bill: Bill | None, doubt: str) -> Debt:
+    """What a visit owes that passes now."""
+    rule, principal = visit.rule, visit.principal
+    kinds = [kind for kind in _kinds(visit) if principal.verified or _may_be_asked(rule, principal, kind)]
+    scopes = [scope for kind in kinds if (scope := principal.scope(kind)) is not None]
+    return Debt(
+        visit.id,
+        visit.at_us,
+        rule.name,
+        rule.costs,
+        principal.user,
+        principal.workspace,
+        tuple(scopes),
+        None if bill is None else bill.allowances,
+        visit.snapshot.catalog,
+        fallback=rule.fallback,
+        doubt=doubt,
+    )
 
 
 def _kinds(visit: Visit) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from gateway.core.bucket import LimitKey
 from gateway.core.cascade import Charge, Posting, Refusal
-from gateway.journal.record import Kind, Record
+from gateway.journal.record import LATE, Kind, Record
+from gateway.metering.debts import Debt
 from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
 
@@ -54,11 +55,33 @@ class Recorder:
         self._journal.append(record)
         return record
 
-    def late(self, visit: Visit, charge: Charge) -> None:
+    def owed(self, debt: Debt) -> None:
+        """A request goes on that could not be debited."""
+        self._journal.append(debt.record)
+
+    def forgiven(self, debt: Debt) -> None:
+        """It was free after all."""
+        self._journal.append(Record(Kind.FORGIVEN, debt.id, debt.at_us, debt.rule, outcome="free"))
+
+    def late(self, debt: Debt, charge: Charge) -> None:
         """A debit of what had been let through while the ledger could not be asked."""
-        record = self._charge(visit, charge, Kind.DRAIN)
-        record.outcome = "late"
-        self._journal.append(record)
+        self._count(debt.rule, charge)
+        self._journal.append(
+            Record(
+                Kind.DRAIN,
+                debt.id,
+                charge.at_us,
+                debt.rule,
+                charge.scope,
+                charge.costs,
+                charge.postings,
+                user=debt.user,
+                workspace=debt.workspace,
+                outcome=LATE,
+                overrun=charge.overrun,
+                dropped=charge.dropped,
+            )
+        )
 
     def refunded(self, visit: Visit, charge: Charge, postings: Sequence[Posting], now_us: int) -> None:
         """What went back to the generations that paid; a closed window took nothing back."""
@@ -88,19 +111,23 @@ class Recorder:
         self._metrics.store_failures[(policy,)] += 1
 
     def _charge(self, visit: Visit, charge: Charge, kind: Kind) -> Record:
-        rule, metrics, scope = visit.rule.name, self._metrics, charge.allowance.scope
-        for meter, amount in charge.costs.items():
-            if amount:
-                metrics.units[rule, meter, scope.kind] += amount
-        for meter, amount in charge.overrun.items():
-            if amount:
-                metrics.overrun_units[rule, meter] += amount
+        rule, scope = visit.rule.name, charge.allowance.scope
+        self._count(rule, charge)
         if visit.shadow:
-            metrics.shadow_refusals[(rule,)] += 1
+            self._metrics.shadow_refusals[(rule,)] += 1
         who, outcome = visit.principal, "shadow" if visit.shadow else "paid"
         # In the order of the fields, since names cost time and this is on every request's way.
         ends = (None, None, None, who.user, who.workspace, outcome, charge.overrun, visit.shadow, charge.dropped)
         return Record(kind, visit.id, charge.at_us, rule, scope, charge.costs, charge.postings, *ends)
+
+    def _count(self, rule: str, charge: Charge) -> None:
+        metrics, kind = self._metrics, charge.allowance.scope.kind
+        for meter, amount in charge.costs.items():
+            if amount:
+                metrics.units[rule, meter, kind] += amount
+        for meter, amount in charge.overrun.items():
+            if amount:
+                metrics.overrun_units[rule, meter] += amount
 
     def _refusal(self, visit: Visit, refusal: Refusal) -> Record:
         way_out = "wait" if refusal.ready_us is not None else "buy"

@@ -5,12 +5,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.core.bucket import LARGEST
 from gateway.core.redis_place import SCHEMES, place_of
 from gateway.settings.base import RESTART, Fault, Section, fail_on, wrong
-from gateway.settings.units import AnySize, Duration, PositiveDuration, Size
+from gateway.settings.units import AnySize, Duration, PositiveDuration, Size, Whole
 
 FILE_URL = "sqlite:///"
 _OF_REDIS = frozenset({"mode", "journal", "prefix", "timeout"})
+_OF_ANY = frozenset({"url", "late_debt"})
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,31}")
 
 
@@ -83,6 +85,12 @@ class LedgerSettings(Section):
         "`on_store_failure` applies until Redis answers again.",
         json_schema_extra=RESTART,
     )
+    late_debt: Annotated[Whole, Field(ge=0, le=LARGEST)] = Field(
+        default=0,
+        description="How many units a budget may go below zero by what passed while it could not be asked "
+        "(`on_store_failure: open`). 0: down to zero, and the rest is recorded as overrun.",
+        json_schema_extra=RESTART,
+    )
     keep: PositiveDuration = Field(
         default=Duration.parse("30d"),
         description="How long journal records are kept; balances do not need them once folded.",
@@ -126,7 +134,7 @@ class LedgerSettings(Section):
         changed = [
             key
             for key, field in type(self).model_fields.items()
-            if key != "url" and getattr(self, key) != field.default
+            if key not in _OF_ANY and getattr(self, key) != field.default
         ]
         faults = [
             Fault((key,), "does nothing without a Redis in ledger.url")

@@ -22,7 +22,7 @@ from tests.e2e.world import SECRET
 USER = "550e8400-e29b-41d4-a716-446655440000"
 MONTH_S = 30 * 86_400
 SHARED = """\
-ledger: {{url: "{redis}", mode: {mode}, journal: "sqlite:///{folder}/ledger.db", timeout: 2s}}
+ledger: {{url: "{redis}", mode: {mode}, journal: "sqlite:///{folder}/ledger.db", timeout: 2s, late_debt: {debt}}}
 store: {store}
 workspace: {{membership: trust_clients}}
 cascade: [user]
@@ -47,6 +47,7 @@ async def gateways(
     budget: int,
     store: str = "null",
     mode: str = "exact",
+    debt: int = 0,
     more: str = "",
 ) -> AsyncIterator[list[Served]]:
     """``count`` gateways that listen, each with a journal of its own."""
@@ -54,7 +55,7 @@ async def gateways(
         homes = [folder / f"gateway{number}" for number in range(count)]
         for home in homes:
             home.mkdir()
-            yaml = SHARED.format(redis=redis_url, folder=home, store=store, budget=budget, mode=mode)
+            yaml = SHARED.format(redis=redis_url, folder=home, store=store, budget=budget, mode=mode, debt=debt)
             configure(home, upstream, f"{yaml}{more}")
         yield [*await asyncio.gather(*(stack.enter_async_context(served(home)) for home in homes))]
 

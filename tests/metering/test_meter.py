@@ -14,8 +14,9 @@ from gateway.core.rules import Rule, RuleTable
 from gateway.core.scope import Scope
 from gateway.journal.record import Kind, Record
 from gateway.ledger.memory import MemoryLedger
+from gateway.metering.arrears import UNKNOWN_SCOPES
 from gateway.metering.catalog import Catalog
-from gateway.metering.meter import UNKNOWN_SCOPES, Meter
+from gateway.metering.meter import Meter
 from gateway.metering.recorder import Recorder
 from gateway.metering.snapshot import Snapshot
 from gateway.metering.visit import Visit

@@ -34,7 +34,7 @@ class Batches:
     """Sends acts. ``epochs``: by marker, the one that it must hold."""
 
     def __init__(self, servers: Servers, now_us: Callable[[], int], heard: Heard) -> None:
-        self._servers = servers
+        self.servers = servers
         self._now_us = now_us
         self._heard = heard
         self._tasks = Tasks()
@@ -72,7 +72,7 @@ class Batches:
         outcomes: list[Outcome] = [Unheard("cancelled")] * len(calls)
         sent_us = self._now_us()
         try:
-            outcomes = await self._servers.run(ACTS, calls)
+            outcomes = await self.servers.run(ACTS, calls)
         finally:
             heard_us = self._now_us()
             for group, outcome in zip(groups.values(), outcomes, strict=True):

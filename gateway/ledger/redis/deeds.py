@@ -79,7 +79,7 @@ class Deeds:
     async def read(self, scope: Scope, act: Act, keys: Sequence[LimitKey]) -> States:
         """The state upon which an act would be decided. Raises ``StoreUnavailable``."""
         reply = await self._line.act(scope, act)
-        return states_from(_texts(reply)) if reply[0] == b"decide" else told_before(keys, reply)
+        return states_from(texts(reply)) if reply[0] == b"decide" else told_before(keys, reply)
 
     async def do(self, deed: Deed, name: Name) -> Told:
         """Do it. Raises ``StoreUnavailable``; what is then unknown is kept in doubt under ``name``.
@@ -94,13 +94,13 @@ class Deeds:
                 reply = await self._line.act(deed.scope, act)
                 if reply[0] != b"decide":
                     return _told(deed, reply, before)
-                before = states_from(_texts(reply))
+                before = states_from(texts(reply))
                 change = deed.decide(before)
                 if change is None:
                     return Told(False, before)
                 if not change.postings and not change.dropped and "hold" not in act and "ends" not in act:
                     return Told(True, before)
-                act = {**_decided(deed.act, before, change), "id": id_}
+                act = {**decided(deed.act, before, change), "id": id_}
         except (Unknown, asyncio.CancelledError) as error:
             doubt = Doubt(deed.scope, id_, deed.keys, before, deed.outcome, sent_s)
             self._doubts.add(name, doubt)
@@ -110,7 +110,8 @@ class Deeds:
         raise StoreUnavailable("Too many others charge the same budget at once. Try again shortly.")
 
 
-def _texts(reply: Sequence[bytes | None]) -> list[bytes]:
+def texts(reply: Sequence[bytes | None]) -> list[bytes]:
+    """The fields and texts of an answer that hands a state out."""
     return [text for text in reply[1:] if text is not None]
 
 
@@ -124,7 +125,7 @@ def _told(deed: Deed, reply: Sequence[bytes | None], before: States | None) -> T
     return Told(word == b"done", told_before(deed.keys, reply), gone=word == b"gone", slice=cut)
 
 
-def _decided(asked: Act, before: States, change: Change) -> Act:
+def decided(asked: Act, before: States, change: Change) -> Act:
     """The act of writing what ``core`` decided."""
     changes: dict[LimitKey, str | bool] = {each.limit: text_of(each.after, each.limit) for each in change.postings}
     changes.update(dict.fromkeys(change.dropped, False))

@@ -64,6 +64,14 @@ class Doubts:
             del self.unwanted[: max(0, len(self.unwanted) - MOST)]
             self.unwanted.append(doubt)
 
+    def text(self, name: Name, now_us: int) -> str:
+        """What another process would have to know to ask for an act in doubt, and when it was sent; empty: no doubt."""
+        doubt = self._open.get(name)
+        if doubt is None:
+            return ""
+        ago_s = asyncio.get_running_loop().time() - doubt.sent_s
+        return f"{doubt.id} {now_us - int(ago_s * 1_000_000)}"
+
     async def clear(self, name: Name) -> "Any | Literal['unknown'] | None":  # noqa: ANN401  (whatever the act's outcome is)
         """The outcome of an act in doubt; ``None``: there is none, or it was not done and never will be.
 

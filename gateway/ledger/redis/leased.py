@@ -107,10 +107,10 @@ class LeasedLedger(RedisLedger):
         one = bill._replace(allowances=(allowance,))
         return known[1] if isinstance(cascade.charge(one, lambda _scope: known[1], at_us), Refusal) else None
 
-    async def _pay(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Told:
+    async def _pay(self, one: Bill, now_us: int, deadline_us: int | None) -> Told:
         (allowance,) = one.allowances or (NOBODY,)
-        if deadline_us is not None or late or not can_be_cut(allowance.sole) or len(one.costs) != 1:
-            return await super()._pay(one, now_us, deadline_us, late=late)
+        if deadline_us is not None or not can_be_cut(allowance.sole) or len(one.costs) != 1:
+            return await super()._pay(one, now_us, deadline_us)
         (cost,) = one.costs.values()
         patience = iter(_PAUSES_S)
         for _ in range(_ROUNDS):
@@ -145,7 +145,7 @@ class LeasedLedger(RedisLedger):
         last = None if alone else self._slices.pop(scope, None)
         exact = alone or not self._recall.hears or self._exact_until_us.get(scope, 0) > now_us
         want = 0 if exact else wanted(last, now_us)
-        deed = self._with_slice(self._charging(one, now_us, None, late=False), one, last, want, now_us)
+        deed = self._with_slice(self._charging(one, now_us, None), one, last, want, now_us)
         if last is None and not want:
             return await self._deeds.do(deed, ("charge", one.id))
         cutting = self._cutting[scope] = Cutting(want > 0, asyncio.Event())

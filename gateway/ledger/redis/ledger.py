@@ -5,20 +5,20 @@ before did not pay. ``gateway/core`` works each outcome out again from the state
 is what the core says.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal, Standing
-from gateway.core.late import charge_late, drain_late
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement, differences, gifts, refund, settle
 from gateway.core.scope import Scope
-from gateway.ledger.port import Tell
+from gateway.ledger.port import Late, Tell
 from gateway.ledger.redis.deeds import Change, Deed, Deeds, Told, taking
 from gateway.ledger.redis.doubts import Doubts
+from gateway.ledger.redis.late import LateDebits
 from gateway.ledger.redis.line import Act, Line
 from gateway.ledger.redis.presence import Presence
 from gateway.ledger.redis.skew import Skew
@@ -28,10 +28,6 @@ from gateway.tasks import Tasks
 
 _NONE: Mapping[LimitKey, Bucket] = {}
 _NOTHING = Settlement((), {})
-
-
-Decide = Callable[[Bill, cascade.BucketsOf, int], Charge | Refusal]
-"""``core``'s decision about a bill."""
 
 
 class Parts(NamedTuple):
@@ -52,6 +48,7 @@ class RedisLedger:
         self._terms = TermsOf()
         self._doubts = Doubts(parts.line)
         self._deeds = Deeds(parts.line, self._doubts)
+        self._late = LateDebits(parts.line, self._doubts, self._terms)
         self._tasks, self._undoing = Tasks(), Tasks()
 
     def __len__(self) -> int:
@@ -92,24 +89,33 @@ class RedisLedger:
         finally:
             tell(outcome)
 
-    async def drain(self, bill: Bill, now_us: int, *, late: bool = False) -> Charge:
+    async def drain(self, bill: Bill, now_us: int, *, late: Late | None = None) -> Charge:
         """See ``Ledger``."""
         now_us = self._skew.of_server(now_us)
-        outcome = await self._charge(bill, now_us, late=late)
+        if late is not None:
+            return await self._late.drain(bill, now_us, late, self._now_us())
+        outcome = await self._charge(bill, now_us)
         if isinstance(outcome, Charge):
             return outcome
         if not bill.allowances:
             return cascade.drain(bill, lambda _scope: _NONE, now_us)
         first = _of(bill, bill.allowances[0])
-        decide = drain_late if late else cascade.drain
 
         def drained(state: Mapping[LimitKey, Bucket]) -> Charge:
-            return decide(first, lambda _scope: state, now_us)
+            return cascade.drain(first, lambda _scope: state, now_us)
 
         act, keys = taking(self._terms, bill.allowances[0], bill.costs, now_us)
-        act |= {"most": True, **_decided_here(late)}
+        act["most"] = True
         deed = Deed(bill.allowances[0].scope, act, keys, lambda state: _change(drained(state)), drained)
         return drained((await self._deeds.do(deed, ("charge", bill.id))).before)
+
+    def doubt(self, bill: Bill) -> str:
+        """See ``Ledger``."""
+        return self._doubts.text(("charge", bill.id), self._now_us())
+
+    async def confirm(self, charges: Sequence[Charge]) -> None:
+        """See ``Ledger``."""
+        await self._late.confirm({charge.id: charge.scope for charge in charges if charge.postings})
 
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
         """See ``Ledger``."""
@@ -190,9 +196,7 @@ class RedisLedger:
             return {}
         return await self._deeds.read(allowance.scope, *taking(self._terms, allowance, {}, now_us))
 
-    async def _charge(
-        self, bill: Bill, now_us: int, deadline_us: int | None = None, *, late: bool = False
-    ) -> Charge | Refusal:
+    async def _charge(self, bill: Bill, now_us: int, deadline_us: int | None = None) -> Charge | Refusal:
         """Ask scope by scope. With a deadline the charge is a hold."""
         earlier = await self._doubts.clear(("charge", bill.id))
         if earlier == "unknown":  # it may have been paid: nobody pays again
@@ -202,26 +206,25 @@ class RedisLedger:
         free = not any(bill.costs.values())
         asked = (bill.allowances or (NOBODY,))[:1] if free else bill.allowances
         states: dict[Scope, States] = {}
-        decide = charge_late if late else cascade.charge
         paid = False
         for allowance in asked:
             if deadline_us is None and (free or not allowance.purses):
                 states[allowance.scope] = await self._read(allowance, now_us)
-                paid = free or isinstance(decide(_of(bill, allowance), lambda _scope: _NONE, now_us), Charge)
+                paid = free or isinstance(cascade.charge(_of(bill, allowance), lambda _scope: _NONE, now_us), Charge)
             else:
-                told = await self._pay(_of(bill, allowance), now_us, deadline_us, late=late)
+                told = await self._pay(_of(bill, allowance), now_us, deadline_us)
                 if told.charge is not None:
                     return told.charge
                 states[allowance.scope], paid = told.before, told.done
             if paid:
                 break
-        outcome = decide(bill, lambda scope: states.get(scope, _NONE), now_us)
+        outcome = cascade.charge(bill, lambda scope: states.get(scope, _NONE), now_us)
         if isinstance(outcome, Charge) is not paid:
             raise AssertionError(f"the scripts and the core disagree about {bill.costs} of {asked}")
-        return outcome if paid else await self._hinted(bill, outcome, states, now_us, decide)
+        return outcome if paid else await self._hinted(bill, outcome, states, now_us)
 
     async def _hinted(
-        self, bill: Bill, refused: Charge | Refusal, states: dict[Scope, States], now_us: int, decide: Decide
+        self, bill: Bill, refused: Charge | Refusal, states: dict[Scope, States], now_us: int
     ) -> Charge | Refusal:
         """A refusal that knows when waiting helps, also where a subscription starts or ends before that.
 
@@ -233,23 +236,21 @@ class RedisLedger:
         act: Act = {"now": now_us, "limits": [], "demands": [], "grants": [], "decide": True}
         found = [await self._deeds.read(scope, act, ()) for scope in changing]
         whole = {**states, **dict(zip(changing, found, strict=True))}
-        again = decide(bill, lambda scope: whole.get(scope, _NONE), now_us)
+        again = cascade.charge(bill, lambda scope: whole.get(scope, _NONE), now_us)
         return again if isinstance(again, Refusal) else refused
 
-    async def _pay(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Told:
+    async def _pay(self, one: Bill, now_us: int, deadline_us: int | None) -> Told:
         """Ask the only one who is asked."""
-        return await self._deeds.do(self._charging(one, now_us, deadline_us, late=late), ("charge", one.id))
+        return await self._deeds.do(self._charging(one, now_us, deadline_us), ("charge", one.id))
 
-    def _charging(self, one: Bill, now_us: int, deadline_us: int | None, *, late: bool) -> Deed:
+    def _charging(self, one: Bill, now_us: int, deadline_us: int | None) -> Deed:
         """Take a bill from the only one who is asked."""
         (allowance,) = one.allowances or (NOBODY,)
-        decide = charge_late if late else cascade.charge
 
         def charged(state: Mapping[LimitKey, Bucket]) -> Charge | Refusal:
-            return decide(one, lambda _scope: state, now_us)
+            return cascade.charge(one, lambda _scope: state, now_us)
 
         act, keys = taking(self._terms, allowance, one.costs, now_us)
-        act |= _decided_here(late)
         if deadline_us is not None:
             act["hold"] = [one.id, deadline_us]
         return Deed(allowance.scope, act, keys, lambda state: _change(charged(state)), charged)
@@ -277,11 +278,6 @@ class RedisLedger:
 
 def _of(bill: Bill, allowance: Allowance) -> Bill:
     return bill._replace(allowances=(allowance,))
-
-
-def _decided_here(late: bool) -> Act:  # noqa: FBT001  (a switch of the act)
-    """What is late is not for the scripts: they know only the present."""
-    return {"decide": True} if late else {}
 
 
 def _change(outcome: Charge | Refusal) -> Change | None:

@@ -4,7 +4,11 @@ An answer that does not come is asked for once more, by the act's id. If that fa
 nobody waits for it, until it answers again.
 """
 
+import contextlib
+from collections.abc import Mapping
 from typing import Any
+
+from redis.exceptions import RedisError
 
 from gateway.core.problems import StoreUnavailable
 from gateway.core.scope import Scope
@@ -57,6 +61,12 @@ class Line:
         if unsure and "id" in act:
             raise Unknown("Budgets cannot be checked at the moment. Try again shortly.", headers=_SHORT)
         raise away()
+
+    async def forget_kept(self, kept: Mapping[str, Scope]) -> None:
+        """Let Redis forget acts that it was told to keep, by their charge's id. If that fails, time does it."""
+        names = [(self._names.scope(scope) + b":late", f"late:{id_}") for id_, scope in kept.items()]
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            await self._batches.servers.ask_all([("HDEL", key, id_) for key, id_ in names])
 
 
 def _is_of_one_act(outcome: Refused | Unheard) -> bool:

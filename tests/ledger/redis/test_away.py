@@ -9,6 +9,7 @@ import redis
 from gateway.core.allowance import THROUGHPUT
 from gateway.core.cascade import Charge, Refusal
 from gateway.core.problems import StoreUnavailable
+from gateway.ledger.port import Late
 from gateway.ledger.redis.ledger import RedisLedger
 from tests.core.budgets import HOUR, NOW, WORKSPACE, bill, default_of, per, plan
 from tests.ledger.redis.world import USERS, Journal, ledger_at, left, paid
@@ -143,7 +144,7 @@ async def test_what_stays_unknown_is_cleared_up_before_it_is_debited_late(mortal
         assert (relay.lost >= 2, ledger.in_doubt) == (True, 1)
         relay.deaf = False
         await until_back(ledger)
-        late = await ledger.drain(bill(7, USERS, id_="x"), NOW, late=True)
+        late = await ledger.drain(bill(7, USERS, id_="x"), NOW, late=Late())
         assert [posting.amount for posting in late.postings] == [7]
         assert (await left(ledger), ledger.in_doubt) == ([92], 0)
     await relay.stop()
@@ -199,7 +200,7 @@ async def test_a_slow_redis_is_given_its_time_and_no_more(mortal: RedisServer) -
         assert time.monotonic() - started < 20
         relay.open.set()
         await until_back(ledger)
-        await ledger.drain(bill(7, USERS, id_="x"), NOW, late=True)
+        await ledger.drain(bill(7, USERS, id_="x"), NOW, late=Late())
         assert await left(ledger) == [92]
     await relay.stop()
 

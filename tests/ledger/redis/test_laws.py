@@ -15,6 +15,7 @@ from gateway.core.bucket import Anchor, Calendar, Refill
 from gateway.core.cascade import Charge, charge, drain, standings_of
 from gateway.core.late import drain_late
 from gateway.core.refund import refund
+from gateway.ledger.port import Late
 from tests.core.budgets import USER, WORKSPACE, Shop, bill, default_of, plans, subscriptions
 from tests.ledger.redis.world import ledger_at
 
@@ -94,6 +95,7 @@ async def play(redis: str, held: tuple[Subscription, ...], workspace: Plan | Non
             now += wait
             asked = bill(costs, *allowances(held, workspace, now), id_=str(number))
             outcome: object
+            expected: object
             if act == "refund":
                 if charged:
                     last = charged[number % len(charged)]
@@ -104,10 +106,13 @@ async def play(redis: str, held: tuple[Subscription, ...], workspace: Plan | Non
             if act == "charge":
                 outcome, expected = await ledger.charge(asked, now), charge(asked, shop.buckets_of, now)
             else:
-                late = act == "late"
+                late = Late(number % 3) if act == "late" else None
                 at = now - 5_000_000 if late and now > 10**9 else now
                 outcome = await ledger.drain(asked, at, late=late)
-                expected = (drain_late if late else drain)(asked, shop.buckets_of, at)
+                if late is None:
+                    expected = drain(asked, shop.buckets_of, at)
+                else:
+                    expected = drain_late(asked, shop.buckets_of, at, late.debt)
             assert outcome == expected
             if isinstance(outcome, Charge):
                 shop.keep(outcome.postings, outcome.dropped)

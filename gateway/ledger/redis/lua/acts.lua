@@ -5,7 +5,8 @@
 -- ARGV[2]: a JSON array of acts. Returns the time in microseconds, and for each act a word and the state before:
 --   'done' or 'short', and the texts of the act's limits, then of its gifts; for a slice what it got, or whether
 --   others hold some;
---   'decide', and fields and texts of all buckets; 'gone': there is no such hold; 'void': the act was called off.
+--   'decide', and fields and texts of all buckets; 'gone': there is no such hold; 'void': the act was called off;
+--   'did', and fields and texts of the buckets before: an act that is kept was done, just now or by whoever sent it first.
 
 -- How long the outcome of an act is remembered at least, so that whoever did not hear it can ask again.
 local HORIZON_S = 30
@@ -14,17 +15,25 @@ local function outcomes_key(key, slot)
     return key .. ':' .. digits(slot)
 end
 
+-- How long it is remembered of an act that is to be kept, unless its gateway says that it need not.
+local KEPT_S = 604800
+
+local function kept_key(key)
+    return key .. ':late'
+end
+
 -- What became of an act that was sent before; nil: nothing yet.
-local function remembered(key, id, slot)
-    local found = redis.call('HGET', outcomes_key(key, slot), id)
-        or redis.call('HGET', outcomes_key(key, slot - 1), id)
+local function remembered(key, act, slot)
+    local found = act.keep and redis.call('HGET', kept_key(key), act.id)
+        or redis.call('HGET', outcomes_key(key, slot), act.id)
+        or redis.call('HGET', outcomes_key(key, slot - 1), act.id)
     return found and cmsgpack.unpack(found) or nil
 end
 
-local function remember(key, id, slot, reply)
-    local place = outcomes_key(key, slot)
-    redis.call('HSET', place, id, cmsgpack.pack(reply))
-    redis.call('PEXPIRE', place, digits(HORIZON_S * 2000 + 1000))
+local function remember(key, act, slot, reply)
+    local place = act.keep and kept_key(key) or outcomes_key(key, slot)
+    redis.call('HSET', place, act.id, cmsgpack.pack(reply))
+    redis.call('PEXPIRE', place, digits(act.keep and KEPT_S * 1000 or HORIZON_S * 2000 + 1000))
 end
 
 local function whole_state(scope)
@@ -110,7 +119,7 @@ local function write_decided(scope, act)
     if act.hold then
         put_hold(scope, act.hold[1], act.hold[2], act.hold[3])
     end
-    return {'done'}
+    return act.keep and {'did', unpack(act.expected)} or {'done'}
 end
 
 local function copy(texts)
@@ -161,12 +170,12 @@ end
 -- One act, whole or not at all.
 local function act_on(key, act, slot)
     if act.id then
-        local known = remembered(key, act.id, slot)
+        local known = remembered(key, act, slot)
         if known then
             return known
         end
         if act.void then
-            remember(key, act.id, slot, {'void'})
+            remember(key, act, slot, {'void'})
             return {'void'}
         end
     end
@@ -174,11 +183,11 @@ local function act_on(key, act, slot)
     expire_holds(scope, act.now)
     local reply = perform(scope, act)
     local word = reply[1]
-    if word == 'done' then
+    if word == 'done' or word == 'did' then
         write_scope(scope, act.now)
     end
-    if act.id and (word == 'done' or (act.again and word == 'short')) then
-        remember(key, act.id, slot, reply)
+    if act.id and (word == 'done' or word == 'did' or (act.again and word == 'short')) then
+        remember(key, act, slot, reply)
     end
     return reply
 end
