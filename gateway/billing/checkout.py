@@ -5,11 +5,12 @@ twice, or again because an answer was lost, opens one page.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
 from gateway import log
+from gateway.billing import once
 from gateway.billing.sales import DAY_US, HOUR_US, Sales, asking
 from gateway.billing.settle import settle
 from gateway.core.problems import Conflict, NotFound, Unprocessable
@@ -17,7 +18,7 @@ from gateway.core.sale import Mode, Order, Tag
 from gateway.core.scope import Scope
 from gateway.core.subscription import PlanVersion, Status
 from gateway.payments.port import Item, ProviderError, Wish
-from gateway.store import customers, orders, plans, subscribed, subscriptions
+from gateway.store import customers, orders, plans, subscriptions
 from gateway.store.mandate import Mandate
 from gateway.store.orders import PAYABLE, CheckoutRow, Ordered, Placed
 from gateway.store.rows import PlanRow, PriceRow, SubscriptionRow
@@ -87,15 +88,6 @@ async def resume(sales: Sales, row: SubscriptionRow, success_url: str, cancel_ur
         async with sales.store.write(by) as act:
             page = await _new_page(act, row.id, sales, (success_url, cancel_url))
     return await _open(sales, row, page, item_of(plan, price, row.mode), by)
-
-
-async def confirm(sales: Sales, external_id: str) -> SubscriptionRow:
-    """The customer is back from the page: see whether it is paid. Raises ``NotFound``, and what ``asking`` raises."""
-    id_ = await orders.by_checkout(sales.store, sales.provider.name, external_id)
-    if id_ is None:
-        raise NotFound("There is no such order.")
-    with asking():
-        return (await settle(sales, id_)).subscription
 
 
 def item_of(plan: PlanRow, price: PriceRow, mode: Mode) -> Item:
@@ -171,8 +163,9 @@ async def _open(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: Ite
     if page.external_id is not None and page.url is not None:
         return Page(page.url, page.external_id, row.id)
     async with sales.turn(f"open {page.id}"):
+        trial_days = await once.offered(sales, row, page, item, by)
         with asking():
-            order = await _opened(sales, row, page, item, by)
+            order = await _opened(sales, row, replace(page, trial_days=trial_days), item, by)
         async with sales.store.write(by) as act:
             values = {"external_id": order.id, "url": order.url, "state": order.state.value}
             await orders.set_checkout(act, page.id, **values)
@@ -193,7 +186,7 @@ async def _opened(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: I
         success_url=page.success_url,
         cancel_url=page.cancel_url,
         expires_us=page.expires_us,
-        trial_days=await _trial_days(sales, row, item),
+        trial_days=page.trial_days or 0,
     )
     return await sales.provider.open_order(wish)
 
@@ -209,15 +202,6 @@ async def customer_of(sales: Sales, scope: Scope, user_id: str | None, by: Manda
         if found != known:
             await customers.put(sales.store, name, scope, found, by)
     return found
-
-
-async def _trial_days(sales: Sales, row: SubscriptionRow, item: Item) -> int:
-    """Days of a trial: once for a scope and a plan, whatever became of it."""
-    days = sales.policy.trials.get(item.slug, 0)
-    if not days or item.mode != "subscription":
-        return 0
-    had = await subscribed.began(sales.store, row.scope, item.plan_id)
-    return 0 if had else days
 
 
 async def _close(sales: Sales, other: Ordered) -> bool:

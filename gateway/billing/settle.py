@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gateway import log
 from gateway.billing import grace
+from gateway.billing.calendars import anchor_of
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.core.reconcile import Change, Terms, differences, heard, words
 from gateway.core.sale import Agreement, Order, OrderState, Picture, Receipt
@@ -145,6 +146,8 @@ async def _write(sales: Sales, held: Ordered, read: _Read, *, dry_run: bool) -> 
             changes = (*changes, Change("plan", ours.plan, target.plan))
         if dry_run:
             return Settled(ours, changes)
+        if ours.period_end_us is None and target.period_end_us is not None:
+            target = replace(target, anchor_us=await anchor_of(act, ours, target))
         row = await subscriptions.change(act, ours, lambda _: target, "settle")
         written = await payments.put(act, sales.provider.name, row, plan.slug, read.picture.receipts)
         for page, order in read.orders:

@@ -57,7 +57,8 @@ class StoreHoldings:
             plan = plans.get(each.plan) if isinstance(each.plan, str) else self.sold.get(each.plan)
             if plan is None:
                 return None
-            found.append(Subscription(each.id, plan, scope, each.starts_us, each.ends_us, each.override))
+            bought = (each.starts_us, each.ends_us, each.override, each.anchor_us)
+            found.append(Subscription(each.id, plan, scope, *bought))
         return tuple(found)
 
     async def load(self, scope: Scope, plans: Mapping[str, Plan]) -> None:

@@ -79,6 +79,7 @@ class Subscription:
     """One scope's instance of a plan version. ``ends_us`` ``None``: no end. Effective while starts_us <= now < ends_us.
 
     ``throughput_override`` replaces the amount of the plan's first limit on throughput (0 or less: unlimited).
+    ``anchor_us``: from when its windows are counted, if not from its start; decisions/0076.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Subscription:
     starts_us: int = 0
     ends_us: int | None = None
     throughput_override: int | None = None
+    anchor_us: int | None = None
 
 
 class Grant(NamedTuple):
@@ -102,11 +104,11 @@ class Grant(NamedTuple):
 
 
 def grant_of(subscription: Subscription) -> Grant:
-    """The limits of a subscription, bound to its start."""
+    """The limits of a subscription, bound to its start, or to the instant from which its windows are counted."""
     return bind(
         subscription.plan,
         subscription.id,
-        starts_us=subscription.starts_us,
+        starts_us=subscription.starts_us if subscription.anchor_us is None else subscription.anchor_us,
         ends_us=subscription.ends_us,
         override=subscription.throughput_override,
     )
@@ -131,6 +133,12 @@ def bind(plan: Plan, id_: str, *, starts_us: int | None, ends_us: int | None, ov
         limits[key] = Limit(key, min(amount, found.amount), min(burst, found.burst))
     rank = plan.burn_rank if plan.burn_rank is not None else int(packed)
     return Grant(id_, plan, frozenset(keys), tuple(limits.values()), frozenset(unlimited), ends_us, rank)
+
+
+def own_window_us(plan: Plan) -> int:
+    """The longest of a plan's windows that are counted from each subscription's own start; 0: there are none."""
+    keys = (_key(limit, 0, pack=plan.pack) for limit in plan.limits)
+    return max((key.window_us for key in keys if isinstance(key.anchor, Since)), default=0)
 
 
 def _key(limit: PlanLimit, starts_us: int | None, *, pack: bool) -> LimitKey:

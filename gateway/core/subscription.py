@@ -39,7 +39,8 @@ class Holding(NamedTuple):
     """A granting subscription as it is kept. ``plan`` is a version of the store's, or the slug of a file's plan.
 
     Effective while starts_us <= now < ends_us; ``ends_us`` ``None``: no end. ``override`` replaces the amount of the
-    plan's first limit on throughput (0 or less: unlimited).
+    plan's first limit on throughput (0 or less: unlimited). ``anchor_us``: from when its windows are counted, if not
+    from its start.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Holding(NamedTuple):
     starts_us: int
     ends_us: int | None
     override: int | None
+    anchor_us: int | None = None
 
 
 class Event(StrEnum):

@@ -135,7 +135,7 @@ class PaymentsSettings(Section):
     past_due: PastDueSettings = Field(default=PastDueSettings(), description="When a renewal could not be charged.")
     trials: dict[Slug, Days] = Field(
         default={},
-        description="Plans that renew and begin with a trial: `{pro: 14d}`. Once for each user or workspace.",
+        description="Plans that renew and begin with a trial: `{pro: 14d}`. Each once for a user and for a workspace.",
     )
     pending: PositiveDuration = Field(
         default=Duration.parse("10m"), description="After which time an order that is not paid is looked up."

@@ -44,7 +44,7 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutRow:
-    """A page. ``external_id``: the provider's name of it, once that is known."""
+    """A page. ``external_id``: the provider's name of it, once that is known. ``trial_days``: once that is decided."""
 
     id: str
     subscription_id: str
@@ -56,6 +56,7 @@ class CheckoutRow:
     cancel_url: str
     expires_us: int
     created_us: int
+    trial_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

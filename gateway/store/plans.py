@@ -182,10 +182,15 @@ async def of_slugs(store: Store, slugs: Collection[str]) -> Mapping[str, PlanRow
 
 async def as_held(store: Store, held: Collection[PlanVersion]) -> Mapping[PlanVersion, PlanRow]:
     """These plans with the terms that the holders of these versions have, and the version whose terms those are."""
-    query = sa.select(plans).where(plans.c.id.in_({version.plan_id for version in held}))
     async with store.read() as connection:
-        rows = {row.id: row for row in await _rows(connection, query)}
-        versions = await read_versions(connection, rows.keys())
+        return await read_as_held(connection, held)
+
+
+async def read_as_held(connection: AsyncConnection, held: Collection[PlanVersion]) -> Mapping[PlanVersion, PlanRow]:
+    """The same within a transaction."""
+    query = sa.select(plans).where(plans.c.id.in_({version.plan_id for version in held}))
+    rows = {row.id: row for row in await _rows(connection, query)}
+    versions = await read_versions(connection, rows.keys())
     found = {}
     for version in held:
         if version.plan_id in rows:

@@ -50,6 +50,7 @@ checkouts = sa.Table(
     sa.Column("cancel_url", sa.Text, nullable=False),
     sa.Column("expires_us", INSTANT, nullable=False),
     sa.Column("created_us", INSTANT, nullable=False),
+    sa.Column("trial_days", sa.Integer),
     sa.UniqueConstraint("provider", "external_id"),
     sa.CheckConstraint(among("state", "opening", "open", "processing", "paid", "failed", "expired"), name="state"),
 )
@@ -134,6 +135,19 @@ attempts = sa.Table(
     sa.Column("act", EXTERNAL_ID, primary_key=True),
     sa.Column("count", sa.Integer, nullable=False),
     sa.Column("changed_us", INSTANT, nullable=False),
+)
+
+# What is given once, and the subscription that has it: a trial of a plan, a plan that costs nothing.
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("plan_id", ID, primary_key=True),
+    sa.Column("scope_kind", sa.String(16), primary_key=True),
+    sa.Column("scope_id", SCOPE_ID, primary_key=True),
+    sa.Column("subscription_id", ID, sa.ForeignKey("subscriptions.id"), nullable=False),
+    sa.Column("taken_us", INSTANT, nullable=False),
+    sa.CheckConstraint(among("kind", "trial", "free"), name="kind"),
 )
 
 sales_metadata = metadata

@@ -71,7 +71,8 @@ async def held_by(store: Store, scopes: Collection[Scope], now_us: int) -> Mappi
             scope = Scope(row.scope_kind, row.scope_id)
             if scope in found:
                 plan = _plan(row.plan_id, row.plan_version, row.file_plan)
-                found[scope] += (Holding(row.id, plan, row.starts_us, row.ends_us, row.throughput_override),)
+                bought = (row.starts_us, row.ends_us, row.throughput_override, row.anchor_us)
+                found[scope] += (Holding(row.id, plan, *bought),)
     return found
 
 
@@ -88,6 +89,7 @@ def held_query(scopes: Iterable[Scope], now_us: int) -> sa.Select[Any]:
         table.starts_us,
         table.ends_us,
         table.throughput_override,
+        table.anchor_us,
     ).where(table.scope_id.in_({scope.id for scope in scopes}), granting(), not_over(now_us))
 
 
@@ -128,17 +130,29 @@ async def by_provider(
     return None if found is None else row_of(found)
 
 
-async def began(store: Store, scope: Scope, plan_id: str) -> bool:
-    """Whether ``scope`` ever had this plan through a provider: on trial, or paid."""
+async def began(connection: AsyncConnection, plan_id: str, scope: Scope, user_id: str | None, but: str) -> bool:
+    """Whether ``scope`` ever had this plan through a provider, or the user bought it for anybody. ``but``: not this."""
     table = subscriptions.c
+    theirs = sa.and_(table.scope_kind == scope.kind, table.scope_id == scope.id)
     query = sa.select(table.id).where(
-        table.scope_kind == scope.kind,
-        table.scope_id == scope.id,
+        sa.or_(theirs, table.user_id == user_id) if user_id is not None else theirs,
         table.plan_id == plan_id,
         table.period_end_us.is_not(None),
+        table.id != but,
     )
-    async with store.read() as connection:
-        return (await connection.execute(query.limit(1))).first() is not None
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
+async def sold_to(connection: AsyncConnection, scope: Scope, but: str, limit: int) -> tuple[SubscriptionRow, ...]:
+    """What ``scope`` has bought through providers and had, the last begun first. ``but``: not this."""
+    query = rows().where(
+        subscriptions.c.scope_kind == scope.kind,
+        subscriptions.c.scope_id == scope.id,
+        subscriptions.c.period_end_us.is_not(None),
+        subscriptions.c.id != but,
+    )
+    query = query.order_by(subscriptions.c.starts_us.desc(), subscriptions.c.id).limit(limit)
+    return tuple(row_of(found) for found in await connection.execute(query))
 
 
 async def companions(connection: AsyncConnection, provider: str, of: str) -> tuple[SubscriptionRow, ...]:

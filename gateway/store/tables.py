@@ -155,6 +155,7 @@ subscriptions = sa.Table(
     sa.Column("idempotency_key", sa.String(255), unique=True),
     *_edited(),
     sa.Column("idempotency_digest", sa.String(64)),
+    sa.Column("anchor_us", INSTANT),
     sa.ForeignKeyConstraint(["plan_id", "plan_version"], ["plan_versions.plan_id", "plan_versions.version"]),
     sa.UniqueConstraint("provider", "checkout_id"),
     sa.UniqueConstraint("provider", "external_id"),

@@ -147,3 +147,8 @@ def draft(slug: str = "pro", amount: int = 1000, **more: Any) -> PlanDraft:
 
 def prices(amount: int = 500) -> list[PriceDraft]:
     return [PriceDraft(currency="usd", amount=amount, is_default=True), PriceDraft(currency="jpy", amount=amount)]
+
+
+async def another(here: Shop, draft_: PlanDraft, prices_: list[PriceDraft] | None = None) -> PlanRow:
+    """Another plan for sale."""
+    return await plans.create(here.store, draft_, here.by(), prices=prices() if prices_ is None else prices_)

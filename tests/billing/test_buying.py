@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.billing import checkout, inbox
+from gateway.billing import checkout, customer_acts, inbox
 from gateway.billing.settle import settle
 from gateway.core.problems import Conflict, NotFound, Unavailable, Unprocessable
 from gateway.core.subscription import Status
@@ -130,12 +130,10 @@ async def test_a_page_whose_name_never_reached_us_still_finds_its_order(here: Sh
 async def test_the_success_page_confirms_before_the_webhook_does(here: Shop) -> None:
     page = await here.buy()
     here.pay(page)
-    row = await checkout.confirm(here.sales, page.external_id)
+    row = await customer_acts.sync(here.sales, await here.row(page.subscription_id))
     assert row.status is Status.ACTIVE
     await here.fake.deliver()
     assert await here.row(row.id) == row
-    with pytest.raises(NotFound):
-        await checkout.confirm(here.sales, "cs_of_somebody_else")
 
 
 async def test_money_that_is_on_its_way_grants_when_it_has_come(here: Shop) -> None:
@@ -201,17 +199,6 @@ async def test_a_new_price_is_what_the_next_buyer_pays(here: Shop) -> None:
     await stored.update(here.store, here.plan.id, price.id, lambda old: replace(old, amount=900), here.by())
     page = await here.buy()
     assert here.fake.books.get("sessions", page.external_id)["amount_total"] == 900
-
-
-async def test_a_trial_is_given_once(here: Shop) -> None:
-    here.sales.policy = replace(POLICY, trials={"pro": 14})
-    row = await here.bought(mode="subscription")
-    assert row.status is Status.TRIALING
-    assert await here.grants()
-    here.fake.money.end(here.fake.books.get("subscriptions", row.external_id or ""))
-    await here.fake.deliver()
-    assert not await here.grants()
-    assert (await here.bought(mode="subscription")).status is Status.ACTIVE, "paid from the first day on"
 
 
 async def test_a_message_that_matches_nothing_is_kept_and_tried_again(here: Shop) -> None:

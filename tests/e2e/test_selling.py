@@ -15,7 +15,7 @@ from gateway.demo.stripe.server import FakeStripe
 from gateway.settings.load import load
 from gateway.store import plans, subscriptions
 from gateway.store.rows import PriceDraft
-from tests.e2e.selling import by, draft, left, sold, store_of
+from tests.e2e.selling import DAY, by, draft, left, sold, store_of
 from tests.e2e.world import SECRET, World, world
 
 WEBHOOK = "whsec_of_the_end_to_end_tests"
@@ -94,6 +94,30 @@ async def test_a_purchase_changes_the_budget_of_the_next_request(here: Market) -
     assert await here.pay(order["checkout_url"]) == f"https://shop.test/ok?id={order['external_id']}"
     await settled(here)
     assert (await left(here.here))[0] == "1000"
+
+
+@pytest.mark.parametrize("mode", ["payment", "subscription"])
+async def test_who_cancels_with_the_money_back_and_buys_again_finds_the_units_spent(here: Market, mode: str) -> None:
+    monthly = draft("monthly", 1000, 30 * DAY)
+    price = PriceDraft(currency="usd", amount=900, is_default=True)
+    here.plan = (await plans.create(store_of(here.here), monthly, by(), prices=[price])).id
+    order = await here.order(mode=mode)
+    await here.pay(order["checkout_url"])
+    await settled(here)
+    for _ in range(4):
+        await left(here.here)
+    assert await left(here.here) == ("1000", "995")
+    for charge in list(here.stripe.books.kept["charges"].values()):
+        here.stripe.money.refund(charge, None)
+    await settled(here)
+    assert (await left(here.here))[0] == "10", "what went back has bought nothing"
+    await here.call("POST", f"/subscription/{order['subscription_id']}/cancel", BOB)
+    await settled(here)
+    again = await here.order(mode=mode)
+    assert again["subscription_id"] != order["subscription_id"]
+    await here.pay(again["checkout_url"])
+    await settled(here)
+    assert await left(here.here) == ("1000", "994"), "the window goes on, and what was spent in it is spent"
 
 
 async def test_a_workspaces_purchase_is_its_own(tmp_path: Path) -> None:

@@ -145,12 +145,16 @@ async def test_customers_and_the_cursor_are_replaced(store: Store) -> None:
 async def test_a_scope_that_had_a_plan_is_remembered_and_companions_are_found(store: Store) -> None:
     row = await placed(store)
     plan_id = row.plan.plan_id if isinstance(row.plan, PlanVersion) else ""
-    assert not await subscribed.began(store, ALICE, plan_id)
+    elsewhere = Scope("workspace", "other")
     async with store.write(BY) as act:
+        assert not await subscribed.began(act.connection, plan_id, ALICE, None, "")
         paying: dict[str, Any] = {"period_end_us": NOW, "status": Status.ACTIVE}
         paid = await subscriptions.change(act, row, lambda old: replace(old, **paying), "settle")
         companion = replace(draft_of(SubscriptionDraft, paid), provider="grace", checkout_id=f"{row.id}:1")
         other = await subscriptions.add(act, companion)
         assert [each.id for each in await subscribed.companions(act.connection, "grace", row.id)] == [other.id]
         assert await subscribed.companions(act.connection, "grace", "%") == ()
-    assert await subscribed.began(store, ALICE, plan_id)
+    async with store.read() as connection:
+        assert await subscribed.began(connection, plan_id, ALICE, None, "")
+        assert await subscribed.began(connection, plan_id, elsewhere, row.user_id, ""), "who bought it had it as well"
+        assert not await subscribed.began(connection, plan_id, elsewhere, "somebody", "")

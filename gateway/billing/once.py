@@ -1,0 +1,55 @@
+"""What is given once: a trial, and a plan that costs nothing. Decided before the page opens, in one transaction.
+
+What a page offers is kept with it, so that asking again for the same page asks for the same.
+"""
+
+from gateway.billing.sales import Sales
+from gateway.core.problems import Conflict
+from gateway.core.scope import Scope
+from gateway.core.subscription import Event, Status, Word
+from gateway.payments.port import Item
+from gateway.store import claims, orders, subscribed, subscriptions
+from gateway.store.mandate import Mandate
+from gateway.store.orders import CheckoutRow
+from gateway.store.rows import SubscriptionRow
+from gateway.store.store import Act
+
+
+async def offered(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: Item, by: Mandate) -> int:
+    """Days of the trial that a page offers.
+
+    Raises ``Conflict``, and drops the order, if it is for something free that the scope has, or is about to have.
+    """
+    async with sales.store.write(by) as act:
+        held = await orders.read(act.connection, row.id)
+        known = next((each.trial_days for each in held.checkouts if each.id == page.id), None)
+        if known is not None:
+            return known
+        if item.amount == 0 and not await claims.take(act, "free", item.plan_id, (row.scope,), row.id):
+            if held.subscription.status is Status.PENDING:
+                word = Word(Event.STOP, act.now_us)
+                await subscriptions.change(
+                    act, held.subscription, lambda old: subscriptions.advanced(old, word), "abandon"
+                )
+            days = None
+        else:
+            days = await _trial_days(act, sales, row, item)
+            await orders.set_checkout(act, page.id, trial_days=days)
+    if days is None:
+        raise Conflict(
+            "This costs nothing, and it is there already or about to be: take it again when it has ended.",
+            content={"reason": "free_once"},
+        )
+    return days
+
+
+async def _trial_days(act: Act, sales: Sales, row: SubscriptionRow, item: Item) -> int:
+    """A trial is for each plan once for each scope, and once for each user, for whomever they buy it."""
+    days = sales.policy.trials.get(item.slug, 0)
+    if not days or item.mode != "subscription":
+        return 0
+    if await subscribed.began(act.connection, item.plan_id, row.scope, row.user_id, row.id):
+        return 0
+    buyer = [] if row.user_id is None else [Scope("user", row.user_id)]
+    scopes = tuple(dict.fromkeys([row.scope, *buyer]))
+    return days if await claims.take(act, "trial", item.plan_id, scopes, row.id) else 0
