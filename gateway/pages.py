@@ -2,17 +2,20 @@
 
 Everything is read, compressed and hashed once, beside the requests, when a page is first asked for. Assets carry one
 digest of them all in their path, so browsers keep them for good and never mix two versions; the HTML that names them
-is asked for each time, by ``ETag``.
+is asked for each time, by ``ETag``, and is in the reader's language also where no script runs.
 """
 
 import asyncio
 import gzip
 import hashlib
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+import orjson
 
 import gateway
 from gateway.core.answers import Answer
@@ -26,11 +29,12 @@ TYPES = {
 }
 """What is served, by suffix. Anything else in the folder is not."""
 POLICY = (
-    b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     b"require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""The pages run their own files alone: no inline script or style, no other host, no frame around them."""
-FIELDS = (b"accept-encoding", b"if-none-match")
+"""The pages run their own files alone: no inline script or style, no other host, no frame around them or in them."""
+FIELDS = (b"accept-encoding", b"accept-language", b"if-none-match")
 """What an answer depends on, beside its path."""
 _SAFE = [
     (b"Content-Security-Policy", POLICY),
@@ -42,10 +46,16 @@ _SAFE = [
 _FOR_GOOD = (b"Cache-Control", b"public, max-age=31536000, immutable")
 _EACH_TIME = (b"Cache-Control", b"no-cache")
 _VARY = (b"Vary", b"Accept-Encoding")
+_VARY_PAGE = (b"Vary", b"Accept-Encoding, Accept-Language")
 _IMPORT = re.compile(r"""^(?:import|export)\s+(?:[\w*{][^"';=()]*\bfrom\s*)?["'](\.[^"']+)["']""", re.MULTILINE)
 _HTML = b"text/html; charset=utf-8"
 _ENTRIES = {"billing": "customer", "success": "success", "cancel": "cancel", "admin": "admin"}
-_TITLES = {"billing": "Billing", "success": "Payment", "cancel": "Payment", "admin": "Billing administration"}
+_TITLES = {"billing": "billing", "success": "success.title", "cancel": "cancel.title", "admin": "admin"}
+"""The messages that the pages are called by."""
+LANGUAGES = ("en", "pt")
+"""What there are files of messages for; the first is for everybody else."""
+_MESSAGE = re.compile(r'^\s*("[\w.-]+"): ("(?:[^"\\]|\\.)*"),?$', re.MULTILINE)
+_SLOT = re.compile(r"\{\{([\w.-]+)\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,8 @@ class Pages:
             raise StoreUnavailable(f"The pages were not built: {error}. Say `make ui`; the API works.") from None
         name = self._paths.get(segments)
         if name is not None:
-            return _sent(tree.pages[name], headers, _EACH_TIME)
+            language = spoken(headers.get(b"accept-language", ""))
+            return _sent(tree.pages[name, language], headers, _EACH_TIME, _VARY_PAGE)
         version, *rest = segments[len(self._assets) :] or [""]
         found = tree.assets.get("/".join(rest))
         if found is None:
@@ -99,11 +110,11 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All files, by their path below the folder, and the pages by name. ``version``: a digest of everything."""
+    """All files, by their path below the folder; pages by name and language. ``version``: a digest of everything."""
 
     version: str
     assets: Mapping[str, File]
-    pages: Mapping[str, File]
+    pages: Mapping[tuple[str, str], File]
 
 
 @lru_cache(maxsize=4)
@@ -123,7 +134,12 @@ def load(api: str) -> Tree:
         whole.update(f"{name} {len(raw)} ".encode() + raw)
     version = whole.hexdigest()[:16]
     assets = {name: _file(raw, TYPES[Path(name).suffix]) for name, raw in sources.items()}
-    pages = {name: _file(_page(name, shell, f"{api}/assets/{version}", sources), _HTML) for name in _ENTRIES}
+    said = {"api": api, "assets": f"{api}/assets/{version}"}
+    pages = {
+        (name, language): _file(_page(name, language, shell, said, sources), _HTML)
+        for name in _ENTRIES
+        for language in LANGUAGES
+    }
     return Tree(version, assets, pages)
 
 
@@ -134,14 +150,35 @@ def _folder() -> Path:
     return checkout if checkout.is_dir() else package / "presets" / "admin_ui"
 
 
-def _page(name: str, shell: str, assets: str, sources: Mapping[str, bytes]) -> bytes:
+def _page(name: str, language: str, shell: str, said: Mapping[str, str], sources: Mapping[str, bytes]) -> bytes:
     """The HTML of one page: what its script will import is named at once, so that nothing waits for the last file."""
     entry = f"js/{_ENTRIES[name]}.js"
     preloads = "\n".join(
-        f'    <link rel="modulepreload" href="{assets}/{module}">' for module in imported(entry, sources)
+        f'    <link rel="modulepreload" href="{said["assets"]}/{module}">' for module in imported(entry, sources)
     )
-    said = {"assets": assets, "entry": entry, "title": _TITLES[name], "preloads": preloads.strip(), "page": name}
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: said[found[1]], shell).encode()
+    words = messages(sources[f"js/messages/{language}.js"]) | messages(sources[f"js/messages/admin-{language}.js"])
+    told = {key: html.escape(text) for key, text in words.items()}
+    slots = {**told, **said, "entry": entry, "preloads": preloads.strip(), "language": language}
+    slots["title"] = told[_TITLES[name]]
+    return _SLOT.sub(lambda found: slots[found[1]], shell).encode()
+
+
+def messages(source: bytes) -> dict[str, str]:
+    """What a file of messages says, by key."""
+    return {orjson.loads(key): orjson.loads(text) for key, text in _MESSAGE.findall(source.decode())}
+
+
+def spoken(accepted: str) -> str:
+    """The language of ours that a reader prefers (RFC 9110, 12.5.4), by its first part: ``pt-BR`` is ``pt``."""
+    best, most = LANGUAGES[0], 0.0
+    for entry in accepted.lower().split(","):
+        tag, _, weight = entry.partition(";")
+        language = tag.strip().partition("-")[0]
+        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", weight)
+        liking = float(found[1]) if found else 1.0 if not weight else 0.0
+        if language in LANGUAGES and liking > most:
+            best, most = language, liking
+    return best
 
 
 def imported(entry: str, sources: Mapping[str, bytes]) -> list[str]:
@@ -172,10 +209,12 @@ def _file(raw: bytes, kind: bytes) -> File:
     return File(kind, raw, gzip.compress(raw, 9, mtime=0), hashlib.sha256(raw).hexdigest()[:32])
 
 
-def _sent(file: File, headers: Mapping[bytes, str], cache: tuple[bytes, bytes]) -> Answer:
+def _sent(
+    file: File, headers: Mapping[bytes, str], cache: tuple[bytes, bytes], vary: tuple[bytes, bytes] = _VARY
+) -> Answer:
     packed = "gzip" in _codings(headers.get(b"accept-encoding", ""))
     etag = f'"{file.etag}{"-gz" if packed else ""}"'
-    fields = [*_SAFE, cache, _VARY, (b"ETag", etag.encode())]
+    fields = [*_SAFE, cache, vary, (b"ETag", etag.encode())]
     known = [tag.strip().removeprefix("W/") for tag in headers.get(b"if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Answer(304, fields, b"")

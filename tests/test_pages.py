@@ -69,7 +69,11 @@ async def test_a_page_names_every_module_it_will_import(here: World) -> None:
 async def test_no_page_lets_anything_run_that_is_not_its_own(here: World) -> None:
     answer = await here.ask("/billing-admin")
     policy = answer.headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
+    allowed = dict(part.split(" ", 1) for part in policy.split("; "))
+    assert allowed["default-src"] == "'none'"
+    own = {"script-src", "style-src", "img-src", "connect-src"}
+    assert {name for name, source in allowed.items() if source == "'self'"} == own
+    assert allowed["form-action"] == allowed["base-uri"] == "'none'"
     assert "frame-ancestors 'none'" in policy
     assert "require-trusted-types-for 'script'" in policy
     assert "unsafe" not in policy
@@ -94,8 +98,35 @@ async def test_who_takes_no_gzip_gets_none(here: World) -> None:
     for accepted, coding in (("gzip", "gzip"), ("gzip;q=0", None), ("br", None), ("GZip, br;q=1", "gzip")):
         answer = await here.ask("/billing", headers={"Accept-Encoding": accepted})
         assert answer.headers.get("Content-Encoding") == coding, accepted
-        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert answer.headers["Vary"] == "Accept-Encoding, Accept-Language"
         assert "<!doctype" in body(answer)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        (None, "en"),
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt"),
+        ("en-GB, pt;q=0.5", "en"),
+        ("de, pt;q=0.4, en;q=0.3", "pt"),
+        ("pt;q=0, de", "en"),
+        ("pt;q=x", "en"),
+    ],
+)
+async def test_a_page_is_in_the_readers_language_before_any_script_runs(
+    here: World, accepted: str | None, language: str
+) -> None:
+    answer = await here.ask("/billing", headers={} if accepted is None else {"Accept-Language": accepted})
+    html = body(answer)
+    assert f'<html lang="{language}">' in html
+    assert ("This page needs JavaScript" in html, "Esta página precisa de JavaScript" in html) == (
+        language == "en",
+        language == "pt",
+    )
+    assert "{{" not in html
+    other = await here.ask("/billing", headers={"Accept-Language": "en" if language == "pt" else "pt"})
+    assert other.headers["ETag"] != answer.headers["ETag"]
+    assert "Accept-Language" in answer.headers["Vary"]
 
 
 async def test_a_file_of_another_version_is_the_present_one_and_is_not_kept(here: World) -> None:

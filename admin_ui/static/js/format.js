@@ -121,8 +121,8 @@ export function throughput(amount, seconds) {
 export function countdown(seconds) {
   const left = Math.max(0, Math.ceil(seconds));
   const [days, hours, minutes] = [Math.floor(left / 86_400), Math.floor((left % 86_400) / 3_600), Math.floor((left % 3_600) / 60)];
-  if (days) return `${days} d ${hours} h`;
-  if (hours) return `${hours} h ${String(minutes).padStart(2, "0")} min`;
+  if (days) return t("countdown.days", { days, hours });
+  if (hours) return t("countdown.hours", { hours, minutes: String(minutes).padStart(2, "0") });
   return `${minutes}:${String(left % 60).padStart(2, "0")}`;
 }
 

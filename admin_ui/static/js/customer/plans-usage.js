@@ -44,12 +44,12 @@ export function PlansAndUsage({ about, me, workspace }) {
   const counting = ["active", "trialing", "cancelling", "past_due"];
   const subscriptions = [...(held.data ?? []), ...(own.data ?? [])].filter((row) => counting.includes(stateOf(row, serverNow())));
   return html`
-    ${usage.data && html`<${Refused} usage=${usage.data} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
+    ${usage.data && html`<${Refused} usage=${named(usage.data, plans.data)} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
     <section class="view" aria-labelledby="usage-title">
       <header class="section"><h2 id="usage-title">${t("usage")}</h2><${Button} small kind="quiet" act=${usage.reload}>${t("refresh")}<//></header>
       <div class="usage-body"><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
-          <div class="gauges">${inOrder(entries).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
+          <div class="gauges">${inOrder(named(entries, plans.data)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
         <p class="hint under">${notes(about, workspace, entries, isRefusing(entries, recent, serverNow()) ? 0 : refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
     </section>
     <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} />
@@ -70,6 +70,16 @@ function notes(about, workspace, entries, refused) {
   if (!workspace && about.login.upstream) said.push(t("usage.choose-workspace"));
   if (workspace && !entries.some((entry) => entry.scope === "workspace")) said.push(t("usage.workspace-none", { name: workspace.name }));
   return said.join(" ");
+}
+
+/**
+ * With the names of plans that people know, instead of those that programs use.
+ * @param {Usage[]} entries
+ * @param {Plan[] | undefined} plans
+ */
+function named(entries, plans) {
+  const names = new Map((plans ?? []).map((plan) => [plan.slug, plan.name]));
+  return entries.map((entry) => ({ ...entry, plan: entry.plan?.split("+").map((slug) => names.get(slug) ?? slug).join(" + ") }));
 }
 
 /** In the order in which they are asked to pay. @param {Usage[]} entries */

@@ -1,6 +1,10 @@
 // What the customer's page and the frame say, in English. `one|many` is chosen by {n}; {name} is replaced.
 
 export default {
+  "shell.loading": "Loading…",
+  "shell.late": "This takes longer than it should. The connection is slow, a file of this page did not arrive, or something in your browser blocks JavaScript: allow it for this site, reload the page, and tell the operator if that does not help.",
+  "shell.needs-script": "This page needs JavaScript, and your browser has it switched off or blocked. Allow it for this site and reload the page; nothing is loaded from anywhere else.",
+  "shell.without": "Without a browser the same is there as JSON, with your own token:",
   "skip": "Skip to the content",
   "loading": "Loading",
   "close": "Close",
@@ -98,6 +102,8 @@ export default {
   "unit.hour": "hour",
   "unit.minute": "minute",
   "unit.second": "second",
+  "countdown.days": "{days} d {hours} h",
+  "countdown.hours": "{hours} h {minutes} min",
   "per": "{amount} unit per {window}|{amount} units per {window}",
   "units": "Units",
   "requests": "Requests",

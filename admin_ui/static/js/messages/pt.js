@@ -2,6 +2,10 @@
 
 /** @type {Record<keyof typeof import("./en.js").default, string>} */
 export default {
+  "shell.loading": "Carregando…",
+  "shell.late": "Está demorando mais do que deveria. A conexão está lenta, um arquivo desta página não chegou ou algo no seu navegador bloqueia o JavaScript: permita-o neste site, recarregue a página e avise o operador se não adiantar.",
+  "shell.needs-script": "Esta página precisa de JavaScript, e no seu navegador ele está desligado ou bloqueado. Permita-o neste site e recarregue a página; nada é carregado de outro lugar.",
+  "shell.without": "Sem navegador, o mesmo está disponível em JSON, com o seu próprio token:",
   "skip": "Ir para o conteúdo",
   "loading": "Carregando",
   "close": "Fechar",
@@ -99,6 +103,8 @@ export default {
   "unit.hour": "hora",
   "unit.minute": "minuto",
   "unit.second": "segundo",
+  "countdown.days": "{days} d {hours} h",
+  "countdown.hours": "{hours} h {minutes} min",
   "per": "{amount} unidade por {window}|{amount} unidades por {window}",
   "units": "Unidades",
   "requests": "Requisições",

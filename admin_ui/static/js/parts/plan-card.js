@@ -1,7 +1,7 @@
 // A plan as customers see it; the admin's form shows the same while it is being written.
 
 import { html } from "../base.js";
-import { t } from "../i18n.js";
+import { t, tWord } from "../i18n.js";
 import { duration, money, throughput } from "../format.js";
 import { Badge } from "./ui.js";
 
@@ -15,7 +15,7 @@ export function planLimits(plan) {
   const limits = plan.limits?.length ? plan.limits : [{ meter: "throughput", amount: plan.throughput_limit, window_seconds: plan.window_seconds, refill: "interval" }];
   return limits.map((limit) => {
     const text = limit.amount <= 0 ? t("unlimited") : plan.pack ? t("plan.pack", { amount: limit.amount }) : throughput(limit.amount, limit.window_seconds);
-    return limit.meter === "throughput" ? text : `${text} (${limit.meter})`;
+    return limit.meter === "throughput" ? text : `${text} (${tWord("meter", limit.meter)})`;
   });
 }
 
