@@ -34,6 +34,7 @@ interface Price {
   currency: string;
   price_cents: number;
   is_default: boolean;
+  updated_at?: string;
 }
 
 interface Plan {
@@ -50,6 +51,9 @@ interface Plan {
   prices?: Price[];
   version?: number;
   source?: "database" | "file";
+  effective_default?: boolean;
+  shadowed?: boolean;
+  updated_at?: string;
   unlimited?: boolean;
   pack?: boolean;
   limits?: Limit[];
@@ -149,6 +153,7 @@ interface Weight {
   shadowed?: boolean;
   hits_last_day?: number | null;
   problem?: string | null;
+  updated_at?: string;
 }
 
 interface Explained {
@@ -158,7 +163,7 @@ interface Explained {
   cost: Record<string, number>;
   own: boolean;
   rule: Rule | null;
-  runners_up: (Partial<Rule> & { rule?: string; reason?: string })[];
+  runners_up: (Partial<Rule> & { reason?: string; decided_by?: string; segment?: number; better?: string; worse?: string })[];
 }
 
 interface Rule {
@@ -171,6 +176,7 @@ interface Rule {
   fallback?: boolean;
   source?: string;
   origin?: string | null;
+  hits_last_day?: number | null;
 }
 
 interface Key {
@@ -182,6 +188,7 @@ interface Key {
   revoked_at?: string | null;
   replaced_by?: string | null;
   created_at: string;
+  source?: string;
   key?: string;
 }
 

@@ -57,7 +57,7 @@ class OwnQuery(ListQuery):
 
 
 class AllQuery(OwnQuery):
-    """``scope``: a kind of scope. ``text``: in an id of the row, its scope, buyer or provider.
+    """``scope``: a kind of scope. ``text``: in an id of the row, its scope, buyer or provider, or in their names.
 
     ``state``: as people name it, in which each is in one only: an active one is not past its end, nor about to end.
     """

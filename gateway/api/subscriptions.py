@@ -20,7 +20,7 @@ from gateway.billing.subscriptions import override as replace_throughput
 from gateway.core.problems import BadRequest, Conflict, NotFound
 from gateway.core.scope import Scope, canonical_uuid
 from gateway.core.subscription import PlanVersion, Status
-from gateway.store import plans, subscriptions
+from gateway.store import directory, plans, subscriptions
 from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.subscribed import Wanted
 from gateway.store.subscriptions import Once
@@ -53,6 +53,7 @@ async def list_all(call: Call, desk: Desk) -> Reply:
         file_plan=slug,
         state=None if query.state is None else (query.state, call.now_us),
         text=query.text,
+        called=frozenset() if query.text is None else await directory.called(desk.store, query.text),
     )
     rows = await held_in_file.page(desk.store, desk.configured(), query.listing, wanted)
     return Reply(await _told(desk, rows))

@@ -79,7 +79,7 @@ def _is_wanted(row: SubscriptionRow, wanted: Wanted) -> bool:
         and (wanted.granting_at_us is None or _grants(row, wanted.granting_at_us))
         and (wanted.idle_at_us is None or not _grants(row, wanted.idle_at_us))
         and (wanted.state is None or wanted.state[0] == _state(row, wanted.state[1]))
-        and any((wanted.text or "").casefold() in text.casefold() for text in texts)
+        and (row.scope.id in wanted.called or any((wanted.text or "").casefold() in text.casefold() for text in texts))
     )
 
 

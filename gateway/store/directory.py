@@ -16,6 +16,7 @@ from gateway.store.tables import directory
 
 _GATEWAY = Actor("gateway")
 _GROUP = 1000
+_MOST_CALLED = 500
 
 
 async def note(store: Store, seen: Mapping[Scope, int], now_us: int) -> None:
@@ -62,6 +63,13 @@ async def search(
     async with store.read() as connection:
         found: Sequence[Any] = (await connection.execute(ordered.limit(limit).offset(offset))).all()
         return tuple(SeenRow(**row._asdict()) for row in found)
+
+
+async def called(store: Store, text: str) -> frozenset[str]:
+    """The ids of those whose name contains ``text``, the last ``_MOST_CALLED`` that were seen."""
+    query = sa.select(directory.c.id).where(contains(text, directory.c.name)).order_by(directory.c.last_seen_us.desc())
+    async with store.read() as connection:
+        return frozenset((await connection.execute(query.limit(_MOST_CALLED))).scalars())
 
 
 def _upsert(connection: AsyncConnection) -> sa.Insert:

@@ -21,6 +21,7 @@ from gateway.store.tables import plan_versions, subscriptions
 class Wanted:
     """Which subscriptions of a list; ``None``: any. ``text``: in an id of the row, its scope, buyer or provider.
 
+    ``called``: ids of scopes and buyers that fit ``text`` by their names.
     ``granting_at_us``: those that give something at that instant; ``idle_at_us``: those that do not. ``state``: with
     the instant at which they are in it.
     """
@@ -36,6 +37,7 @@ class Wanted:
     idle_at_us: int | None = None
     state: tuple[State, int] | None = None
     text: str | None = None
+    called: frozenset[str] = frozenset()
 
 
 async def get(store: Store, id_: str) -> SubscriptionRow:
@@ -225,5 +227,6 @@ def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
         query = query.where(in_state(*wanted.state))
     if wanted.text:
         searched = (table.id, table.scope_id, table.user_id, table.checkout_id, table.external_id, table.file_plan)
-        query = query.where(contains(wanted.text, *searched))
+        by_name = [column.in_(wanted.called) for column in (table.scope_id, table.user_id) if wanted.called]
+        query = query.where(sa.or_(contains(wanted.text, *searched), *by_name))
     return query

@@ -12,7 +12,7 @@ from gateway.core.rfc3339 import parsed
 from gateway.core.scope import Scope
 from gateway.core.subscription import Status
 from gateway.demo.data import ACME, ADMIN, ALICE, BETA, BOB
-from gateway.store import plans, subscriptions
+from gateway.store import directory, plans, subscriptions
 from tests.api.clients import PRO, YAML, Client, clients
 from tests.e2e.selling import by, draft, sold, store_of
 from tests.e2e.world import World, world
@@ -348,3 +348,15 @@ async def test_subscriptions_of_the_configuration_are_shown_and_cannot_be_change
     for act, body in (("cancel", None), ("extend", {"expires_at": None}), ("override", {"throughput_override": 1})):
         assert (await admin.post(f"/subscription/{mine['id']}/{act}", body)).status == 409
     assert (await bob.delete(f"/subscription?id={mine['id']}")).status == 409
+
+
+async def test_admins_find_subscriptions_by_the_names_of_who_has_them(fixed: World) -> None:
+    admin = clients(fixed).admin
+    made = await given(admin, {"id": file_plan_id("team")}, user_id=ALICE.id)
+    seen = {Scope("user", ALICE.id): 1, Scope("user", BOB.id): 1}
+    await directory.note(store_of(fixed), seen, 1)
+    await directory.name(store_of(fixed), {Scope("user", ALICE.id): "Alice A.", Scope("user", BOB.id): "Bob"}, 1)
+    assert ids(await admin.get("/subscription/all?text=alice")) == [made["id"]]
+    (of_file,) = (await admin.get("/subscription/all?text=bOB")).body
+    assert (of_file["source"], of_file["scope_id"]) == ("file", BOB.id)
+    assert ids(await admin.get("/subscription/all?text=nobody")) == []

@@ -21,10 +21,24 @@ function decoded(part) {
 }
 
 const route = new Shared(here());
-window.addEventListener("hashchange", () => route.set(here()));
+let shown = location.hash;
+
+/** Who holds something that would be lost elsewhere. Each, asked, asks the reader, and says whether the reader must stay. */
+export const keepers = new Set(/** @type {(() => boolean)[]} */ ([]));
+
+window.addEventListener("hashchange", () => {
+  const next = here();
+  if (next.view !== route.value.view && [...keepers].some((keeps) => keeps())) {
+    history.pushState(null, "", shown || "#");
+    return;
+  }
+  shown = location.hash;
+  route.set(next);
+});
 
 /** Read the fragment again, after it was replaced without an event. */
 export function readRoute() {
+  shown = location.hash;
   route.set(here());
 }
 

@@ -21,6 +21,6 @@ export function Config() {
         empty=${html`<${Empty} title=${t("nothing-found")}>${t("nothing-found-do")}<//>`} columns=${[
           { name: t("config.key"), show: (/** @type {Setting} */ row) => html`<span class="config-key">${row.key}</span>` },
           { name: t("config.value"), wide: true, show: (/** @type {Setting} */ row) => html`<code>${typeof row.value === "string" ? row.value : JSON.stringify(row.value ?? null)}</code>` },
-          { name: t("origin"), show: (/** @type {Setting} */ row) => html`<span class="muted origin">${row.origin ?? t("config.default")}</span>` }]} /></div>`}<//>
+          { name: t("origin"), show: (/** @type {Setting} */ row) => html`<span class="muted origin">${!row.origin || row.origin === "default" ? t("config.default") : row.origin}</span>` }]} /></div>`}<//>
   </section>`;
 }

@@ -2,26 +2,24 @@
 
 import { html, useState } from "../base.js";
 import { t } from "../i18n.js";
-import { api } from "../http.js";
+import { api, Failure } from "../http.js";
 import { FormDialog } from "../parts/dialog.js";
-import { Choice, Field } from "../parts/ui.js";
+import { Choice, Failed, Field } from "../parts/ui.js";
 import { ScopePicker } from "../parts/scope-picker.js";
 import { toast } from "../parts/toasts.js";
-
-/** @typedef {import("../http.js").Failure} Failure */
 
 /** What a person chose in a date field, as an instant. @param {string} typed */
 export function instant(typed) {
   return typed ? new Date(typed).toISOString() : null;
 }
 
-/** @param {{plans: Plan[], close: () => void, done: () => Promise<void>}} props */
+/** @param {{plans: import("../live.js").Live<Plan[]>, close: () => void, done: () => Promise<void>}} props */
 export function Grant({ plans, close, done }) {
-  const offered = plans.filter((plan) => plan.source !== "file");
+  const offered = (plans.data ?? []).filter((plan) => !plan.shadowed);
   const [scope, setScope] = useState("user");
   const [user, setUser] = useState(/** @type {Known | null} */ (null));
   const [workspace, setWorkspace] = useState(/** @type {Known | null} */ (null));
-  const [form, setForm] = useState({ plan_id: offered[0]?.id ?? "", override: "", starts: "", ends: "" });
+  const [form, setForm] = useState({ plan_id: "", override: "", starts: "", ends: "" });
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
   const [missing, setMissing] = useState(false);
   const set = (/** @type {Partial<typeof form>} */ changed) => setForm((was) => ({ ...was, ...changed }));
@@ -30,7 +28,7 @@ export function Grant({ plans, close, done }) {
 
   const grant = async () => {
     setMissing(!holder);
-    if (!holder) throw new (await import("../http.js")).Failure(422, { message: t("grant.nobody") });
+    if (!holder) throw new Failure(422, { message: t("grant.nobody") });
     /** @type {Record<string, any>} */
     const body = { plan_id: form.plan_id, scope };
     if (user) body.user_id = user.id;
@@ -43,7 +41,8 @@ export function Grant({ plans, close, done }) {
     await done();
   };
   return html`<${FormDialog} title=${t("grant.title")} close=${close} save=${grant} action=${t("grant")} failed=${setFailure}>
-    <${Field} label=${t("plan")} value=${form.plan_id} change=${(/** @type {string} */ plan_id) => set({ plan_id })} options=${offered.map((plan) => [plan.id, plan.name])} required problem=${wrong("plan_id")} hint=${offered.length ? null : t("grant.no-plans")} />
+    ${plans.failure && html`<${Failed} failure=${plans.failure} retry=${plans.reload} what=${t("plans.failed")} />`}
+    <${Field} label=${t("plan")} value=${form.plan_id} change=${(/** @type {string} */ plan_id) => set({ plan_id })} options=${[["", t("choose")], ...offered.map((plan) => [plan.id, plan.source === "file" ? `${plan.name} (${t("file")})` : plan.name])]} required problem=${wrong("plan_id")} hint=${plans.data && offered.length === 0 ? t("grant.no-plans") : null} />
     <${Choice} label=${t("scope")} value=${scope} change=${setScope} options=${[["user", t("kind.user")], ["workspace", t("kind.workspace")]]} />
     ${scope === "workspace" && html`<${ScopePicker} kind="workspace" label=${t("kind.workspace")} chosen=${workspace} choose=${setWorkspace} problem=${missing && !workspace ? t("grant.nobody") : wrong("workspace_id")} />`}
     <${ScopePicker} kind="user" label=${t(scope === "user" ? "kind.user" : "grant.buyer")} chosen=${user} choose=${setUser} problem=${missing && scope === "user" && !user ? t("grant.nobody") : wrong("user_id")} />

@@ -9,12 +9,15 @@ import { useNames, Who } from "../names.js";
 import { Badge, Button, Empty, Field, Id, Loaded, Time } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
 import { confirm, Dialog, FormDialog } from "../parts/dialog.js";
-import { ScopePicker } from "../parts/scope-picker.js";
+import { ScopePicker, useSettled } from "../parts/scope-picker.js";
 import { toast } from "../parts/toasts.js";
 import { instant } from "./grant.js";
 
 export function Keys() {
-  const { live, more } = usePages("/api-key", { created_at: "desc" }, { every: 60_000 });
+  const [filters, setFilters] = useState({ text: "", active: "" });
+  const set = (/** @type {Partial<typeof filters>} */ changed) => setFilters((was) => ({ ...was, ...changed }));
+  const text = useSettled(filters.text.trim());
+  const { live, more } = usePages("/api-key", { text, active: filters.active, created_at: "desc" }, { every: 60_000 });
   const nameOf = useNames();
   const [making, setMaking] = useState(false);
   const [rotating, setRotating] = useState(/** @type {Key | null} */ (null));
@@ -29,7 +32,9 @@ export function Keys() {
   });
   return html`<section aria-labelledby="keys-title"><header class="section"><h2 id="keys-title">${t("admin.keys")}</h2><div class="tools"><${Button} kind="main" small act=${() => setMaking(true)}>${t("key.new")}<//></div></header>
     <p class="intro">${t("key.what")}</p>
-    <div class="panel"><${Loaded} live=${live} what=${t("keys.failed")} lines=${5}>${(/** @type {Key[]} */ rows) => html`<${Table} rows=${rows} more=${more} caption=${t("admin.keys")} empty=${html`<${Empty} title=${t("key.none")}>${t("key.none-do")}<//>`} columns=${columns(nameOf, setRotating, revoke)} />`}<//></div>
+    <div class="filters"><div class="grow field"><${Field} label=${t("search")} value=${filters.text} change=${(/** @type {string} */ one) => set({ text: one })} type="search" placeholder=${t("key.search")} /></div>
+      <${Field} label=${t("state")} value=${filters.active} change=${(/** @type {string} */ active) => set({ active })} options=${[["", t("all")], ["true", t("key.valid")], ["false", t("key.over")]]} /></div>
+    <div class="panel"><${Loaded} live=${live} what=${t("keys.failed")} lines=${5}>${(/** @type {Key[]} */ rows) => html`<${Table} key=${`${text} ${filters.active}`} rows=${rows} more=${more} caption=${t("admin.keys")} empty=${html`<${Empty} title=${t(text || filters.active ? "nothing-found" : "key.none")}>${t(text || filters.active ? "nothing-found-do" : "key.none-do")}<//>`} columns=${columns(nameOf, setRotating, revoke)} />`}<//></div>
     ${making && html`<${KeyForm} close=${() => setMaking(false)} done=${async (/** @type {Key} */ made) => { setSecret(made.key ?? null); await live.reload(); }} />`}
     ${rotating && html`<${Rotate} row=${rotating} close=${() => setRotating(null)} done=${async (/** @type {Key} */ made) => { setSecret(made.key ?? null); await live.reload(); }} />`}
     ${secret && html`<${Secret} secret=${secret} close=${() => setSecret(null)} />`}
@@ -48,7 +53,7 @@ const columns = (nameOf, rotate, revoke) => [
   { name: t("state"), show: (row) => (row.revoked_at && Date.parse(row.revoked_at) <= serverNow() ? html`<${Badge}>${t("key.revoked")}<//>` : row.expires_at && Date.parse(row.expires_at) <= serverNow() ? html`<${Badge}>${t("state.expired")}<//>` : row.replaced_by || row.revoked_at ? html`<${Badge} tone="warn">${t("key.replaced")}<//>` : html`<${Badge} tone="good">${t("key.valid")}<//>`) },
   { name: t("key.until"), show: (row) => (row.revoked_at || row.expires_at ? html`<${Time} at=${row.revoked_at ?? row.expires_at} />` : t("never")) },
   { name: t("made"), show: (row) => html`<${Time} at=${row.created_at} exact="date" />` },
-  { name: "", right: true, show: (row) => !row.revoked_at && html`<span class="row-actions"><${Button} small act=${() => rotate(row)} label=${t("action.of", { action: t("key.rotate"), name: row.name })}>${t("key.rotate")}<//><${Button} small kind="quiet" act=${() => revoke(row)} label=${t("action.of", { action: t("key.revoke-do"), name: row.name })}>${t("key.revoke-do")}<//></span>` },
+  { name: "", right: true, show: (row) => (row.source === "file" ? html`<span class="muted" title=${t("from-file")}>${t("file")}</span>` : !row.revoked_at && html`<span class="row-actions"><${Button} small act=${() => rotate(row)} label=${t("action.of", { action: t("key.rotate"), name: row.name })}>${t("key.rotate")}<//><${Button} small kind="quiet" act=${() => revoke(row)} label=${t("action.of", { action: t("key.revoke-do"), name: row.name })}>${t("key.revoke-do")}<//></span>`) },
 ];
 
 /** @param {{close: () => void, done: (made: Key) => Promise<void>}} props */
@@ -81,14 +86,16 @@ function Rotate({ row, close, done }) {
 
 /** @param {{secret: string, close: () => void}} props */
 function Secret({ secret, close }) {
+  const [copied, setCopied] = useState(false);
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(secret);
+      setCopied(true);
       toast(t("key.copied"));
     } catch {
       toast(t("key.copy-by-hand"), { bad: true });
     }
   };
-  return html`<${Dialog} title=${t("key.secret")} close=${close}><div class="form"><p>${t("key.secret-text")}</p><code class="secret">${secret}</code>
+  return html`<${Dialog} title=${t("key.secret")} close=${close} keep=${copied ? null : t("key.secret-keep")}><div class="form"><p>${t("key.secret-text")}</p><code class="secret">${secret}</code>
     <p class="row-actions"><${Button} kind="main" act=${copy}>${t("key.copy")}<//><${Button} act=${close}>${t("key.kept")}<//></p></div><//>`;
 }

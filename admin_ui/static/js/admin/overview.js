@@ -41,8 +41,9 @@ function Tile({ name, figure: shown, tone = "" }) {
 
 /** @param {{state: string}} props */
 function Health({ state }) {
-  const tone = state === "ok" ? "good" : state.startsWith("degraded") ? "warn" : "bad";
-  return html`<${Badge} tone=${tone} title=${state}>${state === "ok" ? t("part.ok") : state}<//>`;
+  if (state === "ok") return html`<${Badge} tone="good">${t("part.ok")}<//>`;
+  const [, degraded, why] = /^(degraded)?(?:: )?(.*)$/s.exec(state) ?? [];
+  return html`<span class="part-state"><${Badge} tone=${degraded ? "warn" : "bad"}>${t(degraded ? "part.degraded" : "part.bad")}<//>${why && html` <span class="muted">${why}</span>`}</span>`;
 }
 
 /** @param {{rows: Top[], caption: string, name: string, show: (row: Top) => any}} props */

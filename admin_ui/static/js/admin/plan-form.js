@@ -3,12 +3,12 @@
 import { html, useState } from "../base.js";
 import { t } from "../i18n.js";
 import { currencies, decimal, exponent, minorUnits } from "../format.js";
-import { api, etagOf, Failure, withQuery } from "../http.js";
-import { useLive } from "../live.js";
+import { api, Failure, withQuery } from "../http.js";
 import { FormDialog } from "../parts/dialog.js";
 import { Button, Check, Choice, Field } from "../parts/ui.js";
 import { toast } from "../parts/toasts.js";
-import { PlanCard } from "../parts/plan-card.js";
+import { PlanCard, planLimits } from "../parts/plan-card.js";
+import { onShown, Overtaken, useRevised } from "./revised.js";
 
 const SECONDS = /** @type {Record<string, number>} */ ({ second: 1, minute: 60, hour: 3_600, day: 86_400 });
 
@@ -33,8 +33,8 @@ function limitBody(limit) {
   };
 }
 
-/** @param {Plan | undefined} plan @param {boolean} copy @returns {Draft} */
-function draftOf(plan, copy) {
+/** @param {Plan | null} plan @param {boolean} [copy] @returns {Draft} */
+function draftOf(plan, copy = false) {
   if (!plan) {
     return { name: "", slug: "", description: "", kind: "limits", limits: [{ amount: "1000", size: "1", unit: "hour", refill: "interval", burst: "" }], duration_days: "30", active: true, is_default: false, is_custom: false, apply_to: "current", prices: [] };
   }
@@ -61,22 +61,21 @@ function bodyOf(draft) {
  * @param {{plan?: Plan, copy?: boolean, close: () => void, done: () => Promise<void>}} props
  */
 export function PlanForm({ plan, copy = false, close, done }) {
-  const editing = plan && !copy ? plan : null;
-  const [draft, setDraft] = useState(() => draftOf(plan, copy));
+  const { row, draft, set, meet, overtaken } = useRevised(plan ?? null, (/** @type {Plan | null} */ one) => draftOf(one, copy));
+  const editing = copy ? null : row;
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
-  const newest = useLive(editing ? `/plan/${editing.id}` : null);
-  const set = (/** @type {Partial<Draft>} */ changed) => setDraft((was) => ({ ...was, ...changed }));
   const wrong = (/** @type {string} */ field) => failure?.fields.find((one) => one.field === field || one.field.startsWith(`${field}.`))?.problem ?? null;
 
   const save = async () => {
     const body = bodyOf(draft);
-    if (editing) await api(withQuery("/plan", { id: editing.id }), { method: "PUT", body: { ...body, apply_to: draft.apply_to }, etag: etagOf(newest.data) });
+    if (editing) await onShown(`/plan/${editing.id}`, editing, (etag) => api(withQuery("/plan", { id: editing.id }), { method: "PUT", body: { ...body, apply_to: draft.apply_to }, etag }), meet);
     else await api("/plan", { method: "POST", body: { ...body, prices: pricesOf(draft) } });
     toast(t(editing ? "plan.saved" : "plan.made", { name: body.name }));
     await done();
   };
   const shown = previewOf(draft);
   return html`<${FormDialog} wide title=${t(editing ? "plan.edit" : "plan.new")} close=${close} save=${save} action=${t(editing ? "save" : "create")} failed=${setFailure}>
+    <${Overtaken} changes=${overtaken} nameOf=${nameOf} show=${inWords} />
     <div class="form-and-card"><div class="form">
       <div class="form-row"><${Field} label=${t("name")} value=${draft.name} change=${(/** @type {string} */ name) => set(editing || slugged(draft.name) !== draft.slug ? { name } : { name, slug: slugged(name) })} required problem=${wrong("name")} />
         <${Field} label=${t("plan.slug")} value=${draft.slug} change=${(/** @type {string} */ slug) => set({ slug })} required problem=${wrong("slug")} hint=${t("plan.slug-hint")} /></div>
@@ -91,6 +90,21 @@ export function PlanForm({ plan, copy = false, close, done }) {
       ${!editing && html`<${NewPrices} draft=${draft} set=${set} />`}
     </div><div><p class="legend-title">${t("plan.preview")}</p><${PlanCard} plan=${shown} price=${shown.prices?.[0] ?? null} heading="h3" /></div></div>
   <//>`;
+}
+
+const NAMES = /** @type {const} */ ({ name: "name", slug: "plan.slug", description: "description", kind: "plan.kind", limits: "plan.limits", duration_days: "plan.duration-days", active: "plan.active", is_default: "plan.default", is_custom: "plan.custom", prices: "prices" });
+
+/** @param {string} field */
+function nameOf(field) {
+  return t(NAMES[/** @type {keyof typeof NAMES} */ (field)] ?? "details");
+}
+
+/** A field of a draft as people read it. @param {string} field @param {any} value */
+function inWords(field, value) {
+  if (field === "limits") return planLimits(previewOf({ ...draftOf(null), limits: value })).join(", ");
+  if (field === "prices") return value.map((/** @type {PriceDraft} */ price) => `${price.amount} ${price.currency.toUpperCase()}`).join(", ") || "–";
+  if (field === "kind") return value === "unlimited" ? t("unlimited") : t(value === "pack" ? "plan.kind-pack" : "plan.kind-limits");
+  return typeof value === "boolean" ? t(value ? "yes" : "no") : value || "–";
 }
 
 /** @param {{draft: Draft, set: (changed: Partial<Draft>) => void, wrong: (field: string) => string | null}} props */

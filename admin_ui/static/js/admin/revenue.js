@@ -13,26 +13,30 @@ import { instant } from "./grant.js";
 
 /** @typedef {{plan?: string, plan_id?: string, month?: string, currency: string, gross: number, refunded: number, net: number, payments: number}} Row */
 
-/** A day some days from today, as a date field wants it. @param {number} days */
-function dayFrom(days) {
-  return new Date(serverNow() + days * 86_400_000).toISOString().slice(0, 10);
+const DAY_MS = 86_400_000;
+
+/** A day some days from another, both as a date field has them. Days are those of the server, which counts months in UTC. @param {number | string} at @param {number} days */
+function dayFrom(at, days) {
+  return new Date((typeof at === "string" ? Date.parse(at) : at) + days * DAY_MS).toISOString().slice(0, 10);
 }
 
 export function Revenue() {
   const [by, setBy] = useState("plan");
-  const [from, setFrom] = useState(() => dayFrom(-90));
-  const [to, setTo] = useState(() => dayFrom(1));
-  const live = useLive(from && to ? withQuery("/revenue", { by, from: instant(from), to: instant(to) }) : null, { every: 120_000 });
+  const [from, setFrom] = useState(() => dayFrom(serverNow(), -89));
+  const [to, setTo] = useState(() => dayFrom(serverNow(), 0));
+  const backwards = from !== "" && to !== "" && to < from;
+  const live = useLive(from && to && !backwards ? withQuery("/revenue", { by, from: instant(from), to: instant(dayFrom(to, 1)) }) : null, { every: 120_000 });
   return html`<section aria-labelledby="revenue-title"><header class="section"><h2 id="revenue-title">${t("admin.revenue")}</h2><div class="tools"><${Choice} label=${t("usage.by")} value=${by} change=${setBy} options=${[["plan", t("plan")], ["month", t("range.month")]]} />
       <${Button} small disabled=${!live.data?.length} act=${() => save("revenue.csv", live.data ?? [])}>${t("csv")}<//></div></header>
-    <div class="filters"><${Field} label=${t("from")} type="date" value=${from} change=${setFrom} /><${Field} label=${t("to")} type="date" value=${to} change=${setTo} /></div>
-    <${Loaded} live=${live} what=${t("revenue.failed")} lines=${5}>${(/** @type {Row[]} */ rows) => html`<${Totals} rows=${rows} /><div class="panel"><${Table} rows=${rows} caption=${t("admin.revenue")} keyOf=${(/** @type {Row} */ row) => `${row.plan} ${row.month} ${row.currency}`}
+    <div class="filters"><${Field} label=${t("from")} type="date" value=${from} change=${setFrom} /><${Field} label=${t("to")} type="date" value=${to} change=${setTo} problem=${backwards ? t("revenue.backwards") : null} /></div>
+    <p class="hint">${t("revenue.days")}</p>
+    ${from && to && !backwards && html`<${Loaded} live=${live} what=${t("revenue.failed")} lines=${5}>${(/** @type {Row[]} */ rows) => html`<${Totals} rows=${rows} /><div class="panel"><${Table} rows=${rows} caption=${t("admin.revenue")} keyOf=${(/** @type {Row} */ row) => `${row.plan} ${row.month} ${row.currency}`}
       empty=${html`<${Empty} title=${t("revenue.none")}>${t("revenue.none-do")}<//>`} columns=${[
         { name: t(by === "plan" ? "plan" : "range.month"), wide: true, show: (/** @type {Row} */ row) => (by === "plan" ? row.plan ?? "–" : row.month ?? row.plan ?? "–") },
         { name: t("revenue.payments"), right: true, show: (/** @type {Row} */ row) => number(row.payments) },
         { name: t("revenue.gross"), right: true, show: (/** @type {Row} */ row) => money(row.gross, row.currency) },
         { name: t("revenue.refunded"), right: true, show: (/** @type {Row} */ row) => money(row.refunded, row.currency) },
-        { name: t("revenue.net"), right: true, show: (/** @type {Row} */ row) => html`<strong>${money(row.net, row.currency)}</strong>` }]} /></div>`}<//>
+        { name: t("revenue.net"), right: true, show: (/** @type {Row} */ row) => html`<strong>${money(row.net, row.currency)}</strong>` }]} /></div>`}<//>`}
   </section>`;
 }
 

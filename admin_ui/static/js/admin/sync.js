@@ -9,8 +9,8 @@ import { Badge, Button, Empty, Failed, Loaded, Time } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
 import { toast } from "../parts/toasts.js";
 
-/** @typedef {{started_at: string, ended_at: string, full: boolean, dry_run: boolean, happenings: number, compared: number, changes: Record<string, string[]>, drift: string[], problems: string[]}} Run */
-/** @typedef {{provider: string, test: boolean, cursor_at?: string | null, last_full_at?: string | null, overdue: number, events: Record<string, number>, runs: Run[]}} State */
+/** @typedef {{started_at: string, ended_at: string, full: boolean, dry_run: boolean, happenings: number, compared: number, changes: Record<string, string[]>, drift: string[], problems: string[], cut?: boolean}} Run */
+/** @typedef {{provider: string, test: boolean, cursor_at?: string | null, last_full_at?: string | null, overdue: number, events: Record<string, number>, running?: Run | null, runs: Run[]}} State */
 
 export function Sync() {
   const live = useLive("/sync", { every: 10_000 });
@@ -38,6 +38,7 @@ export function Sync() {
         <div class="tile"><dt>${t("sync.last-full")}</dt><dd><${Time} at=${seen.last_full_at} exact="second" /></dd><dt>${t("sync.cursor")}</dt><dd><${Time} at=${seen.cursor_at} exact="second" /></dd></div>
         <div class="tile"><dt>${t("admin.webhooks")}</dt>${Object.keys(seen.events).length === 0 && html`<dd class="muted">–</dd>`}${Object.entries(seen.events).map(([state, count]) => html`<dd class="part"><span>${tWord("event", state)}</span><span>${number(count)}</span></dd>`)}</div>
       </dl>
+      ${seen.running && html`<p class="note" role="status">${t("sync.running", { how: seen.running.full ? t("sync.full") : t("sync.recent"), compared: seen.running.compared })} <${Time} at=${seen.running.started_at} exact="time" /></p>`}
       <section aria-labelledby="runs-title"><header class="section"><h2 id="runs-title">${t("sync.runs")}</h2></header>
       <div class="panel"><${Table} rows=${seen.runs} caption=${t("sync.runs")} keyOf=${(/** @type {Run} */ row) => row.started_at} details=${(/** @type {Run} */ row) => html`<${Outcome} run=${row} />`}
         empty=${html`<${Empty} title=${t("sync.no-runs")}>${t("sync.no-runs-do")}<//>`} columns=${[
@@ -58,5 +59,5 @@ function changes(run) {
 function Outcome({ run }) {
   const lists = /** @type {[string, string[]][]} */ ([[t("sync.changed"), changes(run)], [t("sync.drift"), run.drift], [t("sync.problems"), run.problems]]);
   if (lists.every(([, lines]) => lines.length === 0)) return html`<p class="muted">${t("sync.nothing")} (${t("sync.compared")}: ${number(run.compared)})</p>`;
-  return html`${lists.map(([name, lines]) => lines.length > 0 && html`<p><strong>${name}</strong></p><ul class="lines">${lines.map((line) => html`<li>${line}</li>`)}</ul>`)}`;
+  return html`${lists.map(([name, lines]) => lines.length > 0 && html`<p><strong>${name}</strong></p><ul class="lines">${lines.map((line) => html`<li>${line}</li>`)}</ul>`)}${run.cut && html`<p class="muted">${t("sync.cut")}</p>`}`;
 }

@@ -1,11 +1,14 @@
-// Try a path: which rule wins and why, what the request costs, and which rules lost.
+// Try a path: which rule wins and by what, what the request costs, which rules lost, and how often each was met.
 
 import { html, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
+import { number } from "../format.js";
 import { api, Failure, withQuery } from "../http.js";
 import { Badge, Failed, Field } from "../parts/ui.js";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+/** @typedef {Explained["runners_up"][number]} Loser */
 
 export function TryPath() {
   const [method, setMethod] = useState("GET");
@@ -18,7 +21,7 @@ export function TryPath() {
     setBusy(true);
     setFailure(null);
     try {
-      setFound(await api(withQuery("/explain", { method, path: path.trim() })));
+      setFound(await api(withQuery("/explain", { method, path: path.trim(), hits: true })));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       setFound(null);
@@ -38,14 +41,60 @@ export function TryPath() {
 function Answer({ found }) {
   const rule = found.rule;
   if (found.own) return html`<div class="panel explained"><p>${t("try.own")}</p></div>`;
-  const cost = Object.entries(found.cost ?? {}).map(([meter, amount]) => `${amount} ${tWord("meter", meter)}`).join(", ");
+  const cost = Object.entries(found.cost ?? {}).map(([meter, amount]) => `${number(amount)} ${tWord("meter", meter)}`).join(", ");
   return html`<div class="panel explained">
     <p><span class="explained-cost">${cost || "0"}</span> <code>${found.method} ${found.canonical}</code></p>
     ${rule && html`<dl class="facts">
       <div><dt>${t("try.wins")}</dt><dd><code>${rule.name}</code></dd></div>
       <div><dt>${t("weight.pays")}</dt><dd>${(rule.pays ?? []).map((kind) => tWord("kind", kind)).join(" → ") || t("try.nobody")}</dd></div>
-      <div><dt>${t("origin")}</dt><dd>${rule.source === "default" ? t("try.default") : rule.origin ? html`<span title=${rule.origin}>${rule.origin.split("/").pop()}</span>` : t("weight.here")}</dd></div>
-      <div><dt>${t("details")}</dt><dd>${rule.public && html`<${Badge} tone="info">${t("weight.public")}<//> `}${rule.fallback && html`<${Badge} tone="info">${t("fallback")}<//>`}${!rule.public && !rule.fallback && "–"}</dd></div></dl>`}
-    ${found.runners_up.length > 0 && html`<div><p class="muted">${t("try.lost")}</p><ul class="lost">${found.runners_up.map((one) => html`<li><code>${one.name ?? one.rule}</code> <span class="muted">${one.reason}</span></li>`)}</ul></div>`}
+      <div><dt>${t("weight.hits")}</dt><dd>${hits(rule)}</dd></div>
+      <div><dt>${t("origin")}</dt><dd>${originOf(rule)}</dd></div>
+      ${(rule.public || rule.fallback) && html`<div><dt>${t("details")}</dt><dd>${rule.public && html`<${Badge} tone="info">${t("weight.public")}<//> `}${rule.fallback && html`<${Badge} tone="info">${t("fallback")}<//>`}</dd></div>`}</dl>`}
+    ${rule && html`<${Reasons} rule=${rule} losers=${found.runners_up} />`}
   </div>`;
+}
+
+/** @param {{rule: Rule, losers: Loser[]}} props */
+function Reasons({ rule, losers }) {
+  if (rule.source === "default") return html`<p class="muted">${t("why.only-default")}</p>`;
+  const others = losers.filter((one) => one.decided_by !== "default");
+  if (others.length === 0) return html`<p class="muted">${t("why.alone")}</p>`;
+  return html`<div><p>${t("why.intro")}</p>
+    <table class="changes"><caption class="hidden">${t("try.lost")}</caption><thead><tr><th scope="col">${t("try.lost")}</th><th scope="col" class="right">${t("weight")}</th><th scope="col">${t("why")}</th><th scope="col" class="right">${t("weight.hits")}</th><th scope="col">${t("origin")}</th></tr></thead>
+    <tbody>${others.map((one) => html`<tr key=${`${one.source} ${one.name}`}><th scope="row"><code>${one.name}</code></th><td class="right">${number(one.weight ?? 0)}</td><td>${why(rule, one)}</td><td class="right">${hits(one)}</td><td>${originOf(one)}</td></tr>`)}</tbody></table>
+    <p class="hint">${t("why.order")}</p></div>`;
+}
+
+/** The first thing in which the winner is better. @param {Rule} rule @param {Loser} loser */
+function why(rule, loser) {
+  const { decided_by: by, segment = 0, better = "", worse = "" } = loser;
+  if (by === "segment") {
+    return t("why.segment", { segment, better: part(rule.name, segment, better), worse: part(loser.name ?? "", segment, worse) });
+  }
+  if (by === "method") return t(worse === "ANY" ? "why.method" : "why.head", { better, worse });
+  if (by === "origin") return t("why.origin");
+  return by === "place" ? t("why.place") : loser.reason ?? "";
+}
+
+/**
+ * What a rule has at a segment: its kind, and its own words.
+ * @param {string} name "GET /a/{b}"
+ * @param {number} segment from 1
+ * @param {string} kind
+ */
+function part(name, segment, kind) {
+  const text = kind === "end" ? "" : name.slice(name.indexOf("/") + 1).split("/")[segment - 1] ?? "";
+  return `${tWord("segment", kind)}${text ? ` (${text})` : ""}`;
+}
+
+/** @param {{hits_last_day?: number | null}} rule */
+function hits(rule) {
+  return rule.hits_last_day === null || rule.hits_last_day === undefined ? "–" : number(rule.hits_last_day);
+}
+
+/** @param {Partial<Rule>} rule */
+function originOf(rule) {
+  if (rule.source === "default") return t("try.default");
+  if (rule.source === "database" || !rule.origin) return t("weight.here");
+  return html`<span title=${rule.origin}>${rule.origin.split("/").pop()}</span>`;
 }

@@ -1,7 +1,7 @@
 // The usage explorer: anybody's use over an hour, a day or a month, by rule or by scope, as a chart and as a file.
 
 import { html, useState } from "../base.js";
-import { t } from "../i18n.js";
+import { t, tWord } from "../i18n.js";
 import { number } from "../format.js";
 import { withQuery } from "../http.js";
 import { useLive } from "../live.js";
@@ -12,18 +12,24 @@ import { Table } from "../parts/table.js";
 import { Bars, historyPath, RANGES, useHistory } from "../parts/history.js";
 import { ScopePicker } from "../parts/scope-picker.js";
 
+const THROUGHPUT = "throughput";
+
 export function Explorer() {
   const [kind, setKind] = useState("all");
   const [who, setWho] = useState(/** @type {Known | null} */ (null));
   const [by, setBy] = useState("rule");
   const [what, setWhat] = useState("amount");
   const [range, setRange] = useState("day");
+  const [meter, setMeter] = useState(THROUGHPUT);
   const nameOf = useNames();
   const ranks = kind === "all" && by === "scope";
   const asked = kind === "all" ? historyPath("all", "", range, "rule") : who ? historyPath(kind, who.id, range, "rule") : null;
   const history = useHistory(ranks ? null : asked, {});
-  const top = useLive(ranks ? withQuery("/usage/top", { by: "scope", window_seconds: (RANGES[range]?.length ?? 0) / 1000, limit: 100 }) : null, { every: 60_000 });
+  const top = useLive(ranks ? withQuery("/usage/top", { by: "scope", window_seconds: (RANGES[range]?.length ?? 0) / 1000, limit: 100, meter }) : null, { every: 60_000 });
   const live = /** @type {import("../live.js").Live<Point[]>} */ (ranks ? top : history);
+  // A point without a meter is of requests that cost nothing: they are counted, with those that cost units.
+  const counted = (/** @type {Point[]} */ points) => points.filter((point) => (point.meter || THROUGHPUT) === meter);
+  const meters = [...new Set([THROUGHPUT, ...(live.data ?? []).map((point) => point.meter || THROUGHPUT)])];
   const rank = (/** @type {string} */ one) => {
     setBy(one);
     if (one === "scope" && range === "month") setRange("day"); // the server ranks a day at most
@@ -37,12 +43,13 @@ export function Explorer() {
       ${kind === "all" && html`<${Choice} label=${t("usage.by")} value=${by} change=${rank} options=${[["rule", t("rule")], ["scope", t("scope")]]} />`}
       <${Choice} label=${t("history.what")} value=${what} change=${setWhat} options=${[["amount", t("units")], ["requests", t("requests")], ["refused", t("refused")], ["overrun", t("overrun")]]} />
       <${Choice} label=${t("history.range")} value=${range} change=${setRange} options=${[["hour", t("range.hour")], ["day", t("range.day")], ...(ranks ? [] : [["month", t("range.month")]])]} />
+      ${meters.length > 1 && html`<${Choice} label=${t("usage.meter")} value=${meter} change=${setMeter} options=${meters.map((one) => [one, tWord("meter", one)])} />`}
       <${Button} small disabled=${!live.data?.length} act=${() => save("usage.csv", /** @type {any[]} */ (live.data ?? []))}>${t("csv")}<//>
     </div></header>
     ${kind !== "all" && html`<div class="view"><${ScopePicker} key=${kind} kind=${kind} label=${t(kind === "user" ? "kind.user" : "kind.workspace")} chosen=${who} choose=${setWho} /></div>`}
-    ${ranks && html`<div class="panel"><${Loaded} live=${top} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ rows) => html`<${Totals} points=${rows} byScope nameOf=${nameOf} />`}<//></div>`}
-    ${asked && !ranks && html`<div class="panel chart-panel view"><${Loaded} live=${history} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Bars} key=${`${asked} ${what}`} points=${points} range=${range} what=${what} />`}<//></div>
-      ${history.data && history.data.length > 0 && html`<div class="panel"><${Totals} points=${history.data} nameOf=${nameOf} /></div>`}`}
+    ${ranks && html`<div class="panel"><${Loaded} live=${top} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ rows) => html`<${Totals} points=${counted(rows)} byScope nameOf=${nameOf} />`}<//></div>`}
+    ${asked && !ranks && html`<div class="panel chart-panel view"><${Loaded} live=${history} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Bars} key=${`${asked} ${what} ${meter}`} points=${counted(points)} range=${range} what=${what} />`}<//></div>
+      ${history.data && history.data.length > 0 && html`<div class="panel"><${Totals} points=${counted(history.data)} nameOf=${nameOf} /></div>`}`}
   </section>`;
 }
 

@@ -4,12 +4,13 @@ import { html, Shared, useEffect, useId, useRef, useShared, useState } from "../
 import { t } from "../i18n.js";
 import { Button, Failed } from "./ui.js";
 import { Failure } from "../http.js";
+import { Leaving, useKept } from "./keep.js";
 
 /**
- * An open dialog. `close` is called by Escape as well.
- * @param {{title: string, close: () => void, children?: any, wide?: boolean}} props
+ * An open dialog. `close` is called by Escape as well; if there is something to `keep`, once that was answered.
+ * @param {{title: string, close: () => void, children?: any, wide?: boolean, keep?: string | null}} props `keep`: what would be lost, as a sentence
  */
-export function Dialog({ title, close, children, wide = false }) {
+export function Dialog({ title, close, children, wide = false, keep = null }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const id = useId();
   useEffect(() => {
@@ -17,12 +18,22 @@ export function Dialog({ title, close, children, wide = false }) {
     dialog?.showModal();
     return () => dialog?.close(); // which gives the focus back to where it was
   }, []);
+  const { asking, leave, stay } = useKept(keep, close);
   const cancel = (/** @type {Event} */ event) => {
     event.preventDefault();
-    close();
+    if (asking) stay();
+    else leave();
   };
-  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${cancel}>
-    <header><h2 id=${id}>${title}</h2><button type="button" class="close" onClick=${close} aria-label=${t("close")}>×</button></header>
+  // Chromium closes at a second Escape whatever `cancel` says, so the key is taken before it gets there.
+  const escape = (/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape" && !event.defaultPrevented) cancel(event); };
+  const closed = () => {
+    if (!box.current?.isConnected || box.current.open) return;
+    if (keep) box.current.showModal();
+    leave();
+  };
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${cancel} onKeyDown=${escape} onClose=${closed}>
+    <header><h2 id=${id}>${title}</h2><button type="button" class="close" onClick=${leave} aria-label=${t("close")}>×</button></header>
+    ${asking && html`<${Leaving} what=${keep} stay=${stay} leave=${close} />`}
     <div class="dialog-body">${children}</div>
   </dialog>`;
 }
@@ -34,6 +45,7 @@ export function Dialog({ title, close, children, wide = false }) {
 export function FormDialog({ title, close, save, action, children, kind = "main", wide = false, ready = true, failed }) {
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
   const [busy, setBusy] = useState(false);
+  const [typed, setTyped] = useState(false);
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     if (busy) return;
@@ -51,8 +63,8 @@ export function FormDialog({ title, close, save, action, children, kind = "main"
       setBusy(false);
     }
   };
-  return html`<${Dialog} title=${title} close=${close} wide=${wide}>
-    <form onSubmit=${submit}>
+  return html`<${Dialog} title=${title} close=${close} wide=${wide} keep=${typed ? t("keep.typed") : null}>
+    <form onSubmit=${submit} onInput=${() => setTyped(true)}>
       ${children}
       ${failure && html`<${Failed} failure=${failure} what=${t("failure.not-done")} />`}
       <footer><${Button} act=${close}>${t("cancel")}<//>

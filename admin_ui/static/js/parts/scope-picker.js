@@ -30,6 +30,10 @@ export function useSettled(value) {
 export function ScopePicker({ kind, label, chosen, choose, problem }) {
   const [text, setText] = useState("");
   const asked = useSettled(text.trim());
+  const pick = (/** @type {Event} */ event, /** @type {Known} */ one) => {
+    event.currentTarget?.dispatchEvent(new Event("input", { bubbles: true })); // a choice is something typed, for the form around it
+    choose(one);
+  };
   const found = useLive(chosen ? null : withQuery("/directory", { kind, text: asked, limit: 20 }));
   if (chosen) {
     return html`<div class="field"><span class="field-label">${label}</span><p class="chosen-scope"><strong>${chosen.name ?? tWord("kind", kind)}</strong> <code>${chosen.id}</code>
@@ -37,7 +41,7 @@ export function ScopePicker({ kind, label, chosen, choose, problem }) {
   }
   return html`<div class="field"><${Field} label=${label} value=${text} change=${setText} type="search" placeholder=${t("picker.search")} problem=${problem} />
     <div class="found" role="group" aria-label=${t("picker.found", { label })}><${Loaded} live=${found} what=${t("picker.failed")} lines=${2}>${(/** @type {Known[]} */ rows) => html`
-      ${rows.map((row) => html`<button type="button" key=${row.id} onClick=${() => choose(row)}><span>${row.name ?? shortId(row.id)}</span>${row.name ? html`<code>${shortId(row.id)}</code>` : row.last_seen_at && html`<span class="muted">${t("picker.seen")} <${Time} at=${row.last_seen_at} exact="date" /></span>`}</button>`)}
-      ${UUID.test(asked) && !rows.some((row) => row.id === asked) && html`<button type="button" onClick=${() => choose({ kind, id: asked })}><span>${t("picker.use")}</span><code>${asked}</code></button>`}
+      ${rows.map((row) => html`<button type="button" key=${row.id} onClick=${(/** @type {Event} */ event) => pick(event, row)}><span>${row.name ?? shortId(row.id)}</span>${row.name ? html`<code>${shortId(row.id)}</code>` : row.last_seen_at && html`<span class="muted">${t("picker.seen")} <${Time} at=${row.last_seen_at} exact="date" /></span>`}</button>`)}
+      ${UUID.test(asked) && !rows.some((row) => row.id === asked) && html`<button type="button" onClick=${(/** @type {Event} */ event) => pick(event, { kind, id: asked })}><span>${t("picker.use")}</span><code>${asked}</code></button>`}
       ${rows.length === 0 && !UUID.test(asked) && html`<${Empty} title=${t("nothing-found")}>${t("picker.none")}<//>`}`}<//></div></div>`;
 }

@@ -52,7 +52,7 @@ function classOf(column) {
 function Pager({ page, pages, total, turn, more, caption }) {
   const last = page === pages - 1;
   const onward = async () => {
-    if (last && more) await more();
+    if (more && total < (page + 2) * PAGE) await more();
     turn(page + 1);
   };
   return html`<nav class="pager" aria-label=${t("pager.of", { caption })}>
