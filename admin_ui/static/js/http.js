@@ -35,6 +35,7 @@ export function etagOf(data) {
  * @property {string} [accept]
  * @property {boolean} [anonymous] without the token
  * @property {number} [patience] milliseconds until it is given up
+ * @property {string} [once] by what a repetition is known as the same, so that it is done once (Idempotency-Key)
  */
 
 /**
@@ -175,6 +176,7 @@ function fieldsOf(asked, etag) {
   if (asked.workspace) headers[session.value.workspaceHeader] = asked.workspace;
   if (asked.body !== undefined) headers["Content-Type"] = "application/json";
   if (asked.etag) headers["If-Match"] = asked.etag;
+  if (asked.once) headers["Idempotency-Key"] = asked.once;
   if (etag) headers["If-None-Match"] = etag;
   return headers;
 }

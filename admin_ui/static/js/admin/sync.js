@@ -12,6 +12,8 @@ import { toast } from "../parts/toasts.js";
 /** @typedef {{started_at: string, ended_at: string, full: boolean, dry_run: boolean, happenings: number, compared: number, changes: Record<string, string[]>, drift: string[], problems: string[], cut?: boolean}} Run */
 /** @typedef {{provider: string, test: boolean, cursor_at?: string | null, last_full_at?: string | null, overdue: number, events: Record<string, number>, running?: Run | null, runs: Run[]}} State */
 
+const PATIENCE_MS = 1_800_000; // to compare all of them takes a while, and what is under way is shown beside
+
 export function Sync() {
   const live = useLive("/sync", { every: 10_000 });
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
@@ -19,7 +21,7 @@ export function Sync() {
   const run = async (/** @type {{full?: boolean, dry_run?: boolean}} */ how) => {
     setFailure(null);
     try {
-      setAnswer(await api("/sync", { method: "POST", body: how }));
+      setAnswer(await api("/sync", { method: "POST", body: how, patience: PATIENCE_MS }));
       toast(t("sync.done"));
       await live.reload();
     } catch (error) {
