@@ -66,6 +66,12 @@ INSTRUMENTS = (
     Instrument("payment_unmatched", "counter", "Sales of ours at the provider that are not here.", ("provider",)),
     Instrument("payment_cursor_age_seconds", "gauge", "How old the last happening is that was read.", ("provider",)),
     Instrument("payment_overdue", "gauge", "Sales that should have been compared by now.", ("provider",)),
+    Instrument(
+        "payment_catalog_drift",
+        "gauge",
+        "Prices and products that are not at the provider as we have them.",
+        ("provider",),
+    ),
     Instrument("payment_repairs", "counter", "Sales that the sync had to put right.", ("provider",)),
     Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),
     Instrument("workers", "gauge", "Processes whose numbers are in this answer."),

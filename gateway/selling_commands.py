@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from gateway.billing import catalog_push
+from gateway.billing.run import Run
 from gateway.billing.sales import Sales
-from gateway.billing.sync import Run, Syncer
+from gateway.billing.sync import Syncer
 from gateway.core.problems import StoreUnavailable
-from gateway.payments.port import Fault
+from gateway.payments.port import Fault, ProviderError, Strange
 from gateway.selling import open_sales
 from gateway.settings.models import Settings
-from gateway.store import orders
+from gateway.store import orders, syncs
+from gateway.store.deeds import AccountMoved
 from gateway.store.errors import StoreError
+from gateway.store.mandate import Actor, Mandate
 from gateway.store.open import open_store
 
 _T = TypeVar("_T")
@@ -37,6 +40,17 @@ def sync(settings: Settings, *, full: bool, dry_run: bool, as_json: bool) -> Non
     sys.exit(1 if run.problems else 0)
 
 
+def move_account(settings: Settings, *, as_json: bool) -> None:
+    """Sell through the account of the configured key from now on, whoever sold before."""
+    before, after = _with_sales(settings, _moved, as_json=as_json)
+    if as_json:
+        click.echo(json.dumps({"ok": True, "before": before, "after": after}))
+    elif before == after:
+        click.echo(f"It is sold through {after} already.")
+    else:
+        click.echo(f"Sold through {after} from now on. What was sold through {before or 'nobody'} stays as it is.")
+
+
 def doctor(settings: Settings, *, url: str | None, as_json: bool) -> None:
     """Look at the account's set-up, and print what to mend. Exit 1 if something serious is wrong."""
     faults = [*_own_faults(settings), *_with_sales(settings, lambda sales: _examined(sales, url), as_json=as_json)]
@@ -52,7 +66,7 @@ def doctor(settings: Settings, *, url: str | None, as_json: bool) -> None:
 
 
 async def _synced(sales: Sales, *, full: bool, dry_run: bool, quiet: bool) -> Run:
-    count = len(await orders.all_of(sales.store, sales.provider.name))
+    count = await orders.count(sales.store, sales.provider.name)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"))
     with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as shown:
         bars: dict[str, TaskID] = {}
@@ -65,7 +79,23 @@ async def _synced(sales: Sales, *, full: bool, dry_run: bool, quiet: bool) -> Ru
         return await Syncer(sales).run(full=full, dry_run=dry_run, progress=progress)
 
 
+async def _moved(sales: Sales) -> tuple[str | None, str]:
+    name = sales.provider.name
+    before, after = (await syncs.get(sales.store, name)).account, (await sales.provider.whose()).name
+    if before != after:
+        async with sales.store.write(Mandate(Actor("command", "sync"), sales.now_us())) as act:
+            await syncs.move(act, name, before or after, after)
+            act.note("sync.move_account", name, None, AccountMoved(before, after))
+    return before, after
+
+
 async def _examined(sales: Sales, url: str | None) -> list[Fault]:
+    try:
+        await sales.provider.admitted()
+    except Strange as error:
+        return [Fault(error.message, "mend the key, or move on to its account: nothing is sold until then")]
+    except ProviderError as error:
+        return [Fault(f"the account cannot be read: {error.message}", "see payments.stripe.api_key and api_base")]
     found = list(await sales.provider.examine(url))
     items = await catalog_push.items(sales)
     for item in items:
@@ -106,6 +136,8 @@ def _with_sales(settings: Settings, act: Callable[[Sales], Awaitable[_T]], *, as
 
     try:
         return asyncio.run(run())
+    except ProviderError as error:
+        _fail(error.message, as_json=as_json)
     except StoreError as error:
         _fail(str(error), as_json=as_json)
     except StoreUnavailable as error:
@@ -123,7 +155,7 @@ def _print_run(run: Run) -> None:
     for problem in run.problems:
         click.secho(f"✗ {problem}", fg="red", err=True)
     click.echo(
-        f"{run.happenings} happenings, {run.compared} sales compared, {len(run.changes)} {would}, "
+        f"{run.happenings} happenings, {run.compared} sales compared, {run.changed} {would}, "
         f"{len(run.drift)} of the catalog, {len(run.problems)} problems."
     )
 

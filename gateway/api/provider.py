@@ -14,10 +14,11 @@ from gateway.api.lists import ListQuery
 from gateway.api.reply import Reply
 from gateway.api.route import Who, route
 from gateway.billing import inbox
-from gateway.billing.sync import Run
+from gateway.billing.run import Run
+from gateway.billing.walk import taken_up
 from gateway.core.problems import BadRequest, NotFound
 from gateway.core.scope import canonical_uuid
-from gateway.payments.port import BadSignature
+from gateway.payments.port import BadSignature, Foreign
 from gateway.store import orders, signals, syncs
 from gateway.store.deeds import ReplayAsked, SyncAsked, note
 from gateway.store.signals import SignalRow
@@ -28,7 +29,7 @@ State = Literal["received", "done", "ignored", "failed"]
 
 
 class Received(Told):
-    """It is kept, and acted on."""
+    """It is kept, and acted on; not ``received``: it is of another account, or of the other mode."""
 
     received: bool = True
 
@@ -67,8 +68,18 @@ class SyncRequest(Said):
     dry_run: Flag = False
 
 
+class SyncWanted(Told):
+    """It is asked for. Its run is told at ``look``, among the runs that started at ``asked_at`` or later."""
+
+    asked_at: Time
+    look: str
+
+
 class SyncRun(Told):
-    """One run. ``changes``: what was not as the provider has it, by subscription. ``drift``: of its catalog."""
+    """One run. ``changes``: what was not as the provider has it, by subscription. ``drift``: of its catalog.
+
+    ``changed``: how many subscriptions that were; of long lists only the first are named.
+    """
 
     started_at: Time
     ended_at: Time
@@ -76,6 +87,7 @@ class SyncRun(Told):
     dry_run: bool
     happenings: int
     compared: int
+    changed: int = 0
     changes: dict[str, list[str]]
     drift: list[str]
     problems: list[str]
@@ -85,15 +97,19 @@ class SyncRun(Told):
 class SyncState(Told):
     """How far what happens at the provider was read. ``overdue``: sales that should have been compared by now.
 
-    ``running``: how far the present run has come; its ``ended_at`` is no time yet.
+    ``account``: whose key was used. ``running``: how far a comparison of everything has come; its ``ended_at`` is no
+    time yet. ``drift``: what of the provider's catalog was not as it should be at ``drift_at``.
     """
 
     provider: str
+    account: str | None = None
     test: bool
     cursor_at: Time | None = None
     last_full_at: Time | None = None
     overdue: int
     events: dict[str, int]
+    drift: list[str]
+    drift_at: Time | None = None
     running: SyncRun | None = None
     runs: list[SyncRun]
 
@@ -107,7 +123,9 @@ async def receive_webhook(call: Call, desk: Desk) -> Reply:
     try:
         row = await inbox.receive(sales, headers, call.raw)
     except BadSignature:
-        raise BadRequest("The signature does not fit, or is not of this time, mode or account.") from None
+        raise BadRequest("The signature does not fit, or is not of this time.") from None
+    except Foreign:
+        return Reply(Received(received=False))
     if row is not None:
         inbox.act_soon(sales, row, sales.tasks)
     return Reply(Received())
@@ -140,25 +158,30 @@ async def get_sync(_call: Call, desk: Desk) -> Reply:
     return Reply(
         SyncState(
             provider=sales.provider.name,
+            account=row.account,
             test=sales.provider.test,
             cursor_at=row.cursor_us,
             last_full_at=row.full_us,
             overdue=await orders.count_overdue(sales.store, sales.provider.name, sales.now_us()),
             events=dict(await signals.counts(sales.store)),
-            running=None if desk.syncer is None or desk.syncer.running is None else _run(desk.syncer.running),
+            drift=list(row.drift),
+            drift_at=row.drift_us,
+            running=None if row.walk is None else _run(taken_up(row.walk).run),
             runs=[_run(Run(**each)) for each in row.runs],  # type: ignore[arg-type]
         )
     )
 
 
 async def start_sync(call: Call, desk: Desk) -> Reply:
-    """Sync now."""
+    """Sync now: it is done beside the answer, which says where to look."""
     said = call.body(SyncRequest)
     sales = selling(desk)
     deed = SyncAsked(said.full, said.dry_run)
     await note(desk.store, "sync.run", sales.provider.name, deed, call.mandate)
     assert desk.syncer is not None  # noqa: S101  (they come together)
-    return Reply(_run(await desk.syncer.run(full=said.full, dry_run=said.dry_run)))
+    await desk.syncer.ask(full=said.full, dry_run=said.dry_run)
+    look = f"{desk.facts().api_prefix}/sync"
+    return Reply(SyncWanted(asked_at=call.now_us, look=look), 202, fields=((b"Location", look.encode()),))
 
 
 def _run(run: Run) -> SyncRun:
@@ -222,5 +245,5 @@ ROUTES = (
     route("GET", "/webhook-event/{id}", get_webhook_event, who=Who.ADMIN, tells=Event),
     route("POST", "/webhook-event/{id}/replay", replay_webhook_event, who=Who.ADMIN, tells=Event),
     route("GET", "/sync", get_sync, who=Who.ADMIN, tells=SyncState),
-    route("POST", "/sync", start_sync, who=Who.ADMIN, takes=SyncRequest, tells=SyncRun),
+    route("POST", "/sync", start_sync, who=Who.ADMIN, takes=SyncRequest, tells=SyncWanted, status=202),
 )

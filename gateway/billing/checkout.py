@@ -62,7 +62,9 @@ async def buy(sales: Sales, purchase: Purchase, by: Mandate) -> Page:
     sales.check_return(purchase.cancel_url, "cancel_url")
     plan = await plans.get(sales.store, purchase.plan_id)
     price = _price(plan, purchase.currency)
-    held, page, others = await _ordered(sales, purchase, plan, price, by)
+    with asking():
+        seller = (await sales.provider.admitted()).name
+    held, page, others = await _ordered(sales, purchase, plan, price, seller, by)
     for other in others:
         await _close(sales, other)
     return await _open(sales, held.subscription, page, item_of(plan, price, purchase.mode), by)
@@ -118,14 +120,14 @@ def _price(plan: PlanRow, currency: str | None) -> PriceRow:
 
 
 async def _ordered(
-    sales: Sales, purchase: Purchase, plan: PlanRow, price: PriceRow, by: Mandate
+    sales: Sales, purchase: Purchase, plan: PlanRow, price: PriceRow, seller: str, by: Mandate
 ) -> tuple[Ordered, CheckoutRow, Sequence[Ordered]]:
     """The order and the page to be opened, and the orders whose place it takes. One transaction: two clicks see one."""
     pages = (purchase.success_url, purchase.cancel_url)
     version = PlanVersion(plan.id, plan.version)
     wish = (version, purchase.mode, price.currency, price.amount)
     async with sales.store.write(by) as act:
-        waiting = await orders.waiting(act.connection, purchase.scope, purchase.user_id, sales.provider.name)
+        waiting = await orders.waiting(act.connection, purchase.scope, purchase.user_id, sales.provider.name, seller)
         for held in waiting:
             has = (held.subscription.plan, held.subscription.mode, held.order.currency, held.order.amount)
             if has == wish and (page := _usable(held, by.now_us, pages)) is not None:
@@ -138,6 +140,7 @@ async def _ordered(
             provider=sales.provider.name,
             currency=price.currency,
             amount=price.amount,
+            account=seller,
         )
         row = await orders.place(act, placed)
         page = await _new_page(act, row.id, sales, pages)

@@ -8,8 +8,8 @@ from gateway import log
 from gateway.billing.sales import DAY_US, Sales
 from gateway.billing.settle import Settled, settle
 from gateway.core.problems import NotFound, Problem
-from gateway.payments.port import Owner, ProviderError, Signal, Subject
-from gateway.store import orders, signals
+from gateway.payments.port import Foreign, Owner, ProviderError, Signal, Subject
+from gateway.store import orders, signals, syncs
 from gateway.store.signals import NewSignal, SignalRow
 from gateway.tasks import Tasks
 
@@ -29,8 +29,13 @@ class Unmatched(Exception):  # noqa: N818  (what it is, and nobody's mistake yet
 
 
 async def receive(sales: Sales, headers: Mapping[str, str], body: bytes) -> SignalRow | None:
-    """Keep a webhook; ``None``: it was here before. Raises ``BadSignature``."""
-    signal = sales.provider.read_signal(headers, body, sales.now_us())
+    """Keep a webhook; ``None``: it was here before. Raises ``BadSignature``, or ``Foreign``."""
+    try:
+        signal = sales.provider.read_signal(headers, body, sales.now_us())
+    except Foreign:
+        sales.counts.signals["foreign"] += 1
+        _log.warning("a message is of another account, or of the other mode: see the webhook's endpoint")
+        raise
     return await keep(sales, signal)
 
 
@@ -102,9 +107,9 @@ async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:
         row.body,
     )
     if row.subject == "catalog":
-        _log.warning(
-            "the catalog was edited at the provider; `weighbridge sync --dry-run` shows what differs", kind=row.kind
-        )
+        async with sales.store.write(sales.mandate()) as act:
+            await syncs.change(act, sales.provider.name, drift_due=True)
+        _log.warning("the catalog was edited at the provider: the sync sees what differs", kind=row.kind)
         return None
     owner = await sales.provider.owner(signal)
     if owner == Owner():

@@ -9,8 +9,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gateway.core.problems import BadGateway, Conflict, Problem, Unavailable, Unprocessable
-from gateway.payments.port import Declined, Gone, Provider, ProviderError
+from gateway.payments.port import Account, Declined, Gone, Provider, ProviderError, Strange
 from gateway.store.mandate import Actor, Mandate
+from gateway.store.orders import OrderRow
 from gateway.store.store import Store
 from gateway.tasks import Tasks
 
@@ -67,6 +68,13 @@ class Sales:
         """For what the provider says, or what our own jobs do."""
         return Mandate(Actor(kind, self.provider.name), self.now_us())
 
+    async def check_seller(self, order: OrderRow) -> str:
+        """Whose key it is, by name. Raises ``Strange`` if somebody else sold ``order``: nothing there can be asked."""
+        account = await self.provider.admitted()
+        if order.account is not None and not account.may_be(before := Account.named(order.account)):
+            raise Strange(f"This was sold through {before}, and the key is of {account}: it stays as it is.")
+        return account.name
+
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
         """One after the other for each ``name``."""
@@ -106,6 +114,8 @@ def _problem(error: ProviderError) -> Problem:
     content = {"reason": error.code or "provider"}
     if isinstance(error, Declined):
         return Conflict(f"The payment did not go through: {error.message}", content=content)
+    if isinstance(error, Strange):  # no customer's matter, and no name for them to see
+        return Unavailable("The payment provider is not set up as it was. Whoever runs this has to look at it.")
     if isinstance(error, Gone):
         return Conflict("The payment provider does not know this any more.", content=content)
     if error.retry:

@@ -54,8 +54,9 @@ async def settle(sales: Sales, id_: str, owner: Owner | None = None, *, dry_run:
             await _learn(sales, id_, owner)
         for _ in range(_TRIES):
             held = await orders.get(sales.store, id_)
+            seller = await sales.check_seller(held.order)
             read = await _read(sales, held, owner)
-            done = await _write(sales, held, read, dry_run=dry_run)
+            done = await _write(sales, held, read, seller, dry_run=dry_run)
             if done is not None:
                 return done
     raise TimeoutError("somebody else writes this sale all the time")
@@ -130,7 +131,7 @@ async def _agreement(sales: Sales, name: str | None) -> Agreement | None:
         ) from error
 
 
-async def _write(sales: Sales, held: Ordered, read: _Read, *, dry_run: bool) -> Settled | None:
+async def _write(sales: Sales, held: Ordered, read: _Read, seller: str, *, dry_run: bool) -> Settled | None:
     """``None``: somebody else has written since we read."""
     async with sales.store.write(sales.mandate()) as act:
         now = await orders.read(act.connection, held.subscription.id)
@@ -155,7 +156,9 @@ async def _write(sales: Sales, held: Ordered, read: _Read, *, dry_run: bool) -> 
                 await orders.set_checkout(act, page.id, state=order.state.value, url=order.url)
         due_us = _next_due(row, now, sales, act.now_us)
         reads = now.order.reads + 1
-        await orders.set_order(act, row.id, reads=reads, read_us=act.now_us, due_us=due_us, problem=None)
+        await orders.set_order(
+            act, row.id, reads=reads, read_us=act.now_us, due_us=due_us, problem=None, account=seller
+        )
         await grace.follow(act, sales, row, plan, terms)
     if changes:
         _log.info("a sale was settled", subscription=row.id, changes=[change.field for change in changes])

@@ -1,22 +1,24 @@
 """The loop that makes lost messages harmless: reads what has happened, and looks at what should have.
 
 Two ways to the same end: the provider's list of happenings, from a cursor that is kept; and our own sales that are due
-for a look. A full sync trusts neither and compares everything.
+for a look. A full sync trusts neither and compares everything: slice by slice, so that the two go on meanwhile.
 """
 
 import asyncio
-import traceback
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from gateway import log
 from gateway.billing import catalog_push, inbox
-from gateway.billing.sales import DAY_US, HOUR_US, Sales
-from gateway.billing.settle import Settled, settle
-from gateway.core.problems import NotFound, Problem, StoreUnavailable
-from gateway.payments.port import Gone, Owner, ProviderError
-from gateway.store import orders, signals, syncs
+from gateway.billing.compare import Comparer
+from gateway.billing.run import KEPT, Progress, Run, unsaid, was_quiet
+from gateway.billing.sales import DAY_US, Sales
+from gateway.billing.walk import SLICE, Walk, Walker, taken_up
+from gateway.payments.port import Drift, Gone, ProviderError
+from gateway.store import attempts, orders, signals, syncs
+from gateway.store.store import Act
 from gateway.store.syncs import SyncRow
 
 _OVERLAP_US = 300_000_000
@@ -27,101 +29,137 @@ _FULL_EVERY_US = 7 * DAY_US
 _PATIENCE_US = 600_000_000
 """Between two tries to compare everything."""
 _BATCH = 100
-_CALLS_PER_SALE = 4
-_MOST_NAMED = 200
+_MOST_DUE = 100
+"""The same of our own sales that are due."""
+_MOST_HAPPENINGS = 500
+"""After so many the cursor is kept, and the next run goes on from there."""
 
+DRY = frozenset({"dry", "dryfull"})
+"""The words for dry runs among those with which a run is asked for; the others are ``recent`` and ``full``."""
 _log = log.get_logger(__name__)
-Progress = Callable[[str, int], None]
-"""Told what is being done, and how much of it is done."""
-
-
-@dataclass(slots=True)
-class Run:
-    """What one run did. ``changes``: what was not as the provider has it. ``drift``: the same of the catalog.
-
-    ``cut``: the provider failed before its end.
-    """
-
-    started_us: int
-    full: bool = False
-    dry_run: bool = False
-    ended_us: int = 0
-    happenings: int = 0
-    compared: int = 0
-    changes: dict[str, list[str]] = field(default_factory=dict)
-    drift: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    cut: bool = False
+Fence = Callable[[Act], Awaitable[None]]
+"""Awaited in each transaction that keeps what a run did; raises if another gateway syncs by now."""
 
 
 class Syncer:
-    """Runs syncs, one at a time. ``fence``: awaited before the cursor is kept; raises if another gateway syncs."""
+    """Runs syncs, one at a time, and dry runs beside them. ``last``: the last that has ended."""
 
-    def __init__(self, sales: Sales, *, fence: Callable[[], Awaitable[None]] | None = None) -> None:
-        self._sales = sales
+    def __init__(self, sales: Sales) -> None:
+        self._sales, self._name = sales, sales.provider.name
         self._turn = asyncio.Lock()
-        self._free_us = 0
-        self.fence = fence
+        self._comparer = Comparer(sales)
+        self._walker = Walker(sales, self._comparer)
+        self._walk_after_us = 0
         self.last: Run | None = None
-        self.running: Run | None = None
-        self._full_after_us = 0
+        self.wanted = asyncio.Event()
+        """Set when somebody asks for a run, so that it need not wait for its time."""
 
-    async def run(self, *, full: bool = False, dry_run: bool = False, progress: Progress | None = None) -> Run:
-        """One run. What goes wrong with one sale is written down, and the others go on. Raises ``StoreUnavailable``."""
+    async def run(self, *, full: bool = False, dry_run: bool = False, progress: Progress = unsaid) -> Run:
+        """One run to its end. What goes wrong with one sale is written down, and the others go on.
+
+        Raises ``StoreUnavailable``.
+        """
+        if dry_run:
+            return await self._dry(full, progress)
         async with self._turn:
-            sales = self._sales
-            row = await syncs.get(sales.store, sales.provider.name)
-            run = Run(sales.now_us(), full or self._needs_all(row), dry_run)
-            said = progress or (lambda _what, _count: None)
-            self.running = run
-            try:
-                row = await self._happenings(row, run, said)
-                await self._due(run, said)
-                if run.full:
-                    await self._everything(run, said)
-            except ProviderError as error:
-                run.problems.append(error.message)
-                run.cut = True
-                self._full_after_us = sales.now_us() + _PATIENCE_US
-                _log.warning("the sync was cut short", reason=error.message)
-            finally:
-                self.running = None
-            run.ended_us = sales.now_us()
-            self.last = run
-            if not dry_run:
-                await self._keep(row, run)
+            run = Run(self._sales.now_us())
+            while await self._recent(run, progress, None):
+                pass
+            walk = None if run.cut else await self._walk(anew=full or run.full)
+            if walk is not None:
+                await self._go_on(walk, progress, None, None)
+                run.absorb(walk.run)
+            await self._keep_run(run, None)
             return run
 
-    def _needs_all(self, row: SyncRow) -> bool:
-        """The first time, when the provider has forgotten where we were, and once a week."""
-        now_us = self._sales.now_us()
-        return now_us >= self._full_after_us and (
-            row.full_us is None
-            or row.full_us < now_us - _FULL_EVERY_US
-            or (row.cursor_us is not None and row.cursor_us < now_us - _FORGOTTEN_US)
-        )
+    async def step(self, fence: Fence, *, full: bool = False) -> bool:
+        """What has happened and what is due; then a slice of comparing everything, if that is under way.
 
-    async def _happenings(self, row: SyncRow, run: Run, said: Progress) -> SyncRow:
-        """Put what has happened since the cursor into the inbox, and act on what was not there."""
+        Whether there is more to do at once. Raises ``PreconditionFailed`` if another gateway does this by now.
+        """
+        async with self._turn:
+            run = Run(self._sales.now_us())
+            more = await self._recent(run, unsaid, fence)
+            anew, run.full = full or run.full, False
+            await self._keep_run(run, fence)
+            walk = None if run.cut else await self._walk(anew=anew)
+            if walk is None:
+                return more
+            await self._go_on(walk, unsaid, fence, SLICE)
+            if walk.over:
+                await self._keep_run(walk.run, fence)
+            return more or not (walk.over or walk.run.cut)
+
+    async def ask(self, *, full: bool, dry_run: bool) -> None:
+        """Have it done soon, by whichever gateway syncs; what it finds is kept with the other runs."""
+        word = ("dryfull" if full else "dry") if dry_run else ("full" if full else "recent")
+        async with self._fenced(None) as act:
+            await syncs.ask(act, self._name, word)
+        self.wanted.set()
+
+    async def dry(self, fence: Fence, *, full: bool) -> None:
+        """A dry run whose findings are kept with the others."""
+        run = await self._dry(full, unsaid)
+        async with self._sales.store.write(self._sales.mandate("gateway")) as act:
+            await fence(act)
+            await syncs.add_run(act, self._name, run.kept())
+
+    async def _dry(self, full: bool, said: Progress) -> Run:  # noqa: FBT001  (asked for by name)
+        run = Run(self._sales.now_us(), full, dry_run=True)
+        row = await syncs.get(self._sales.store, self._name)
+        run.full = run.full or self._needs_all(row)
+        try:
+            await self._happenings(row, run, said)
+            await self._due(run, said, most=None)
+            if run.full:
+                await self._walker.go_on(Walk(run), said)
+        except ProviderError as error:
+            run.fail(error)
+        run.ended_us = self._sales.now_us()
+        return run
+
+    async def _recent(self, run: Run, said: Progress, fence: Fence | None) -> bool:
+        """What has happened, what is due, and the catalog if somebody edited it. Whether more has happened."""
+        sales = self._sales
+        row = await syncs.get(sales.store, self._name)
+        try:
+            kept, more = await self._happenings(row, run, said)
+            more = await self._due(run, said, most=None if fence is None else _MOST_DUE) or more
+            drift = await catalog_push.push(sales, dry_run=True) if row.drift_due else None
+        except ProviderError as error:
+            self._cut(run, error)
+            return False
+        async with self._fenced(fence) as act:
+            await syncs.change(act, self._name, cursor=kept.cursor, cursor_us=kept.cursor_us)
+            if drift is not None:
+                await self._keep_drift(act, drift)
+        return more
+
+    async def _happenings(self, row: SyncRow, run: Run, said: Progress) -> tuple[SyncRow, bool]:
+        """Put what has happened since the cursor into the inbox, and act on what was not there. Whether more waits."""
         sales, started_us = self._sales, run.started_us
         if row.cursor is not None and (row.cursor_us or 0) < started_us - _FORGOTTEN_US:
             row = replace(row, cursor=None, cursor_us=None)
         since_us = row.cursor_us or started_us - _OVERLAP_US
         cursor, cursor_us = row.cursor, since_us  # where nothing has happened yet, the time alone is the cursor
+        more, count = False, 0
         try:
             async for signal in sales.provider.signals(row.cursor, since_us):
                 if not run.dry_run:
                     await inbox.keep(sales, signal)
-                run.happenings += 1
-                said("happenings", run.happenings)
+                count += 1
+                said("happenings", run.happenings + count)
                 if signal.created_us <= started_us - _OVERLAP_US:
                     cursor, cursor_us = signal.key, signal.created_us
+                    if more := count >= _MOST_HAPPENINGS and not run.dry_run:
+                        break
         except Gone:
             run.full = True
-            return replace(row, cursor=None, cursor_us=None)
+            return replace(row, cursor=None, cursor_us=None), False
+        run.happenings += count
         if not run.dry_run:
             await self._act_now(run)
-        return replace(row, cursor=cursor, cursor_us=cursor_us)
+        return replace(row, cursor=cursor, cursor_us=cursor_us), more
 
     async def _act_now(self, run: Run) -> None:
         """Act on what was put into the inbox without waiting for whoever else may have got it."""
@@ -131,92 +169,73 @@ class Syncer:
             if not fresh:
                 return
             for row in fresh:
-                await self._pace()
-                await inbox.act_on(sales, row, partial(self._note, run))
+                await self._comparer.pace()
+                await inbox.act_on(sales, row, partial(self._comparer.note, run))
 
-    async def _due(self, run: Run, said: Progress) -> None:
-        sales = self._sales
-        seen: set[str] = set()
-        while ids := [
-            id_ for id_ in await orders.due(sales.store, sales.provider.name, sales.now_us(), _BATCH) if id_ not in seen
-        ]:
-            for id_ in ids:
-                seen.add(id_)
-                await self._compare(id_, None, run, said)
+    async def _due(self, run: Run, said: Progress, *, most: int | None) -> bool:
+        """Our own sales that should have changed by now, each once, whatever comes of it. Whether there are more."""
+        sales, count = self._sales, 0
+        after: tuple[int, str] | None = None
+        while rows := await orders.due(sales.store, self._name, run.started_us, _BATCH, after=after):
+            for due_us, id_ in rows:
+                await self._comparer.compare(id_, None, run, said)
+                after, count = (due_us, id_), count + 1
+            if most is not None and count >= most:
+                return True
+        return False
 
-    async def _everything(self, run: Run, said: Progress) -> None:
-        """All that the provider has of ours, and all of ours that it may have."""
-        sales, name = self._sales, self._sales.provider.name
-        seen: set[str] = set()
-        async for owner in sales.provider.everything(run.started_us - _FORGOTTEN_US):
-            named = {"subscription": owner.subscription, "order": owner.order, "agreement": owner.agreement}
-            id_ = await orders.find(sales.store, name, **named)
-            if id_ is None:
-                run.problems.append(f"the provider has sold {owner.subscription}, which is not here")
-                sales.counts.unmatched += 1
-            elif id_ not in seen or await self._is_new(owner):
-                seen.add(id_)
-                await self._compare(id_, owner, run, said)
-        for id_ in await orders.all_of(sales.store, name):
-            if id_ not in seen:
-                await self._compare(id_, None, run, said)
-        drift = await catalog_push.push(sales, dry_run=run.dry_run)
-        run.drift = [f"{each.object}: {each.problem}" for each in drift]
-
-    async def _is_new(self, owner: Owner) -> bool:
-        """Whether it names an order that we do not know: a page whose name got lost on the way to us."""
-        sales = self._sales
-        return (
-            owner.order is not None and await orders.by_checkout(sales.store, sales.provider.name, owner.order) is None
+    def _needs_all(self, row: SyncRow) -> bool:
+        """The first time, when the provider has forgotten where we were, and once a week."""
+        now_us = self._sales.now_us()
+        return now_us >= self._walk_after_us and (
+            row.full_us is None
+            or row.full_us < now_us - _FULL_EVERY_US
+            or (row.cursor_us is not None and row.cursor_us < now_us - _FORGOTTEN_US)
         )
 
-    async def _compare(self, id_: str, owner: Owner | None, run: Run, said: Progress) -> None:
-        await self._pace()
+    async def _walk(self, *, anew: bool) -> Walk | None:
+        """The comparison of everything that is to go on, or to begin; ``None``: there is none now."""
+        row = await syncs.get(self._sales.store, self._name)
+        if not anew and row.walk is not None:
+            return taken_up(row.walk) if self._sales.now_us() >= self._walk_after_us else None
+        return Walk(Run(self._sales.now_us(), full=True)) if anew or self._needs_all(row) else None
+
+    async def _go_on(self, walk: Walk, said: Progress, fence: Fence | None, slice_: int | None) -> None:
+        """Compare the next slice of everything, and keep how far that came."""
+        walk.run.cut = False
         try:
-            settled = await settle(self._sales, id_, owner, dry_run=run.dry_run)
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001  (one odd sale does not keep the others waiting)
-            if not isinstance(error, (ProviderError, Problem, TimeoutError)):
-                stack = "".join(traceback.format_tb(error.__traceback__))
-                _log.error("a sale cannot be understood", sale=id_, error=type(error).__name__, stack=stack)
-            await self._put_off(id_, error, run)
-            return
-        run.compared += 1
-        said("sales", run.compared)
-        self._note(run, settled)
+            await self._walker.go_on(walk, said, slice_)
+        except ProviderError as error:
+            self._cut(walk.run, error)
+        async with self._fenced(fence) as act:
+            if not walk.over:
+                await syncs.change(act, self._name, walk=walk.kept())
+                return
+            await syncs.change(act, self._name, walk=None, full_us=walk.run.started_us)
+            await self._keep_drift(act, [each for each in walk.drift if not each.mended])
+            await signals.forget(act)
+            await attempts.forget(act)
 
-    async def _put_off(self, id_: str, error: Exception, run: Run) -> None:
-        """What could not be compared now is tried again in an hour, and says why."""
-        problem = str(getattr(error, "message", None) or type(error).__name__)
-        run.problems.append(f"{id_}: {problem}")
-        if run.dry_run or isinstance(error, NotFound):
-            return
-        sales = self._sales
-        async with sales.store.write(sales.mandate("gateway")) as act:
-            await orders.set_order(act, id_, due_us=act.now_us + HOUR_US, problem=problem[:500])
+    def _cut(self, run: Run, error: ProviderError) -> None:
+        run.fail(error)
+        self._walk_after_us = self._sales.now_us() + _PATIENCE_US
+        _log.warning("the sync was cut short", reason=error.message)
 
-    def _note(self, run: Run, settled: Settled) -> None:
-        if settled.changes and len(run.changes) < _MOST_NAMED:
-            named = [f"{each.field}: {each.ours} → {each.theirs}" for each in settled.changes]
-            run.changes[settled.subscription.id] = named
-        if settled.changes and not run.dry_run:
-            self._sales.counts.repairs += 1
+    async def _keep_drift(self, act: Act, drift: Sequence[Drift]) -> None:
+        found = [f"{each.object}: {each.problem}" for each in drift][:KEPT]
+        await syncs.change(act, self._name, drift=found, drift_us=act.now_us, drift_due=False)
 
-    async def _pace(self) -> None:
-        """So many calls a second at most: the provider is asked by customers as well."""
-        now_us = self._sales.now_us()
-        each_us = int(_CALLS_PER_SALE * 1_000_000 / self._sales.policy.per_second)
-        self._free_us = max(self._free_us, now_us - _CALLS_PER_SALE * each_us) + each_us
-        if (wait_us := min(self._free_us - now_us, 10 * each_us)) > 0:
-            await asyncio.sleep(wait_us / 1_000_000)
+    async def _keep_run(self, run: Run, fence: Fence | None) -> None:
+        """Keep what it found. One that found nothing takes the place of one before it that found nothing."""
+        run.ended_us = self._sales.now_us()
+        self.last = run
+        async with self._fenced(fence) as act:
+            await syncs.add_run(act, self._name, run.kept(), instead_of=was_quiet if run.quiet else None)
 
-    async def _keep(self, row: SyncRow, run: Run) -> None:
-        sales = self._sales
-        if self.fence is not None:
-            await self.fence()
-        full_us = run.started_us if run.full and not run.cut else row.full_us
-        runs = (asdict(run), *row.runs)
-        await syncs.put(sales.store, replace(row, full_us=full_us, runs=runs), sales.mandate("gateway"))
-        if run.full:
-            await signals.forget(sales.store, sales.mandate("gateway"))
+    @asynccontextmanager
+    async def _fenced(self, fence: Fence | None) -> AsyncIterator[Act]:
+        """A transaction in which it is seen that no other gateway does this by now."""
+        async with self._sales.store.write(self._sales.mandate("gateway")) as act:
+            if fence is not None:
+                await fence(act)
+            yield act

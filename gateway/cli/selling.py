@@ -67,10 +67,14 @@ def apply(file: Path, config: Path, *, dry_run: bool, as_json: bool) -> None:
 @click.command()
 @click.option("--full", is_flag=True, help="Compare everything, not only what has happened or is due.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be changed.")
+@click.option("--move-account", is_flag=True, help="Sell through the account of the configured key from now on.")
 @config_option
 @json_option
-def sync(config: Path, *, full: bool, dry_run: bool, as_json: bool) -> None:
+def sync(config: Path, *, full: bool, dry_run: bool, move_account: bool, as_json: bool) -> None:
     """Bring what was sold in step with the payment provider, and print what was not. The gateway does it by itself too.
+
+    A key of another account, or of the other mode, is refused until `--move-account` says that it is meant: what was
+    sold before then stays as it is, and is not kept in step any more.
 
     \b
     Example:  weighbridge sync --full --dry-run
@@ -78,6 +82,9 @@ def sync(config: Path, *, full: bool, dry_run: bool, as_json: bool) -> None:
     from gateway import selling_commands  # noqa: PLC0415
 
     log.configure("warning", "console")
+    if move_account:
+        selling_commands.move_account(load(config, as_json=as_json), as_json=as_json)
+        return
     selling_commands.sync(load(config, as_json=as_json), full=full, dry_run=dry_run, as_json=as_json)
 
 

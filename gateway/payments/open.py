@@ -23,6 +23,12 @@ def open_stripe(parts: StripeParts, memory: Memory) -> Provider:
     from gateway.payments.stripe.client import Access  # noqa: PLC0415  (33 MB that most gateways need not)
     from gateway.payments.stripe.provider import Config, StripeProvider  # noqa: PLC0415
 
-    access = Access(api_key=parts.api_key, base=parts.base, timeout_s=parts.timeout_s, retries=parts.retries)
-    config = Config(access=access, secrets=parts.webhook_secrets, app=parts.app, account=parts.account)
+    access = Access(
+        api_key=parts.api_key,
+        account=parts.account,
+        base=parts.base,
+        timeout_s=parts.timeout_s,
+        retries=parts.retries,
+    )
+    config = Config(access=access, secrets=parts.webhook_secrets, app=parts.app)
     return StripeProvider(config, memory)

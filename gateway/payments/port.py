@@ -30,6 +30,17 @@ class Gone(ProviderError):  # noqa: N818  (what HTTP calls it)
     """The provider has no such object (any more)."""
 
 
+class Strange(ProviderError):  # noqa: N818  (what the key is)
+    """The key is of another account, or of the other mode, than what is kept here was sold through: nothing is done."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="account")
+
+
+class Foreign(Exception):  # noqa: N818  (what the message is)
+    """What came is genuine, and about somebody else: of another account, or of the other mode."""
+
+
 class BadSignature(Exception):  # noqa: N818  (whose fault it is, is not ours to say)
     """What came is not from the provider, or was changed, or is too old. Says nothing more: a forger reads it too."""
 
@@ -124,8 +135,37 @@ class Fault(NamedTuple):
     serious: bool = True
 
 
+class Account(NamedTuple):
+    """Whose key it is at the provider. ``id`` ``None``: the key may not say. ``test``: its money is not real."""
+
+    id: str | None
+    test: bool
+
+    @property
+    def name(self) -> str:
+        """As it is kept beside what was sold."""
+        return f"{self.id or '?'}{'/test' if self.test else ''}"
+
+    def may_be(self, other: "Account") -> bool:
+        """Whether both are the same, as far as they are known."""
+        return self.test == other.test and (self.id == other.id or None in (self.id, other.id))
+
+    @classmethod
+    def named(cls, name: str) -> "Account":
+        """The account that is kept as ``name``."""
+        id_, _, mode = name.partition("/")
+        return cls(None if id_ == "?" else id_, mode == "test")
+
+    def __str__(self) -> str:
+        return f"{self.id or 'an account that is not known'} ({'sandbox' if self.test else 'live'})"
+
+
 class Memory(Protocol):
     """What a provider has to remember beyond a restart, and together with other gateways."""
+
+    async def admit(self, account: Account) -> None:
+        """Remember whose key it is. Raises ``Strange`` if what is kept was sold through another."""
+        ...
 
     async def attempt(self, act: str) -> int:
         """How many keys of this act are used up: each stands for an answer that would only be repeated."""
@@ -144,6 +184,14 @@ class Provider(Protocol):
     """Its money is not real."""
     alarming: frozenset[str]
     """Kinds of signals that somebody must look at."""
+
+    async def whose(self) -> Account:
+        """Whose key it is."""
+        ...
+
+    async def admitted(self) -> Account:
+        """The same; raises ``Strange`` if it is not whose it was. Every other call that asks the provider does, too."""
+        ...
 
     async def ensure_customer(self, known: str | None, scope: Scope, user_id: str | None, key: str) -> str:
         """The customer that ``known`` names; one that was deleted, or none, is made anew."""
@@ -194,7 +242,7 @@ class Provider(Protocol):
         ...
 
     def read_signal(self, headers: Mapping[str, str], body: bytes, now_us: int) -> Signal:
-        """Raises ``BadSignature``. ``headers`` have names in lower case."""
+        """Raises ``BadSignature``, or ``Foreign``. ``headers`` have names in lower case."""
         ...
 
     def signals(self, after: str | None, since_us: int) -> AsyncIterator[Signal]:
@@ -205,8 +253,11 @@ class Provider(Protocol):
         """Whom a signal is about."""
         ...
 
-    def everything(self, since_us: int) -> AsyncIterator[Owner]:
-        """Whom everything at the provider is about: for a sync that trusts no memory."""
+    def everything(self, since_us: int, after: str | None = None) -> AsyncIterator[tuple[Owner, str]]:
+        """Whom everything at the provider is about: for a sync that trusts no memory. Nobody: it is not of ours.
+
+        Each with its place; it goes on ``after`` one. Raises ``Gone`` if that place is not there any more.
+        """
         ...
 
     async def push(self, items: Sequence[Item], *, dry_run: bool) -> tuple[Drift, ...]:

@@ -71,7 +71,8 @@ class StripeSettings(Section):
         "and what happens is noticed by the sync alone.",
     )
     account: Text | None = Field(
-        default=None, description="The account whose events count, where an endpoint hears of several. `null`: any."
+        default=None,
+        description="The account that the key has to be of: `acct_…`. `null`: the one that it is of first.",
     )
     app: Slug = Field(
         default="weighbridge",

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from gateway.store.mandate import Mandate
 from gateway.store.sales_tables import attempts
-from gateway.store.store import Store
+from gateway.store.store import Act, Store
 
 KEPT_US = 30 * 86_400_000_000
 """Longer than any provider remembers a key."""
@@ -32,7 +32,6 @@ async def use_up(store: Store, provider: str, act: str, seen: int, by: Mandate) 
             await write.connection.execute(sa.update(attempts).where(*own).values(**row))
 
 
-async def forget(store: Store, by: Mandate) -> None:
+async def forget(act: Act) -> None:
     """Let go of what no provider remembers any more."""
-    async with store.write(by) as write:
-        await write.connection.execute(sa.delete(attempts).where(attempts.c.changed_us < by.now_us - KEPT_US))
+    await act.connection.execute(sa.delete(attempts).where(attempts.c.changed_us < act.now_us - KEPT_US))

@@ -38,7 +38,15 @@ class PortalOpened:
     provider: str
 
 
-Deed = LoggedIn | SyncAsked | ReplayAsked | PortalOpened
+@dataclass(frozen=True, slots=True)
+class AccountMoved:
+    """From now on the gateway sells through another account of the provider's. What was sold stays with the first."""
+
+    before: str | None
+    after: str
+
+
+Deed = LoggedIn | SyncAsked | ReplayAsked | PortalOpened | AccountMoved
 
 
 async def note(

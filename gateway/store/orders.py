@@ -13,7 +13,7 @@ from gateway.core.sale import Mode
 from gateway.core.scope import Scope
 from gateway.core.subscription import PlanVersion, Status
 from gateway.store.rows import SubscriptionDraft, SubscriptionRow
-from gateway.store.sales_tables import checkouts, orders
+from gateway.store.sales_tables import checkouts, orders, syncs
 from gateway.store.store import Act, Store
 from gateway.store.subscribed import one, row_of, rows
 from gateway.store.subscriptions import add
@@ -79,6 +79,7 @@ class Placed:
     provider: str
     currency: str
     amount: int
+    account: str | None = None
 
 
 async def place(act: Act, placed: Placed) -> SubscriptionRow:
@@ -103,6 +104,7 @@ async def place(act: Act, placed: Placed) -> SubscriptionRow:
         reads=0,
         read_us=None,
         problem=None,
+        account=placed.account,
     )
     await act.connection.execute(sa.insert(orders), _values(row))
     return made
@@ -154,8 +156,10 @@ async def read(connection: AsyncConnection, subscription_id: str) -> Ordered:
     return Ordered(subscription, OrderRow(**found._asdict()), pages)
 
 
-async def waiting(connection: AsyncConnection, scope: Scope, user_id: str, provider: str) -> tuple[Ordered, ...]:
-    """The orders of a buyer for a scope that were not paid yet."""
+async def waiting(
+    connection: AsyncConnection, scope: Scope, user_id: str, provider: str, account: str
+) -> tuple[Ordered, ...]:
+    """The orders of a buyer for a scope that were not paid yet, at this account of the provider's."""
     query = rows().where(
         subscriptions.c.scope_kind == scope.kind,
         subscriptions.c.scope_id == scope.id,
@@ -164,25 +168,41 @@ async def waiting(connection: AsyncConnection, scope: Scope, user_id: str, provi
         subscriptions.c.status == Status.PENDING,
     )
     found = [row_of(row) for row in await connection.execute(query)]
-    return tuple([await read(connection, row.id) for row in found])
+    held = [await read(connection, row.id) for row in found]
+    return tuple(each for each in held if each.order.account in (None, account))
 
 
-async def due(store: Store, provider: str, now_us: int, limit: int) -> Sequence[str]:
-    """The sales that are to be compared by now, longest due first."""
-    query = sa.select(orders.c.subscription_id).where(orders.c.provider == provider, orders.c.due_us <= now_us)
+def _in_step(provider: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Sales through a provider that are kept in step: not those of an account that was left."""
+    current = sa.select(syncs.c.account).where(syncs.c.provider == provider).scalar_subquery()
+    return orders.c.provider == provider, sa.or_(orders.c.account.is_(None), orders.c.account == current)
+
+
+async def due(
+    store: Store, provider: str, now_us: int, limit: int, *, after: tuple[int, str] | None = None
+) -> list[tuple[int, str]]:
+    """The sales that are to be compared by now and since when, longest due first. ``after``: the last one before."""
+    query = sa.select(orders.c.due_us, orders.c.subscription_id).where(*_in_step(provider), orders.c.due_us <= now_us)
+    if after is not None:
+        query = query.where(sa.tuple_(orders.c.due_us, orders.c.subscription_id) > sa.tuple_(*after))
     async with store.read() as connection:
-        return (await connection.execute(query.order_by(orders.c.due_us).limit(limit))).scalars().all()
+        found = await connection.execute(query.order_by(orders.c.due_us, orders.c.subscription_id).limit(limit))
+        return [(row.due_us, row.subscription_id) for row in found]
 
 
-async def all_of(store: Store, provider: str) -> Sequence[str]:
-    """Every sale through a provider that is not over, by its subscription."""
+async def all_of(store: Store, provider: str, after: str = "", limit: int = 1000) -> Sequence[str]:
+    """Sales through a provider that are not over, by their subscriptions, in the order of their ids ``after`` one."""
     query = (
         sa.select(orders.c.subscription_id)
         .join(subscriptions, subscriptions.c.id == orders.c.subscription_id)
-        .where(orders.c.provider == provider, subscriptions.c.status != Status.CANCELLED)
+        .where(
+            *_in_step(provider),
+            subscriptions.c.status != Status.CANCELLED,
+            orders.c.subscription_id > after,
+        )
     )
     async with store.read() as connection:
-        return (await connection.execute(query.order_by(orders.c.subscription_id))).scalars().all()
+        return (await connection.execute(query.order_by(orders.c.subscription_id).limit(limit))).scalars().all()
 
 
 async def find(
@@ -216,9 +236,24 @@ async def by_checkout(store: Store, provider: str, external_id: str) -> str | No
     return await find(store, provider, subscription=None, order=external_id, agreement=None)
 
 
+async def read_since(store: Store, subscription_id: str, since_us: int) -> bool:
+    """Whether a sale was compared after ``since_us``."""
+    query = sa.select(orders.c.read_us).where(orders.c.subscription_id == subscription_id)
+    async with store.read() as connection:
+        found: int | None = (await connection.execute(query)).scalar()
+        return found is not None and found > since_us
+
+
+async def count(store: Store, provider: str) -> int:
+    """How many sales are kept in step."""
+    query = sa.select(sa.func.count()).select_from(orders).where(*_in_step(provider))
+    async with store.read() as connection:
+        return int((await connection.execute(query)).scalar_one())
+
+
 async def count_overdue(store: Store, provider: str, now_us: int) -> int:
     """How many sales should have been compared by now."""
-    query = sa.select(sa.func.count()).where(orders.c.provider == provider, orders.c.due_us <= now_us)
+    query = sa.select(sa.func.count()).where(*_in_step(provider), orders.c.due_us <= now_us)
     async with store.read() as connection:
         return int((await connection.execute(query)).scalar_one())
 

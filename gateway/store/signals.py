@@ -11,7 +11,7 @@ from gateway.core.problems import NotFound
 from gateway.store.listing import Listing, listed
 from gateway.store.mandate import Mandate
 from gateway.store.sales_tables import signals
-from gateway.store.store import Store
+from gateway.store.store import Act, Store
 
 SignalState = Literal["received", "done", "ignored", "failed"]
 OPEN: tuple[SignalState, ...] = ("received", "failed")
@@ -133,8 +133,7 @@ async def oldest_open_us(store: Store) -> int | None:
         return found
 
 
-async def forget(store: Store, by: Mandate) -> None:
+async def forget(act: Act) -> None:
     """Let go of what was acted on long ago."""
-    old = signals.c.created_us < by.now_us - KEPT_US
-    async with store.write(by) as act:
-        await act.connection.execute(sa.delete(signals).where(old, signals.c.state.in_(("done", "ignored"))))
+    old = signals.c.created_us < act.now_us - KEPT_US
+    await act.connection.execute(sa.delete(signals).where(old, signals.c.state.in_(("done", "ignored"))))

@@ -12,14 +12,15 @@ from aiohttp import web
 from gateway.billing import checkout, inbox
 from gateway.billing.checkout import Page, Purchase
 from gateway.billing.memory import StoreMemory
+from gateway.billing.run import Run
 from gateway.billing.sales import Policy, Sales
-from gateway.billing.sync import Run, Syncer
+from gateway.billing.sync import Syncer
 from gateway.core.plan import THROUGHPUT, PlanLimit
 from gateway.core.sale import Mode
 from gateway.core.scope import Scope
 from gateway.demo.stripe.delivery import Delivery
 from gateway.demo.stripe.server import FakeStripe
-from gateway.payments.port import BadSignature
+from gateway.payments.port import BadSignature, Foreign
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.store import plans, subscribed
@@ -128,6 +129,8 @@ async def _webhook(sales: Sales) -> web.AppRunner:
             row = await inbox.receive(sales, headers, await request.read())
         except BadSignature:
             return web.Response(status=400)
+        except Foreign:
+            return web.Response()
         if row is not None and row.state == "received":
             await inbox.act_on(sales, row)
         return web.Response()

@@ -11,6 +11,7 @@ from gateway.core.subscription import Status
 from gateway.demo.stripe.server import Fault
 from gateway.store import orders, plans, signals, syncs
 from gateway.store.listing import Listing
+from gateway.store.store import Act
 from tests.billing.shop import ACME, DAY_S, POLICY, Shop, shop
 
 
@@ -150,13 +151,13 @@ async def test_edits_made_in_the_dashboard_are_named_and_put_right(here: Shop) -
 
 
 async def test_a_gateway_that_lost_its_lease_keeps_no_cursor(here: Shop) -> None:
-    async def fence() -> None:
+    async def fence(_act: Act) -> None:
         raise PreconditionFailed("Somebody else does the job.")
 
-    here.syncer.fence = fence
     with pytest.raises(PreconditionFailed):
-        await here.sync()
-    assert (await syncs.get(here.store, "stripe")).runs == ()
+        await here.syncer.step(fence)
+    row = await syncs.get(here.store, "stripe")
+    assert (row.cursor, row.cursor_us, row.runs, row.walk) == (None, None, (), None)
 
 
 async def test_what_is_wrong_with_one_plan_or_sale_does_not_make_every_run_a_full_one(here: Shop) -> None:

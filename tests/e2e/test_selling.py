@@ -1,5 +1,6 @@
 """A whole gateway in front of the stand-in, with the Stripe that is not real: buy, pay, and spend."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,6 +44,18 @@ class Market:
         answer = await self.here.ask(f"/billing{path}", user, method=method, **more)
         assert answer.status == status, await answer.text()
         return await answer.json() if answer.content_type == "application/json" else await answer.text()
+
+    async def synced(self, *, full: bool = False, dry_run: bool = False) -> Any:
+        """Ask for a sync, and look where the answer says until it is there."""
+        said = {"full": full, "dry_run": dry_run}
+        wanted = await self.call("POST", "/sync", BOB, json=said, status=202)
+        assert wanted["look"] == "/billing/sync"
+        async with asyncio.timeout(30):
+            while True:
+                for run in (await self.call("GET", "/sync", BOB))["runs"]:
+                    if run["started_at"] >= wanted["asked_at"] and {name: run[name] for name in said} == said:
+                        return run
+                await asyncio.sleep(0.05)
 
     async def order(self, user: Any = ALICE, *, mode: str = "payment", **more: Any) -> Any:
         said = {"plan_id": self.plan, "scope": "user", "payment_mode": mode, **URLS}
@@ -200,7 +213,7 @@ async def test_money_and_what_admins_ask_the_provider_for_is_in_the_audit_log(he
     await here.call("POST", "/portal", json={"return_url": "https://shop.test/"})
     (portal,) = await here.call("GET", "/audit?topic=portal", BOB)
     assert (portal["action"], portal["actor_id"], portal["actor_via"]) == ("portal.open", ALICE.id, "jwt")
-    await here.call("POST", "/sync", BOB, json={"full": True})
+    await here.synced(full=True)
     (sync,) = await here.call("GET", "/audit?topic=sync", BOB)
     assert (sync["actor_id"], sync["after"]) == (BOB.id, {"full": True, "dry_run": False})
     assert len(await here.call("GET", "/audit?topic=payment", BOB)) == 1, "what is as it was is not told twice"
@@ -210,10 +223,10 @@ async def test_a_sync_finds_what_no_webhook_told(here: Market) -> None:
     order = await here.order()
     await here.pay(order["checkout_url"])
     here.stripe.deliveries[0].waiting.clear()
-    seen = await here.call("POST", "/sync", BOB, json={"full": True, "dry_run": True})
+    seen = await here.synced(full=True, dry_run=True)
     assert any("pending → active" in change for change in seen["changes"][order["subscription_id"]])
     assert (await left(here.here))[0] == "10"
-    await here.call("POST", "/sync", BOB, json={})
+    await here.synced()
     assert (await left(here.here))[0] == "1000"
     state = await here.call("GET", "/sync", BOB)
     assert (state["provider"], state["test"], len(state["runs"]) >= 1) == ("stripe", True, True)

@@ -58,13 +58,13 @@ async def test_an_order_is_read_with_its_pages_and_found_by_every_name(store: St
 async def test_orders_that_wait_and_those_that_are_due(store: Store) -> None:
     row, other = await placed(store), await placed(store, ACME)
     async with store.read() as connection:
-        waiting = await orders.waiting(connection, ALICE, ALICE.id, S)
+        waiting = await orders.waiting(connection, ALICE, ALICE.id, S, "acct_1")
     assert [held.subscription.id for held in waiting] == [row.id]
     async with store.write(BY) as act:
         await orders.set_order(act, row.id, due_us=NOW + 5, problem="away")
         await orders.set_order(act, other.id, due_us=None)
     assert await orders.due(store, S, NOW + 4, 10) == []
-    assert await orders.due(store, S, NOW + 5, 10) == [row.id]
+    assert await orders.due(store, S, NOW + 5, 10) == [(NOW + 5, row.id)]
     assert await orders.count_overdue(store, S, NOW + 5) == 1
     assert set(await orders.all_of(store, S)) == {row.id, other.id}
     await subscriptions.cancel(store, other.id, BY)
@@ -93,7 +93,8 @@ async def test_the_inbox_gives_what_is_due_in_the_order_in_which_it_happened(sto
     await signals.mark(store, due[0].id, BY, state="done", attempts=1, next_us=None, subscription_id=None, problem=None)
     assert await signals.counts(store) == {"done": 1, "ignored": 1, "received": 2}
     assert [row.key for row in await signals.page(store, Listing(), state="done", kind="invoice.paid")] == ["early"]
-    await signals.forget(store, BY._replace(now_us=NOW + signals.KEPT_US + 1))
+    async with store.write(BY._replace(now_us=NOW + signals.KEPT_US + 1)) as act:
+        await signals.forget(act)
     assert await signals.counts(store) == {"received": 2}, "what was not acted on is not forgotten"
 
 
@@ -137,9 +138,10 @@ async def test_customers_and_the_cursor_are_replaced(store: Store) -> None:
         assert await customers.find(store, S, ALICE) == name
     await customers.put(store, S, ACME, "cus_1", BY)
     for cursor in ("evt_1", "evt_2"):
-        row = SyncRow(S, cursor, NOW, None, ({"started_us": NOW},))
-        await syncs.put(store, row, BY)
-        assert await syncs.get(store, S) == row
+        async with store.write(BY) as act:
+            await syncs.change(act, S, cursor=cursor, cursor_us=NOW)
+            await syncs.add_run(act, S, {"started_us": NOW}, instead_of=lambda _: True)
+        assert await syncs.get(store, S) == SyncRow(S, cursor, NOW, None, ({"started_us": NOW},))
 
 
 async def test_a_scope_that_had_a_plan_is_remembered_and_companions_are_found(store: Store) -> None:

@@ -31,6 +31,7 @@ class Books:
     """Objects by kind and id, and events from the oldest to the newest. ``now`` is in seconds, and only moves on."""
 
     def __init__(self, now: Callable[[], int]) -> None:
+        self.account = "acct_not_real"
         self._clock = now
         self._ahead = 0
         self.kept: dict[str, dict[str, Object]] = defaultdict(dict)

@@ -328,9 +328,9 @@ def _events(selling: Selling, _: list[str], form: Form) -> Object:
     return _cut(selling, found, "/v1/events", {name: value for name, value in form.items() if name != "expand"})
 
 
-def _account(_selling: Selling, _: list[str], __: Form) -> Object:
+def _account(selling: Selling, _: list[str], __: Form) -> Object:
     return {
-        "id": "acct_not_real",
+        "id": selling.books.account,
         "object": "account",
         "charges_enabled": True,
         "payouts_enabled": True,

@@ -7,20 +7,22 @@ from typing import Any
 import orjson
 import stripe
 
-from gateway.payments.port import Declined, Gone, Memory, ProviderError
+from gateway.payments.port import Account, Declined, Gone, Memory, ProviderError, Strange
 
 VERSION = "2026-05-27.dahlia"
 """Of the API: requests, answers and webhooks are read in this one, whatever the account's own default is."""
 _PAGE = 100
+_NO_RIGHT = "right"
 
 Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How Stripe is reached. ``base``: where instead of Stripe itself."""
+    """How Stripe is reached. ``account``: whose the key has to be. ``base``: where instead of Stripe itself."""
 
     api_key: str
+    account: str | None = None
     base: str | None = None
     timeout_s: float = 20.0
     retries: int = 2
@@ -49,7 +51,9 @@ class Client:
     """A connection to one account."""
 
     def __init__(self, access: Access, memory: Memory) -> None:
-        self._memory = memory
+        self._access, self._memory = access, memory
+        self._whose: Account | None = None
+        self._admitted = False
         stripe.enable_telemetry = False
         self._http = stripe.AIOHTTPClient(timeout=access.timeout_s)
         bases = {} if access.base is None else {"base_addresses": {"api": access.base, "files": access.base}}
@@ -60,6 +64,29 @@ class Client:
             http_client=self._http,
             **bases,  # type: ignore[arg-type]
         )
+
+    async def whose(self) -> Account:
+        """Whose key it is; asked once. Raises ``ProviderError``."""
+        if self._whose is None:
+            try:
+                id_ = str((await self._request("get", "account", {}))["id"])
+            except ProviderError as error:
+                if error.code != _NO_RIGHT:
+                    raise
+                id_ = None
+            self._whose = Account(id_, self._access.test)
+        return self._whose
+
+    async def admitted(self) -> Account:
+        """The same, once it was seen that it is whose it has to be. Raises ``Strange``."""
+        account = await self.whose()
+        if not self._admitted:
+            wanted = self._access.account
+            if wanted is not None and account.id not in (None, wanted):
+                raise Strange(f"The key is of {account.id}, and payments.stripe.account says {wanted}: mend either.")
+            await self._memory.admit(account)
+            self._admitted = True
+        return account
 
     async def get(self, path: str, **params: object) -> Json:
         """Read. Raises ``ProviderError``."""
@@ -110,6 +137,11 @@ class Client:
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def _ask(self, method: str, path: str, params: Mapping[str, object], key: str | None = None) -> Json:
+        """Nothing is asked of an account that is not the one which sold what is here."""
+        await self.admitted()
+        return await self._request(method, path, params, key)
+
+    async def _request(self, method: str, path: str, params: Mapping[str, object], key: str | None = None) -> Json:
         given = {name: value for name, value in params.items() if value is not None}
         if key is not None:
             given["idempotency_key"] = key
@@ -128,7 +160,8 @@ def _translated(error: stripe.StripeError) -> ProviderError:
     if isinstance(error, stripe.CardError):
         return Declined(said, code=code)
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-        return ProviderError("Stripe does not accept the API key for this.", code="key")
+        right = isinstance(error, stripe.PermissionError)
+        return ProviderError("Stripe does not accept the API key for this.", code=_NO_RIGHT if right else "key")
     if isinstance(error, stripe.InvalidRequestError):
         if code == "resource_missing" or error.http_status == 404:  # noqa: PLR2004
             return Gone("Stripe has no such object.", code=code)

@@ -7,9 +7,11 @@ from typing import Any
 from gateway.core.sale import Agreement, Order, Receipt
 from gateway.core.scope import Scope
 from gateway.payments.port import (
+    Account,
     BadSignature,
     Drift,
     Fault,
+    Foreign,
     Gone,
     Item,
     Memory,
@@ -19,7 +21,7 @@ from gateway.payments.port import (
     Signal,
     Wish,
 )
-from gateway.payments.stripe import catalog, changes, convert, examine, pages, signals
+from gateway.payments.stripe import catalog, changes, convert, examine, pages, signals, walking
 from gateway.payments.stripe.client import Access, Client
 
 _SECOND_US = 1_000_000
@@ -29,13 +31,12 @@ _SECOND_US = 1_000_000
 class Config:
     """``app``: what marks the objects of this gateway, where several programs share an account.
 
-    ``account``: whose events count, where one endpoint hears of several. ``secrets``: any of them may have signed.
+    ``secrets``: any of them may have signed.
     """
 
     access: Access
     secrets: tuple[str, ...] = field(default=(), repr=False)
     app: str = "weighbridge"
-    account: str | None = None
 
 
 class StripeProvider:
@@ -49,6 +50,14 @@ class StripeProvider:
         self._app = config.app
         self._client = Client(config.access, memory)
         self.test = config.access.test
+
+    async def whose(self) -> Account:
+        """See the port."""
+        return await self._client.whose()
+
+    async def admitted(self) -> Account:
+        """See the port."""
+        return await self._client.admitted()
 
     async def ensure_customer(self, known: str | None, scope: Scope, user_id: str | None, key: str) -> str:
         """See the port. A customer that was deleted in the dashboard answers, and says so."""
@@ -142,18 +151,15 @@ class StripeProvider:
         return str(made["url"])
 
     def read_signal(self, headers: Mapping[str, str], body: bytes, now_us: int) -> Signal:
-        """See the port. A genuine event of the other mode, or of another account, is refused like a forged one."""
+        """See the port. Only what happens in a connected account names an account; a platform is told of both modes."""
         signals.verify(headers.get("stripe-signature", ""), body, self._config.secrets, now_us)
         try:
             signal = signals.signal_of(body)
         except ValueError:
             raise BadSignature from None
-        if signal.test != self.test or self._foreign(signal):
-            raise BadSignature
+        if signal.test != self.test or signal.account not in (None, self._config.access.account):
+            raise Foreign
         return signal
-
-    def _foreign(self, signal: Signal) -> bool:
-        return self._config.account is not None and signal.account not in (None, self._config.account)
 
     async def signals(self, after: str | None, since_us: int) -> AsyncIterator[Signal]:
         """See the port. Without ``after``: from ``since_us`` on. Stripe keeps events for 30 days."""
@@ -186,14 +192,10 @@ class StripeProvider:
                 return Owner(agreement=found)
         return Owner()
 
-    async def everything(self, since_us: int) -> AsyncIterator[Owner]:
-        """See the port: all subscriptions of ours, and the checkouts since ``since_us``."""
-        async for each in self._client.every("subscriptions", status="all"):
-            if (tag := convert.tag_of(each.get("metadata"), self._app)) is not None:
-                yield Owner(tag.subscription, agreement=each["id"])
-        async for each in self._client.every("checkout/sessions", created={"gte": since_us // _SECOND_US}):
-            if (tag := convert.tag_of(each.get("metadata"), self._app)) is not None:
-                yield Owner(tag.subscription, order=each["id"], agreement=convert.id_of(each.get("subscription")))
+    async def everything(self, since_us: int, after: str | None = None) -> AsyncIterator[tuple[Owner, str]]:
+        """See the port: all subscriptions, and the checkouts since ``since_us``."""
+        async for found in walking.everything(self._client, self._app, since_us // _SECOND_US, after):
+            yield found
 
     async def push(self, items: Sequence[Item], *, dry_run: bool) -> tuple[Drift, ...]:
         """See the port."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.demo.stripe.delivery import signature
-from gateway.payments.port import BadSignature
+from gateway.payments.port import BadSignature, Foreign
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.payments.stripe.signals import TOLERANCE_US, signal_of, verify
@@ -77,8 +77,9 @@ def test_what_is_no_event_is_said_to_be_none(body: bytes) -> None:
         signal_of(body)
 
 
-async def test_events_of_the_other_mode_or_of_another_account_are_refused() -> None:
-    provider = StripeProvider(Config(access=Access(api_key="sk_test_0"), secrets=("new",), account="acct_1"), Notes())
+async def test_events_of_the_other_mode_or_of_another_account_are_somebody_elses() -> None:
+    access = Access(api_key="sk_test_0", account="acct_1")
+    provider = StripeProvider(Config(access=access, secrets=("new",)), Notes())
 
     def heard(body: bytes) -> str:
         return provider.read_signal({"stripe-signature": signed(body)}, body, NOW).key
@@ -86,7 +87,7 @@ async def test_events_of_the_other_mode_or_of_another_account_are_refused() -> N
     try:
         assert heard(event()) == heard(event(account="acct_1")) == "evt_1"
         for body in (event(livemode=True), event(account="acct_2")):
-            with pytest.raises(BadSignature):
+            with pytest.raises(Foreign):
                 heard(body)
     finally:
         await provider.close()

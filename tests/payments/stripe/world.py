@@ -8,7 +8,7 @@ from typing import Any
 from gateway.core.sale import Mode, Tag
 from gateway.core.scope import Scope
 from gateway.demo.stripe.server import FakeStripe
-from gateway.payments.port import Item, Wish
+from gateway.payments.port import Account, Item, Wish
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
 from tests.payments.stripe.document import faults_of_object, faults_of_request
@@ -44,6 +44,10 @@ class Notes:
     """What a provider remembers, for as long as a test."""
 
     attempts: dict[str, int] = field(default_factory=dict)
+    account: Account | None = None
+
+    async def admit(self, account: Account) -> None:
+        self.account = account
 
     async def attempt(self, act: str) -> int:
         return self.attempts.get(act, 0)

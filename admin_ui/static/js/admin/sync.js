@@ -1,6 +1,6 @@
 // Ours against the payment provider's: when it was compared last, what differed, and a comparison now.
 
-import { html, useState } from "../base.js";
+import { html, useEffect, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { number } from "../format.js";
 import { api, Failure } from "../http.js";
@@ -12,17 +12,19 @@ import { toast } from "../parts/toasts.js";
 /** @typedef {{started_at: string, ended_at: string, full: boolean, dry_run: boolean, happenings: number, compared: number, changes: Record<string, string[]>, drift: string[], problems: string[], cut?: boolean}} Run */
 /** @typedef {{provider: string, test: boolean, cursor_at?: string | null, last_full_at?: string | null, overdue: number, events: Record<string, number>, running?: Run | null, runs: Run[]}} State */
 
-const PATIENCE_MS = 1_800_000; // to compare all of them takes a while, and what is under way is shown beside
-
 export function Sync() {
-  const live = useLive("/sync", { every: 10_000 });
+  const [asked, setAsked] = useState(/** @type {{at: string, full: boolean, dry: boolean} | null} */ (null));
+  const [pace, setPace] = useState(10_000);
+  const live = useLive("/sync", { every: pace });
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
-  const [answer, setAnswer] = useState(/** @type {Run | null} */ (null));
+  const answer = (asked && /** @type {State | undefined} */ (live.data)?.runs.find((run) => Date.parse(run.started_at) >= Date.parse(asked.at) && run.full === asked.full && run.dry_run === asked.dry)) || null;
+  useEffect(() => setPace(asked && !answer ? 2_000 : 10_000), [asked, answer]);
   const run = async (/** @type {{full?: boolean, dry_run?: boolean}} */ how) => {
     setFailure(null);
     try {
-      setAnswer(await api("/sync", { method: "POST", body: how, patience: PATIENCE_MS }));
-      toast(t("sync.done"));
+      const wanted = /** @type {{asked_at: string}} */ (await api("/sync", { method: "POST", body: how }));
+      setAsked({ at: wanted.asked_at, full: how.full === true, dry: how.dry_run === true });
+      toast(t("sync.asked"));
       await live.reload();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

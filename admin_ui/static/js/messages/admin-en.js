@@ -252,7 +252,7 @@ export default {
   "sync.dry": "Compare only",
   "sync.now": "Compare and mend",
   "sync.full": "All of them",
-  "sync.done": "Compared.",
+  "sync.asked": "Asked for. What comes of it is shown here.",
   "sync.answer": "What came of it",
   "sync.nothing": "Nothing differs",
   "audit.failed": "The log cannot be shown",

@@ -253,7 +253,7 @@ export default {
   "sync.dry": "Só comparar",
   "sync.now": "Comparar e corrigir",
   "sync.full": "Todas",
-  "sync.done": "Comparado.",
+  "sync.asked": "Pedido. O resultado aparece aqui.",
   "sync.answer": "Resultado",
   "sync.nothing": "Nada difere",
   "audit.failed": "O registro não pode ser mostrado",
