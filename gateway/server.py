@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,8 @@ _log = log.get_logger(__name__)
 
 _COLLECT = (50_000, 20, 50)
 """Of objects that outlive a request there are few: the collector need not look after every 700 new ones."""
+SWITCH_S = 0.0005
+"""How long a busy thread (the journal's) may keep the interpreter from the event loop; Python's 5 ms would stall it."""
 
 
 class StartError(Exception):
@@ -53,7 +56,7 @@ async def serve(config: Path, settings: Settings, worker: Worker | None = None) 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, hang_up.set)  # also while a long journal is read: it must not kill
     gateway = await start(settings, worker)
-    _spare_the_collector()
+    tune_the_interpreter()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if worker is None:
@@ -78,11 +81,12 @@ async def serve(config: Path, settings: Settings, worker: Worker | None = None) 
     _log.info("stopped")
 
 
-def _spare_the_collector() -> None:
-    """What is here at the start stays, and what a request makes is freed by its reference counts."""
+def tune_the_interpreter() -> None:
+    """What is here at the start stays, what a request makes is freed by its count; and threads take turns quickly."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT)
+    sys.setswitchinterval(SWITCH_S)
 
 
 def _warn(settings: Settings) -> None:

@@ -12,6 +12,17 @@ from gateway.journal.append import Journal
 from gateway.journal.errors import JournalError
 from gateway.journal.open import open_journal
 from gateway.journal.options import Bounds, Options, Pace, Retention
-from gateway.journal.record import Kind, Record
+from gateway.journal.record import Kind, Rare, Record
 
-__all__ = ["Bounds", "Journal", "JournalError", "Kind", "Options", "Pace", "Record", "Retention", "open_journal"]
+__all__ = [
+    "Bounds",
+    "Journal",
+    "JournalError",
+    "Kind",
+    "Options",
+    "Pace",
+    "Rare",
+    "Record",
+    "Retention",
+    "open_journal",
+]

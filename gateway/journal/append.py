@@ -70,10 +70,12 @@ class Journal:
 
     def complete(self, record: Record, *, status: int, latency_us: int, upstream_latency_us: int | None = None) -> None:
         """Say how the request of ``record`` ended: in the record itself while it waits, else in one that follows it."""
-        if record.taken:
-            record = Record(Kind.DONE, record.id, self._now_us(), record.rule, record.scope)
-            self.append(record)
-        record.status, record.latency_us, record.upstream_latency_us = status, latency_us, upstream_latency_us
+        end = record.end
+        if end:
+            later = Record(Kind.DONE, record.id, self._now_us(), record.rule, record.scope)
+            self.append(later)
+            end = later.end
+        end += (status, latency_us, upstream_latency_us)
 
     @property
     def pending(self) -> int:
@@ -126,7 +128,8 @@ class Journal:
             self._wake.clear()
             self._crowd.clear()
             for record in records:
-                record.taken = True
+                if not record.end:
+                    record.end.append(None)  # what comes to its end from now on is too late for its record
             attempt = self._health.begin()
             try:
                 # Shielded: cancelled while the thread is busy, it would not be run at all, and the records be gone.

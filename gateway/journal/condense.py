@@ -1,22 +1,32 @@
 """Many records into few, when the disk takes none: sums and last states stay right, the single requests are gone."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field
 
 from gateway.core.bucket import LimitKey
 from gateway.core.cascade import Costs, Posting
 from gateway.core.scope import Scope
-from gateway.journal.record import Kind, Record
+from gateway.journal.record import Kind, Rare, Record
 
 _MINUTE_US = 60_000_000
+_NONE = Rare(times=0)
 _RELEASES = frozenset({Kind.REFUND, Kind.RELEASE})
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What records of one scope, rule, minute and fate come to."""
+
+    count: int = 0
+    costs: Costs = field(default_factory=dict)
+    overrun: Costs = field(default_factory=dict)
 
 
 class Condenser:
     """Adds records up by scope, rule, minute and what became of them: paid, in shadow, refused, given back."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[Scope | None, str, int, Kind, bool, frozenset[str]], Record] = {}
+        self._sums: dict[tuple[Scope | None, str, int, Kind, bool, frozenset[str]], _Sum] = {}
         self._postings: dict[tuple[Scope, LimitKey, int], Posting] = {}
         self._before: list[Posting] = []
         """Changes of buckets that were dropped afterwards."""
@@ -47,7 +57,7 @@ class Condenser:
     def _end(self, record: Record) -> None:
         hold = self._holds.pop(record.id, None)
         if hold is None:
-            self._ends.append(replace(record, postings=(), dropped=()))
+            self._ends.append(record._replace(postings=(), rare=record.rare._replace(dropped=())))
             return
         self._sum(hold)
         for posting in hold.postings:
@@ -86,10 +96,9 @@ class Condenser:
         kind = Kind.REFUND if record.kind in _RELEASES else record.kind
         kind = kind if kind in (Kind.REFUSAL, Kind.REFUND) else Kind.CONDENSED
         minute = record.at_us - record.at_us % _MINUTE_US
-        fresh = Record(kind, "", minute, record.rule, record.scope, {}, count=0, shadow=record.shadow)
         meters = frozenset(record.costs)  # each of them counts the request
-        total = self._sums.setdefault((record.scope, record.rule, minute, kind, record.shadow, meters), fresh)
-        total.count += 0 if _uncounted(record) else record.count
+        total = self._sums.setdefault((record.scope, record.rule, minute, kind, record.shadow, meters), _Sum())
+        total.count += 0 if _uncounted(record) else record.times
         total.costs = _plus(total.costs, record.costs)
         total.overrun = _plus(total.overrun, record.overrun)
 
@@ -97,14 +106,17 @@ class Condenser:
         """Open holds, ends of earlier holds, sums, and per scope the changes of its buckets: first of those dropped."""
         yield from self._holds.values()
         yield from self._ends
-        yield from self._sums.values()
+        for (payer, rule, minute, kind, shadow, _), total in self._sums.items():
+            yield Record(
+                kind, "", minute, rule, payer, total.costs, rare=Rare(total.overrun, shadow, times=total.count)
+            )
         before, after = _by_scope(self._before), _by_scope(self._postings.values())
         for scope, at_us in self._at_us.items():
             if scope in before:
-                yield Record(Kind.CONDENSED, "", at_us, "", scope, {}, tuple(before[scope]), count=0)
+                yield Record(Kind.CONDENSED, "", at_us, "", scope, {}, tuple(before[scope]), rare=_NONE)
             dropped = tuple(self._dropped.get(scope, ()))
             postings = tuple(after.get(scope, ()))
-            yield Record(Kind.CONDENSED, "", at_us, "", scope, {}, postings, dropped=dropped, count=0)
+            yield Record(Kind.CONDENSED, "", at_us, "", scope, {}, postings, rare=_NONE._replace(dropped=dropped))
 
 
 def _uncounted(record: Record) -> bool:

@@ -1,15 +1,15 @@
 """Records as the bytes of a batch, and back; both ways lose nothing.
 
 A batch is a JSON array of chunks; a chunk holds its records by columns, with tables for what repeats. Columns are made
-by C loops (``map`` over getters), which is what makes 40,000 records per second cheap. Integers of more than 64 bits
-become decimal strings: JSON and SQLite stop there, a continuous bucket does not.
+and encoded by C loops (``zip``, ``map`` over look-ups), which is what makes 40,000 records per second cheap. Integers
+of more than 64 bits become decimal strings: JSON and SQLite stop there, a continuous bucket does not.
 """
 
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, count, islice
-from operator import attrgetter
+from itertools import count, islice, repeat, zip_longest
+from operator import add, sub
 from typing import Any
 
 import orjson
@@ -18,32 +18,26 @@ from gateway.core.bucket import Bucket
 from gateway.core.cascade import Posting
 from gateway.core.limit_text import KeyTexts, key_from
 from gateway.core.scope import Scope
-from gateway.journal.record import Kind, Record
+from gateway.journal.columns import Columns, Index, Postings
+from gateway.journal.record import USUAL, Kind, Rare, Record
 
-CHUNK = 500
+CHUNK = 1_000
 _LARGEST = (1 << 63) - 1
 _COMPRESS_FROM, _COMPRESS_TO = 1_024, 65_536
-_PLAIN = ("id", "at_us", "status", "latency_us", "upstream_latency_us")
 _WORDS = ("kind", "rule", "user", "workspace", "outcome")
-_NAMES = (*_PLAIN, *_WORDS, "scope", "costs", "postings")
-_COMMON = attrgetter(*_NAMES)
-_RARE = attrgetter("overrun", "shadow", "dropped", "deadline_us", "owner", "count")
-_USUAL: tuple[Any, ...] = ({}, False, (), None, None, 1)
-
-Index = list[int]
 
 
-def encode(records: Sequence[Record], texts: KeyTexts) -> tuple[bytes, Sequence[Record]]:
+def encode(records: Columns, texts: KeyTexts) -> tuple[bytes, Columns]:
     """A chunk, and the records as they will be read: text that is not Unicode is spelled out.
 
     Raises ``TypeError``, ``ValueError`` or ``AttributeError`` for what no record may hold.
     """
-    columns = _columns(records, texts)
+    stored = _stored(records, texts)
     try:
-        return orjson.dumps(columns, default=_mapping), records
+        return orjson.dumps(stored, default=_mapping), records
     except TypeError:
-        chunk = orjson.dumps(_tame(columns))
-        return chunk, _records(orjson.loads(chunk))
+        chunk = orjson.dumps(_tame(stored))
+        return chunk, Columns(_records(orjson.loads(chunk)))
 
 
 def join(chunks: Iterable[bytes]) -> bytes:
@@ -69,34 +63,43 @@ def plain(blob: bytes) -> bytes:
         raise ValueError(str(error)) from error
 
 
-def _columns(records: Sequence[Record], texts: KeyTexts) -> dict[str, Any]:
-    values = dict(zip(_NAMES, zip(*map(_COMMON, records), strict=True), strict=True))
+def _stored(records: Columns, texts: KeyTexts) -> dict[str, Any]:
+    fields = records.fields
     word, words = _table()
     scope, scopes = _table()
-    columns: dict[str, Any] = {name: values[name] for name in _PLAIN}
-    columns |= {name: [*map(word, values[name])] for name in _WORDS}
-    columns["scope"] = [*map(scope, values["scope"])]
-    columns["cost"], columns["costs"] = _by_identity(values["costs"])
-    columns["postings"] = [*map(len, values["postings"])]
-    postings = [*chain.from_iterable(values["postings"])]
-    if postings:
-        payers, limits, generations, amounts, afters = zip(*postings, strict=True)
+    from_us = fields.at_us[0] if fields.at_us else 0  # other instants are told from it: few digits
+    stored: dict[str, Any] = {name: [*map(word, getattr(fields, name))] for name in _WORDS}
+    stored |= {"id": fields.id, "from_us": from_us, "at_us": [*map(sub, fields.at_us, repeat(from_us))]}
+    stored |= {"cost": records.cost, "costs": records.costs, "end": [*zip_longest(*fields.end)]}
+    payer = stored["scope"] = [*map(scope, fields.scope)]
+    if records.postings.scope:
         # Nearly always each record has one posting, to the scope that pays.
-        payer = columns["scope"] if payers == values["scope"] else [*map(scope, payers)]
-        limit, distinct = _by_identity(limits)
-        grant, grants = _table()
-        after = [*zip(*afters, strict=True)]
-        columns["posting"] = [
-            payer, limit, generations, amounts, *after[:3], [*map(grant, after[3])], after[4],
-        ]  # fmt: skip
-        columns["limits"] = [texts(key) for key in distinct]
-        columns["grants"] = list(grants)
-    columns["scopes"] = [None if known is None else (known[0], known[1]) for known in scopes]
-    columns["words"] = list(words)
-    rare = [(number, rest) for number, rest in enumerate(map(_RARE, records)) if rest != _USUAL]
-    if rare:
-        columns["rest"] = [(number, _rest(rest, texts)) for number, rest in rare]
-    return columns
+        payers = records.postings.scope
+        payer = payer if payers == fields.scope else [*map(scope, payers)]
+        stored["postings"] = [*map(len, fields.postings)]
+        stored |= _stored_postings(records.postings, payer, from_us, texts)
+    stored["scopes"] = [None if known is None else (known[0], known[1]) for known in scopes]
+    stored["words"] = list(words)
+    stored["rest"] = _rest(fields.rare, texts) if records.rare else ()
+    return stored
+
+
+def _stored_postings(postings: Postings, payer: Index, from_us: int, texts: KeyTexts) -> dict[str, Any]:
+    starts, spent, as_of_us, grants, rates = zip(*postings.after, strict=True)
+    grant, granted = _table()
+    start, started = _table()
+    generation = [*map(start, postings.generation)]
+    as_of = [*map(sub, as_of_us, repeat(from_us))]
+    return {
+        "posting": [
+            payer, postings.limit, generation, postings.amount,
+            generation if starts == postings.generation else [*map(start, starts)],
+            spent, as_of, [*map(grant, grants)], rates,
+        ],
+        "limits": [*map(texts, postings.limits)],
+        "grants": list(granted),
+        "starts": list(started),
+    }  # fmt: skip
 
 
 def _table() -> tuple[Callable[[Any], int], Mapping[Any, int]]:
@@ -105,72 +108,65 @@ def _table() -> tuple[Callable[[Any], int], Mapping[Any, int]]:
     return table.__getitem__, table
 
 
-def _by_identity(values: Sequence[Any]) -> tuple[Index, list[Any]]:
-    """Numbers and what they stand for, for objects that are dear to hash or have none."""
-    distinct = dict(zip(map(id, values), values, strict=True))
-    table = dict(zip(distinct, count(), strict=False))
-    return [*map(table.__getitem__, map(id, values))], [*distinct.values()]
+def _rest(rare: Sequence[Rare], texts: KeyTexts) -> list[tuple[int, dict[str, Any]]]:
+    """By the number of its record, what few have."""
+    return [
+        (number, {
+            "overrun": dict(overrun), "shadow": shadow, "dropped": [*map(texts, dropped)], "deadline_us": deadline_us,
+            "owner": owner, "times": times,
+        })
+        for number, (overrun, shadow, dropped, deadline_us, owner, times) in enumerate(rare)
+        if rare[number] != USUAL
+    ]  # fmt: skip
 
 
-def _rest(rest: tuple[Any, ...], texts: KeyTexts) -> dict[str, Any]:
-    overrun, shadow, dropped, deadline_us, owner, number = rest
-    return {
-        "overrun": dict(overrun),
-        "shadow": shadow,
-        "dropped": [texts(key) for key in dropped],
-        "deadline_us": deadline_us,
-        "owner": owner,
-        "count": number,
-    }
-
-
-def _records(columns: Mapping[str, Any]) -> list[Record]:
-    words, costs = columns["words"], [_costs(cost) for cost in columns["costs"]]
-    scopes = [None if scope is None else Scope(*scope) for scope in columns["scopes"]]
-    kinds = {number: Kind(words[number]) for number in set(columns["kind"])}
-    word = words.__getitem__
-    postings = _postings(columns, scopes)
-    records = [
-        Record(kind, id_, int(at_us), rule, scope, cost, tuple(islice(postings, number)), *rest)
-        for kind, id_, at_us, rule, scope, cost, number, *rest in zip(
-            map(kinds.__getitem__, columns["kind"]),
-            columns["id"],
-            columns["at_us"],
-            map(word, columns["rule"]),
-            map(scopes.__getitem__, columns["scope"]),
-            map(costs.__getitem__, columns["cost"]),
-            columns["postings"],
-            columns["status"],
-            columns["latency_us"],
-            columns["upstream_latency_us"],
-            map(word, columns["user"]),
-            map(word, columns["workspace"]),
-            map(word, columns["outcome"]),
-            strict=True,
-        )
+def _records(stored: Mapping[str, Any]) -> list[Record]:
+    words, costs = stored["words"], [_costs(cost) for cost in stored["costs"]]
+    scopes = [None if scope is None else Scope(*scope) for scope in stored["scopes"]]
+    kinds = {number: Kind(words[number]) for number in set(stored["kind"])}
+    from_us, word, rows = int(stored["from_us"]), words.__getitem__, len(stored["id"])
+    postings = _postings(stored, scopes, from_us)
+    rests = {number: _rare(rest) for number, rest in stored["rest"]}
+    ends = zip(*stored["end"], strict=True) if stored["end"] else repeat(())
+    said = zip(
+        map(kinds.__getitem__, stored["kind"]),
+        stored["id"],
+        map(add, map(int, stored["at_us"]), repeat(from_us)),
+        map(word, stored["rule"]),
+        map(scopes.__getitem__, stored["scope"]),
+        map(costs.__getitem__, stored["cost"]),
+        (tuple(islice(postings, number)) for number in stored.get("postings", repeat(0, rows))),
+        map(word, stored["user"]),
+        map(word, stored["workspace"]),
+        map(word, stored["outcome"]),
+        strict=True,
+    )
+    return [
+        Record._make((*one, rests.get(number, USUAL), [*end]))
+        for number, (one, end) in enumerate(zip(said, ends, strict=False))
     ]
-    for number, rest in columns.get("rest", ()):
-        record = records[number]
-        record.overrun = _costs(rest["overrun"])
-        record.shadow, record.owner, record.count = rest["shadow"], rest["owner"], int(rest["count"])
-        record.dropped = tuple(key_from(text) for text in rest["dropped"])
-        record.deadline_us = None if rest["deadline_us"] is None else int(rest["deadline_us"])
-    return records
 
 
-def _postings(columns: Mapping[str, Any], scopes: Sequence[Scope | None]) -> Iterator[Posting]:
-    if "posting" not in columns:
+def _rare(rest: Mapping[str, Any]) -> Rare:
+    deadline_us = None if rest["deadline_us"] is None else int(rest["deadline_us"])
+    dropped = tuple(key_from(text) for text in rest["dropped"])
+    return Rare(_costs(rest["overrun"]), rest["shadow"], dropped, deadline_us, rest["owner"], int(rest["times"]))
+
+
+def _postings(stored: Mapping[str, Any], scopes: Sequence[Scope | None], from_us: int) -> Iterator[Posting]:
+    if "posting" not in stored:
         return
-    payer, limit, *numbers, grant, rate = columns["posting"]
-    limits = [key_from(text) for text in columns["limits"]]
-    grants = [tuple(ids) for ids in columns["grants"]]
-    rows = zip(payer, limit, grant, *(map(int, column) for column in (*numbers, rate)), strict=True)
-    for scope, key, ids, generation, amount, started, spent, as_of_us, per_window in rows:
+    payer, limit, generation, amount, start, spent, as_of_us, grant, rate = stored["posting"]
+    limits = [key_from(text) for text in stored["limits"]]
+    grants, starts = [tuple(ids) for ids in stored["grants"]], [*map(int, stored["starts"])]
+    numbers = (map(int, column) for column in (amount, spent, as_of_us, rate))
+    rows = zip(payer, limit, generation, start, grant, *numbers, strict=True)
+    for scope, key, generation_, start_, ids, taken, spent_, as_of_us_, per_window in rows:
         known = scopes[scope]
         if known is None:
             raise ValueError("a posting without a scope")
-        after = Bucket(started, spent, as_of_us, grants[ids], per_window)
-        yield Posting(known, limits[key], generation, amount, after)
+        after = Bucket(starts[start_], spent_, as_of_us_ + from_us, grants[ids], per_window)
+        yield Posting(known, limits[key], starts[generation_], taken, after)
 
 
 def _costs(stored: Mapping[str, int | str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
+from gateway.journal.columns import Columns
 from gateway.journal.record import Record
 from gateway.journal.schema import PARTS
 from gateway.journal.snapshots import roll, write_buckets, write_holds, write_usage
@@ -62,18 +63,19 @@ class Fold:
         again = 0 if self._again is None else sum(map(len, self._again))
         return len(self._fresh) + again + sum(map(len, self._aside.values()))
 
-    def add(self, seq: int, records: Sequence[Record], covering_us: int) -> None:
+    def add(self, seq: int, chunks: Sequence[Columns], covering_us: int) -> None:
         """Add the records of a batch that was written after all others."""
-        self._fresh.add(seq, records, self._texts)
+        for chunk in chunks:
+            self._fresh.add(seq, chunk, self._texts)
         self._last, self._last_us = seq, covering_us
 
     def replay(self, seq: int, records: Sequence[Record]) -> None:
         """Add the records of a batch that an earlier process wrote, for those parts that do not hold it yet."""
         if seq > self.ceiling:
-            self.add(seq, records, 0)
+            self.add(seq, [Columns(records)], 0)
             return
         tally = Tally()
-        tally.add(seq, records, self._texts)
+        tally.add(seq, Columns(records), self._texts)
         self._again = self._again or [Tally() for _ in self.folded]
         for part, share in enumerate(tally.split()):
             if seq > self.folded[part]:

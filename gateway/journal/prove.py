@@ -11,6 +11,7 @@ from typing import Any
 from gateway.core.bucket import Bucket, LimitKey, Refill
 from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
+from gateway.journal.columns import Columns
 from gateway.journal.errors import JournalError
 from gateway.journal.read import batches, facts
 from gateway.journal.record import Kind, Record
@@ -33,7 +34,7 @@ class Proof:
     def add(self, seq: int, records: Iterable[Record]) -> None:
         """Add a batch."""
         records = list(records)
-        self._tally.add(seq, records, self._texts)
+        self._tally.add(seq, Columns(records), self._texts)
         # Of condensed records only the sums are true: the states between are gone.
         condensed = any(record.kind is Kind.CONDENSED for record in records)
         for run in [records] if condensed else ([record] for record in records):

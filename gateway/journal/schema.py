@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.journal.errors import JournalError
 
-VERSION = 3
+VERSION = 4
 PARTS = 64
 """Into how many parts, by scope, the folded state is divided; each has its own ``folded`` sequence number."""
 EVERYONE_PART = PARTS

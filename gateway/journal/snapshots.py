@@ -1,7 +1,10 @@
 """The folded state's rows: bucket snapshots, usage roll-ups, open holds."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -9,6 +12,7 @@ import orjson
 from gateway.core.bucket import Bucket
 from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
+from gateway.journal.columns import Columns
 from gateway.journal.convert import decode, encode, join, small, tame_text
 from gateway.journal.record import Kind, Record
 from gateway.journal.tally import MINUTE_US, SUMS, States, Tally, part_of
@@ -32,9 +36,10 @@ def write_buckets(connection: sqlite3.Connection, part: int, tally: Tally, seq: 
                 gone.append((part, *scope, key))
                 continue
             generation, spent, as_of_us, grants, rate = bucket
-            text = orjson.dumps(grants).decode() if grants else ""
-            numbers = (small(generation), small(spent), small(as_of_us), small(rate))
-            kept.append((part, *scope, key, *numbers, text, full_us(key, bucket), seq))
+            numbers = (generation, spent, as_of_us, rate)
+            fits = -_LARGEST <= min(numbers) <= max(numbers) <= _LARGEST
+            stored = numbers if fits else map(small, numbers)
+            kept.append((part, *scope, key, *stored, _grants_text(grants), full_us(key, bucket), seq))
     put(connection, "INSERT OR REPLACE INTO buckets VALUES", "", kept)
     for row in gone:
         connection.execute("DELETE FROM buckets WHERE part = ? AND kind = ? AND id = ? AND key = ?", row)
@@ -42,16 +47,27 @@ def write_buckets(connection: sqlite3.Connection, part: int, tally: Tally, seq: 
 
 def full_us(key: str, bucket: Bucket) -> int | None:
     """When the bucket is full, unless its limit has been lowered a hundredfold since; ``None``: never (a pack)."""
-    _, window_us, refill, _, _ = key.split("|")
+    window_us, refill = _window(key)
     match refill:
         case "interval":
-            at_us = bucket.generation + int(window_us)
+            at_us = bucket.generation + window_us
         case "continuous":
             # ``spent`` is units x window: each microsecond gives back ``rate`` of it, and 1 at least.
             at_us = bucket.as_of_us + min(bucket.spent, bucket.spent * _LOWERED // max(bucket.rate, 1))
         case _:
             return None
     return _bounded(at_us)
+
+
+@lru_cache
+def _window(key: str) -> tuple[int, str]:
+    _, window_us, refill, _, _ = key.split("|")
+    return int(window_us), refill
+
+
+@lru_cache
+def _grants_text(grants: tuple[str, ...]) -> str:
+    return orjson.dumps(grants).decode() if grants else ""
 
 
 def _bounded(number: int) -> int:
@@ -97,21 +113,17 @@ def bucket_from(generation: int | str, spent: int | str, as_of_us: int | str, ra
 
 def write_usage(connection: sqlite3.Connection, part: int, tally: Tally, rolled_us: int) -> None:
     """Roll-ups: add the sums to the minute; what comes after ``roll`` was there, to the hour and the day as well."""
-    minutes = {
-        (minute * MINUTE_US, part, *scope, rule, meter): sums
-        for (scope, rule, minute, meter), sums in tally.usage.items()
-    }
+    minutes: list[tuple[Any, ...]] = [
+        (minute * MINUTE_US, part, *scope, rule, meter, *sums) for minute, scope, rule, meter, sums in tally.rows()
+    ]
     _add(connection, "usage", minutes)
-    late = {key: sums for key, sums in tally.usage.items() if key[2] * MINUTE_US < rolled_us}
-    if not late:
-        return
-    for granularity in HISTORY:
-        length = GRANULARITIES[granularity]
-        periods: dict[tuple[Any, ...], Sequence[int]] = {}
-        for (scope, rule, minute, meter), new in late.items():
-            key = (part, *scope, granularity, (minute - minute % length) * MINUTE_US, rule, meter)
-            old = periods.get(key)
-            periods[key] = new if old is None else [a + b for a, b in zip(old, new, strict=True)]
+    late = [row for row in minutes if row[0] < rolled_us]
+    for granularity in HISTORY if late else ():
+        length_us = GRANULARITIES[granularity] * MINUTE_US
+        periods: list[tuple[Any, ...]] = [
+            (part, kind, id_, granularity, start_us - start_us % length_us, rule, meter, *sums)
+            for start_us, _, kind, id_, rule, meter, *sums in late
+        ]
         _add(connection, "history", periods)
 
 
@@ -135,11 +147,13 @@ def roll(connection: sqlite3.Connection, part: int, from_us: int, until_us: int)
         )
 
 
-def _add(connection: sqlite3.Connection, table: str, sums: Mapping[tuple[Any, ...], Sequence[int]]) -> None:
-    """Add sums to the rows of these keys, in the order of the table."""
-    rows = [(*key, *map(_bounded, sums[key])) for key in sorted(sums)]
+def _add(connection: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]]) -> None:
+    """Add the sums at the end of ``rows`` to the rows of these keys, in the order of the table."""
+    numbers = [*chain.from_iterable(map(itemgetter(slice(-len(SUMS), None)), rows))]
+    if numbers and (min(numbers) < -_LARGEST or max(numbers) > _LARGEST):
+        rows = [(*row[: -len(SUMS)], *map(_bounded, row[-len(SUMS) :])) for row in rows]
     added = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
-    put(connection, f"INSERT INTO {table} VALUES", f" ON CONFLICT DO UPDATE SET {added}", rows)
+    put(connection, f"INSERT INTO {table} VALUES", f" ON CONFLICT DO UPDATE SET {added}", sorted(rows))
 
 
 def write_holds(connection: sqlite3.Connection, tally: Tally, texts: KeyTexts) -> None:
@@ -148,7 +162,7 @@ def write_holds(connection: sqlite3.Connection, tally: Tally, texts: KeyTexts) -
         if hold is None:
             connection.execute("DELETE FROM holds WHERE id = ?", (tame_text(id_),))
         else:
-            row = (tame_text(id_), seq, join([encode([hold], texts)[0]]))
+            row = (tame_text(id_), seq, join([encode(Columns((hold,)), texts)[0]]))
             connection.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?)", row)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.limit_text import KeyTexts, key_from
 from gateway.core.scope import Scope
+from gateway.journal.columns import Columns
 from gateway.journal.condense import condense
 from gateway.journal.convert import CHUNK, decode, encode, join, tame_text
 from gateway.journal.errors import JournalError
@@ -32,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Batch:
-    """Records encoded and not yet written. ``records`` are let go when the write failed: the blob has them."""
+    """Records encoded and not yet written. ``chunks`` are let go when the write failed: the blob has them."""
 
     blob: bytes
     count: int
@@ -40,7 +41,7 @@ class Batch:
     covering_us: int
     upto: int
     """How many records had been appended, this batch included."""
-    records: Sequence[Record] | None
+    chunks: Sequence[Columns] | None
     seq: int | None = None
     """Its number, once a write was tried: the same at each try, so that nothing is written twice."""
 
@@ -110,20 +111,20 @@ class Store:
         report.dirty = not self.fold.done
 
     def _encode(self, records: list[Record], covering_us: int, upto: int) -> None:
-        chunks: list[bytes] = []
-        written: list[Record] = []
+        blobs: list[bytes] = []
+        written: list[Columns] = []
         for start in range(0, len(records), CHUNK):
-            for chunk, kept in self._encode_chunk(records[start : start + CHUNK]):
-                chunks.append(chunk)
-                written += kept
+            for blob, kept in self._encode_chunk(records[start : start + CHUNK]):
+                blobs.append(blob)
+                written.append(kept)
             time.sleep(_PAUSE_S)  # let the event loop have the interpreter
-        if chunks:
-            batch = Batch(join(chunks), len(written), written[0].at_us, covering_us, upto, written)
-            self.waiting.append(batch)
+        if blobs:
+            count, at_us = sum(map(len, written)), written[0].fields.at_us[0]
+            self.waiting.append(Batch(join(blobs), count, at_us, covering_us, upto, written))
 
-    def _encode_chunk(self, records: Sequence[Record]) -> Iterator[tuple[bytes, Sequence[Record]]]:
+    def _encode_chunk(self, records: Sequence[Record]) -> Iterator[tuple[bytes, Columns]]:
         try:
-            yield encode(records, self._texts)
+            yield encode(Columns(records), self._texts)
         except Exception:  # noqa: BLE001  (one record that cannot be written must not take the others with it)
             if len(records) == 1:
                 self.report.lost += 1
@@ -137,8 +138,8 @@ class Store:
                 batch = self.waiting[0]
                 self._insert(batch)
                 self.waiting.popleft()
-                records = batch.records if batch.records is not None else decode(batch.blob)
-                self.fold.add(self._seq, records, batch.covering_us)
+                chunks = batch.chunks if batch.chunks is not None else [Columns(decode(batch.blob))]
+                self.fold.add(self._seq, chunks, batch.covering_us)
                 self.report.written, self.report.written_us = batch.upto, batch.covering_us
         except sqlite3.Error as error:
             self.report.failure = sentence(error, self.path)
@@ -160,9 +161,9 @@ class Store:
         self._seq = batch.seq
 
     def _set_aside(self, batch: Batch) -> None:
-        if batch.records is not None:
-            self._ahead.add(0, batch.records, self._texts)
-            batch.records = None
+        for chunk in batch.chunks or ():
+            self._ahead.add(0, chunk, self._texts)
+        batch.chunks = None
 
     def _keep_bounds(self) -> None:
         """Too much waits: the older half becomes sums; what still does not fit is lost, and counted."""
@@ -174,7 +175,7 @@ class Store:
         if half:
             records = condense(record for batch in half for record in decode(batch.blob))
             self.report.condensed += sum(batch.count for batch in half) - len(records)
-            blob, last = join([encode(records, self._texts)[0]]), half[-1]
+            blob, last = join([encode(Columns(records), self._texts)[0]]), half[-1]
             self.waiting.appendleft(Batch(blob, len(records), half[0].at_us, last.covering_us, last.upto, None))
         while self.waiting and self._too_much():
             self.report.lost += self.waiting.popleft().count
@@ -218,7 +219,7 @@ class Store:
         last = Tally()
         for record in pending:
             if record.scope in wanted or any(posting.scope in wanted for posting in record.postings):
-                last.add(0, (record,), self._texts)
+                last.add(0, Columns((record,)), self._texts)
         for scope, stored in wanted.items():
             for newer in (self.fold.states(stored), self._ahead.buckets.get(stored, {}), last.buckets.get(scope, {})):
                 found[scope].update(newer)

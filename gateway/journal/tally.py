@@ -1,11 +1,16 @@
 """What records add up to: the last state of each bucket, sums per scope, rule and minute, and open holds."""
+# ruff: noqa: SLF001  (tallies look into one another)
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress, repeat
+from operator import not_
 from zlib import crc32
 
 from gateway.core.bucket import Bucket
 from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
+from gateway.journal.columns import Columns, Fields, Postings
 from gateway.journal.record import Kind, Record
 from gateway.journal.schema import EVERYONE_PART, PARTS
 
@@ -27,6 +32,10 @@ States = dict[str, Bucket | None]
 """Limit key as text → state; ``None``: dropped."""
 UsageKey = tuple[Scope, str, int, str]
 """Scope, rule, number of the minute since 1970, meter."""
+Priced = tuple[tuple[str, int], ...]
+"""Costs as something that has a hash."""
+Counts = Counter[tuple[Scope | None, str, Priced]]
+"""Scope, rule, costs → how many plain charges."""
 
 
 def part_of(scope: Scope) -> int:
@@ -37,45 +46,105 @@ def part_of(scope: Scope) -> int:
 
 
 class Tally:
-    """Sums of records, added in the order of the journal."""
+    """Sums of records, added in the order of the journal.
 
-    __slots__ = ("buckets", "holds", "usage")
+    Nearly all records are plain charges. Of them only what C loops can tell is taken down as they come: the last state
+    of each bucket, and how many charges there were by scope, rule and costs. It is added up when somebody asks.
+    """
+
+    __slots__ = ("_buckets", "_counts", "_latest", "_usage", "holds")
 
     def __init__(self) -> None:
-        self.buckets: dict[Scope, States] = {}
-        self.usage: dict[UsageKey, list[int]] = {}
-        """→ ``SUMS``"""
+        self._buckets: dict[Scope, States] = {}
+        self._latest: dict[str, dict[Scope, Bucket]] = {}
+        """Limit key as text → states newer than those in ``_buckets``."""
+        self._usage: dict[UsageKey, list[int]] = {}
+        self._counts: dict[int, Counts] = {}
+        """Minute → scope, rule, costs → how many charges that are not in ``_usage`` yet."""
         self.holds: dict[str, tuple[Scope, int, Record | None]] = {}
         """Id → scope, sequence number, and the hold if it is open."""
 
     def __len__(self) -> int:
         """About how many rows it is."""
-        return len(self.buckets) + 3 * len(self.usage) + len(self.holds)
+        states = len(self._buckets) + sum(map(len, self._latest.values()))
+        sums = len(self._usage) + sum(map(len, self._counts.values()))
+        return states + 3 * sums + len(self.holds)
 
-    def add(self, seq: int, records: Sequence[Record], texts: KeyTexts) -> None:
-        """Add the records of one batch."""
-        all_buckets, all_usage = self.buckets, self.usage
-        for record in records:
-            if record.dropped:
-                self._drop(record, texts)
-            for payer, limit, _, _, after in record.postings:
-                states = all_buckets.get(payer)
+    @property
+    def buckets(self) -> dict[Scope, States]:
+        """The last state of each bucket, by scope."""
+        latest, buckets, self._latest = self._latest, self._buckets, {}
+        for key, afters in latest.items():
+            for scope, after in afters.items():
+                states = buckets.get(scope)
                 if states is None:
-                    states = all_buckets[payer] = {}
-                states[texts(limit)] = after
-            kind = record.kind
-            if kind is not Kind.CHARGE:
-                self._add_other(seq, record)
-                continue
-            scope, minute = record.scope or NOBODY, record.at_us // MINUTE_US
-            for meter, cost in (record.costs or _FREE).items():
-                sums = all_usage.get((scope, record.rule, minute, meter))
-                if sums is None:
-                    sums = all_usage[scope, record.rule, minute, meter] = [0] * len(SUMS)
-                sums[0] += cost
-                sums[2] += 1
-            if record.overrun:
-                self._overrun(record)
+                    buckets[scope] = {key: after}
+                else:
+                    states[key] = after
+        return buckets
+
+    @property
+    def usage(self) -> dict[UsageKey, list[int]]:
+        """Roll-ups of minutes: ``SUMS`` by key."""
+        usage, counts, self._counts = self._usage, self._counts, {}
+        for minute, charges in counts.items():
+            for (scope, rule, costs), number in charges.items():
+                for meter, cost in costs:
+                    key = (scope or NOBODY, rule, minute, meter)
+                    sums = usage.get(key)
+                    if sums is None:
+                        usage[key] = [cost * number, 0, number, 0, 0, 0]
+                    else:
+                        sums[0] += cost * number
+                        sums[2] += number
+        return usage
+
+    def add(self, seq: int, records: Columns, texts: KeyTexts) -> None:
+        """Add the records of one batch, or of a part of it."""
+        fields = records.fields
+        if records.rare and any(rare.dropped for rare in fields.rare):
+            self._post_and_drop(fields, texts)
+        else:
+            self._post(records.postings, texts)
+        if not records.rare and fields.kind.count(Kind.CHARGE) == len(records):
+            self._count(records, None)
+            return
+        plain = [kind is Kind.CHARGE and not rare.overrun for kind, rare in zip(fields.kind, fields.rare, strict=True)]
+        self._count(records, plain)
+        for record in compress(records.records(), map(not_, plain)):
+            self._add_other(seq, record)
+
+    def _post(self, postings: Postings, texts: KeyTexts) -> None:
+        latest, names = self._latest, [*map(texts, postings.limits)]
+        if len(names) == 1:  # nearly everybody has the default plan
+            latest.setdefault(names[0], {}).update(zip(postings.scope, postings.after, strict=True))
+            return
+        for name in names:
+            latest.setdefault(name, {})
+        for scope, limit, after in zip(postings.scope, postings.limit, postings.after, strict=True):
+            latest[names[limit]][scope] = after
+
+    def _post_and_drop(self, fields: Fields, texts: KeyTexts) -> None:
+        """One by one, since it matters which came first."""
+        buckets = self.buckets
+        for payer, rare, postings in zip(fields.scope, fields.rare, fields.postings, strict=True):
+            for key in rare.dropped:
+                buckets.setdefault(payer or NOBODY, {})[texts(key)] = None
+            for scope, limit, _, _, after in postings:
+                buckets.setdefault(scope, {})[texts(limit)] = after
+
+    def _count(self, records: Columns, plain: Sequence[bool] | None) -> None:
+        """Count charges, those that are ``plain`` if not all are."""
+        fields = records.fields
+        priced = [tuple((costs or _FREE).items()) for costs in records.costs]
+        charges = [*zip(fields.scope, fields.rule, map(priced.__getitem__, records.cost), strict=True)]
+        minutes = {at_us // MINUTE_US for at_us in (min(fields.at_us, default=0), max(fields.at_us, default=0))}
+        if plain is None and len(minutes) == 1:
+            self._counts.setdefault(minutes.pop(), Counter()).update(charges)
+            return
+        for at_us, charge in compress(zip(fields.at_us, charges, strict=True), plain or repeat(True)):
+            counts = self._counts.setdefault(at_us // MINUTE_US, Counter())
+            counts[charge] = counts.get(charge, 0) + 1
 
     def _add_other(self, seq: int, record: Record) -> None:
         kind, scope = record.kind, record.scope or NOBODY
@@ -85,19 +154,19 @@ class Tally:
             self.holds[record.id] = (scope, seq, None)
         elif kind is Kind.OWED or record.ends_debt:  # by id: whoever is asked first need not be who pays
             self.holds[record.id] = (Scope(Kind.OWED, record.id), seq, record if kind is Kind.OWED else None)
-        if kind in _UNCOUNTED or not (record.count or record.costs):
+        if kind in _UNCOUNTED or not (record.times or record.costs):
             return
         for meter, cost in (record.costs or _FREE).items():
             sums = self._sums(record, meter)
             if kind is Kind.REFUSAL:
-                sums[3] += record.count
+                sums[3] += record.times
                 continue
             sums[0] += cost
             if kind in _REQUESTS:
-                sums[2] += record.count
-                sums[4] += record.count if record.shadow else 0
+                sums[2] += record.times
+                sums[4] += record.times if record.shadow else 0
             elif kind in _RELEASES and record.costs:
-                sums[5] += record.count
+                sums[5] += record.times
         self._overrun(record)
 
     def _overrun(self, record: Record) -> None:
@@ -106,39 +175,60 @@ class Tally:
 
     def _sums(self, record: Record, meter: str) -> list[int]:
         key = (record.scope or NOBODY, record.rule, record.at_us // MINUTE_US, meter)
-        return self.usage.setdefault(key, [0] * len(SUMS))
-
-    def _drop(self, record: Record, texts: KeyTexts) -> None:
-        states = self.buckets.setdefault(record.scope or NOBODY, {})
-        for key in record.dropped:
-            states[texts(key)] = None
+        return self._usage.setdefault(key, [0] * len(SUMS))
 
     def merge(self, later: "Tally") -> None:
         """Add what came after."""
+        buckets = self.buckets
         for scope, states in later.buckets.items():
-            self.buckets.setdefault(scope, {}).update(states)
+            buckets.setdefault(scope, {}).update(states)
         for key, sums in later.usage.items():
-            self.plus(key, sums)
+            self._plus(key, sums)
         self.holds.update(later.holds)
 
-    def plus(self, key: UsageKey, sums: Sequence[int]) -> None:
-        """Add to one roll-up."""
-        old = self.usage.get(key)
-        self.usage[key] = [*sums] if old is None else [a + b for a, b in zip(old, sums, strict=True)]
+    def _plus(self, key: UsageKey, sums: Sequence[int]) -> None:
+        old = self._usage.get(key)
+        self._usage[key] = [*sums] if old is None else [a + b for a, b in zip(old, sums, strict=True)]
 
     def split(self) -> "list[Tally]":
         """This tally by parts; the last one is what everyone used."""
-        parts = [Tally() for _ in range(PARTS + 1)]
-        known = {scope: part_of(scope) for scope in self.buckets}
-        for scope, states in self.buckets.items():
-            parts[known[scope]].buckets[scope] = states
-        for key, sums in self.usage.items():
-            part = known.get(key[0])
-            parts[part_of(key[0]) if part is None else part].usage[key] = sums
-            parts[EVERYONE_PART].plus((EVERYONE, *key[1:]), sums)
+        tallies, parts = [Tally() for _ in range(PARTS + 1)], _Parts()
+        for scope, states in self._buckets.items():
+            tallies[parts[scope]]._buckets[scope] = states
+        for name, afters in self._latest.items():
+            for scope, after in afters.items():
+                tallies[parts[scope]]._latest.setdefault(name, {})[scope] = after
+        for key, sums in self._usage.items():
+            tallies[parts[key[0]]]._usage[key] = sums
+            tallies[EVERYONE_PART]._plus((EVERYONE, *key[1:]), sums)
+        for minute, counts in self._counts.items():
+            shares = [tally._counts.setdefault(minute, Counter()) for tally in tallies]
+            everyone = shares[EVERYONE_PART]
+            for charge, number in counts.items():
+                payer, rule, costs = charge
+                shares[parts[payer or NOBODY]][charge] = number
+                total = (EVERYONE, rule, costs)
+                everyone[total] = everyone.get(total, 0) + number
         for id_, hold in self.holds.items():
-            parts[part_of(hold[0])].holds[id_] = hold
-        return parts
+            tallies[parts[hold[0]]].holds[id_] = hold
+        return tallies
+
+    def rows(self) -> "Iterator[tuple[int, Scope, str, str, Sequence[int]]]":
+        """What ``usage`` says, a key perhaps more than once: minute, scope, rule, meter, sums."""
+        for (scope, rule, minute, meter), sums in self._usage.items():
+            yield minute, scope, rule, meter, sums
+        for minute, charges in self._counts.items():
+            for (payer, rule, costs), number in charges.items():
+                for meter, cost in costs:
+                    yield minute, payer or NOBODY, rule, meter, (cost * number, 0, number, 0, 0, 0)
+
+
+class _Parts(dict[Scope, int]):
+    """``part_of``, remembered."""
+
+    def __missing__(self, scope: Scope) -> int:
+        part = self[scope] = part_of(scope)
+        return part
 
 
 _FREE: Mapping[str, int] = {"": 0}

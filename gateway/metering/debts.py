@@ -15,7 +15,7 @@ from gateway.core.cascade import Bill, Costs
 from gateway.core.limit_text import key_from, key_text
 from gateway.core.problems import StoreUnavailable
 from gateway.core.scope import Scope
-from gateway.journal.record import Kind, Record
+from gateway.journal.record import Kind, Rare, Record
 from gateway.metering.catalog import Catalog
 
 Unknown = dict[Scope, StoreUnavailable]
@@ -58,7 +58,7 @@ class Debt:
             user=self.user,
             workspace=self.workspace,
             outcome="owed",
-            owner=owner,
+            rare=Rare(owner=owner),
         )
 
     async def bill(self, unknown: Unknown) -> Bill:

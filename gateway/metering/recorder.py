@@ -5,7 +5,7 @@ from typing import Protocol
 
 from gateway.core.bucket import LimitKey
 from gateway.core.cascade import Charge, Posting, Refusal
-from gateway.journal.record import LATE, Kind, Record
+from gateway.journal.record import LATE, USUAL, Kind, Rare, Record
 from gateway.metering.debts import Debt
 from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
@@ -78,8 +78,7 @@ class Recorder:
                 user=debt.user,
                 workspace=debt.workspace,
                 outcome=LATE,
-                overrun=charge.overrun,
-                dropped=charge.dropped,
+                rare=Rare(charge.overrun, dropped=charge.dropped),
             )
         )
 
@@ -116,9 +115,14 @@ class Recorder:
         if visit.shadow:
             self._metrics.shadow_refusals[(rule,)] += 1
         who, outcome = visit.principal, "shadow" if visit.shadow else "paid"
-        # In the order of the fields, since names cost time and this is on every request's way.
-        ends = (None, None, None, who.user, who.workspace, outcome, charge.overrun, visit.shadow, charge.dropped)
-        return Record(kind, visit.id, charge.at_us, rule, scope, charge.costs, charge.postings, *ends)
+        # Not by ``Record(…)``: this is on every request's way, and a tuple alone is made three times as fast.
+        usual = not (charge.overrun or visit.shadow or charge.dropped)
+        rare = USUAL if usual else Rare(charge.overrun, visit.shadow, charge.dropped)
+        said: tuple[object, ...] = (
+            kind, visit.id, charge.at_us, rule, scope, charge.costs, charge.postings, who.user, who.workspace, outcome,
+            rare, [],
+        )  # fmt: skip
+        return tuple.__new__(Record, said)
 
     def _count(self, rule: str, charge: Charge) -> None:
         metrics, kind = self._metrics, charge.allowance.scope.kind

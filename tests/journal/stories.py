@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
-from gateway.journal import Kind, Record
+from gateway.journal import Kind, Rare, Record
+from gateway.journal.columns import Columns
 from gateway.journal.tally import MINUTE_US, Tally
 from tests.journal.world import START_US, World, user
 
@@ -21,8 +22,7 @@ class Story:
 
     def _tell(self, what: int, who: int, minute: int) -> Iterator[Record]:
         for record in self._act(what, user(who)):
-            record.at_us += minute * MINUTE_US
-            yield record
+            yield record._replace(at_us=record.at_us + minute * MINUTE_US)
 
     def _act(self, what: int, scope: Scope) -> Iterator[Record]:
         world = self._world
@@ -40,12 +40,9 @@ class Story:
                 hold = self._held.pop(0)
                 assert hold.scope is not None
                 end = world.charge(hold.scope, -2, kind=Kind.SETTLE if what == 3 else Kind.RELEASE)
-                end.id = hold.id
-                yield end
+                yield end._replace(id=hold.id)
             case 5:
-                record = world.charge(scope, 4, kind=Kind.DRAIN)
-                record.overrun = {"throughput": 2, "tokens": 1}
-                yield record
+                yield world.charge(scope, 4, kind=Kind.DRAIN)._replace(rare=Rare({"throughput": 2, "tokens": 1}))
             case 6:
                 yield self._dropping(scope)
             case 7:
@@ -60,10 +57,8 @@ class Story:
 
     def _dropping(self, scope: Scope) -> Record:
         record = self._world.charge(scope, 1)
-        record.dropped = tuple(posting.limit for posting in record.postings)
-        if self._world.charged % 2:
-            record.postings = ()
-        return record
+        record = record._replace(rare=Rare(dropped=tuple(posting.limit for posting in record.postings)))
+        return record._replace(postings=()) if self._world.charged % 2 else record
 
 
 stories = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2), st.integers(0, 3)), max_size=40).map(Story)
@@ -72,7 +67,7 @@ stories = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2), st.integers(
 def summed(batches: list[list[Record]]) -> tuple[object, ...]:
     tally, texts = Tally(), KeyTexts()
     for seq, records in enumerate(batches, 1):
-        tally.add(seq, records, texts)
+        tally.add(seq, Columns(records), texts)
     buckets = {scope: {key: state for key, state in states.items() if state} for scope, states in tally.buckets.items()}
     holds = {id_ for id_, (_, _, hold) in tally.holds.items() if hold is not None}
     return {scope: states for scope, states in buckets.items() if states}, tally.usage, holds

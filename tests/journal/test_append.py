@@ -5,10 +5,10 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.core.bucket import Bucket
+from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import Posting
 from gateway.core.scope import Scope
-from gateway.journal import Kind, Options, Pace, Record, open_journal
+from gateway.journal import Kind, Options, Pace, Rare, Record, open_journal
 from tests.journal.world import HOURLY, MONTHLY, START_US, World, on_disk, spent, user
 
 BY_HAND = Options(pace=Pace(flush_s=3600, fold_s=3600))
@@ -110,14 +110,23 @@ async def test_loads_of_one_moment_share_a_turn(tmp_path: Path) -> None:
 async def test_a_dropped_bucket_is_gone_and_may_come_again(tmp_path: Path) -> None:
     scope = user(1)
 
-    def charge(number: int, **more: object) -> Record:
+    def charge(number: int, *dropped: LimitKey) -> Record:
         posting = Posting(scope, MONTHLY, START_US, 1, Bucket(START_US, number, START_US + number, ("sub",)))
-        return Record(Kind.CHARGE, str(number), START_US, "GET /x", scope, {"throughput": 1}, (posting,), **more)  # type: ignore[arg-type]
+        return Record(
+            Kind.CHARGE,
+            str(number),
+            START_US,
+            "GET /x",
+            scope,
+            {"throughput": 1},
+            (posting,),
+            rare=Rare(dropped=dropped),
+        )
 
     async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
         journal.append(World().charge(scope))
         await journal.fold()
-        journal.append(charge(1, dropped=(HOURLY,)))
+        journal.append(charge(1, HOURLY))
         assert list(await journal.load(scope)) == [MONTHLY]
         await journal.fold()
         assert list(await journal.load(scope)) == [MONTHLY]
@@ -129,8 +138,7 @@ async def test_a_dropped_bucket_is_gone_and_may_come_again(tmp_path: Path) -> No
 
 async def test_a_posting_may_belong_to_another_scope_than_the_one_that_pays(tmp_path: Path) -> None:
     other = Scope("fallback", "u1")
-    record = World().charge(other)
-    record.scope = user(1)
+    record = World().charge(other)._replace(scope=user(1))
     async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
         journal.append(record)
         assert spent(await journal.load(other)) == 1
@@ -141,9 +149,8 @@ async def test_a_posting_may_belong_to_another_scope_than_the_one_that_pays(tmp_
 
 async def test_open_holds_outlive_the_process(tmp_path: Path) -> None:
     world = World()
-    first, second = (world.charge(user(n), 5, kind=Kind.HOLD) for n in (1, 2))
-    first.deadline_us = second.deadline_us = START_US + 60
-    first.owner = second.owner = "gateway-1"
+    held = [world.charge(user(n), 5, kind=Kind.HOLD) for n in (1, 2)]
+    first, second = (hold._replace(rare=Rare(deadline_us=START_US + 60, owner="gateway-1")) for hold in held)
     async with await open_journal(tmp_path / "j.db", options=BY_HAND) as journal:
         journal.append(first)
         journal.append(second)

@@ -12,8 +12,9 @@ from gateway.core.bucket import Anchor, Bucket, Calendar, Epoch, LimitKey, Refil
 from gateway.core.cascade import Posting
 from gateway.core.limit_text import KeyTexts, key_from, key_text, zone_text
 from gateway.core.scope import Scope
+from gateway.journal.columns import Columns
 from gateway.journal.convert import decode, encode, join
-from gateway.journal.record import Kind, Record
+from gateway.journal.record import USUAL, Kind, Rare, Record
 
 huge = st.integers(-(1 << 200), 1 << 200)
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -34,6 +35,17 @@ costs: st.SearchStrategy[Mapping[str, int]] = st.dictionaries(text, huge, max_si
 maybe = st.none() | st.integers(0, 1 << 62)
 
 
+rares = st.builds(
+    Rare,
+    costs,
+    st.booleans(),
+    st.lists(keys, max_size=2).map(tuple),
+    st.none() | huge,
+    st.none() | text,
+    st.integers(0, 9),
+)
+
+
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     scope = draw(st.none() | scopes)
@@ -45,18 +57,13 @@ def records(draw: st.DrawFn) -> Record:
         scope,
         draw(costs),
         draw(st.lists(postings, max_size=3).map(tuple)),
-        draw(st.none() | st.integers(100, 599)),
-        draw(maybe),
-        draw(maybe),
-        draw(st.none() | text),
-        draw(st.none() | text),
-        draw(text),
-        overrun=draw(costs),
-        shadow=draw(st.booleans()),
-        dropped=draw(st.lists(keys, max_size=2).map(tuple)),
-        deadline_us=draw(st.none() | huge),
-        owner=draw(st.none() | text),
-        count=draw(st.integers(0, 9)),
+        status=draw(st.none() | st.integers(100, 599)),
+        latency_us=draw(maybe),
+        upstream_latency_us=draw(maybe),
+        user=draw(st.none() | text),
+        workspace=draw(st.none() | text),
+        outcome=draw(text),
+        rare=draw(st.just(USUAL) | rares),
     )
 
 
@@ -69,9 +76,9 @@ def test_a_limit_key_comes_back_as_it_was(key: LimitKey) -> None:
 @given(st.lists(st.lists(records(), min_size=1, max_size=4), max_size=3))
 def test_records_come_back_as_they_were(chunks: list[list[Record]]) -> None:
     texts = KeyTexts()
-    encoded = [encode(chunk, texts) for chunk in chunks]
+    encoded = [encode(Columns(chunk), texts) for chunk in chunks]
     assert decode(join(blob for blob, _ in encoded)) == [record for chunk in chunks for record in chunk]
-    assert [[*kept] for _, kept in encoded] == chunks
+    assert [[*kept.records()] for _, kept in encoded] == chunks
 
 
 def test_costs_may_be_shared_or_each_their_own() -> None:
@@ -79,19 +86,20 @@ def test_costs_may_be_shared_or_each_their_own() -> None:
     several = [
         Record(Kind.CHARGE, str(n), n, "GET /x", None, shared if n % 2 else {"throughput": n}) for n in range(50)
     ]
-    assert decode(join([encode(several, KeyTexts())[0]])) == several
+    assert decode(join([encode(Columns(several), KeyTexts())[0]])) == several
 
 
 def test_text_that_is_not_unicode_is_spelled_out() -> None:
     odd = Record(Kind.CHARGE, "r", 1, "GET /\ud800", Scope("user", "a\udc80"))
-    blob, (kept,) = encode([odd], KeyTexts())
+    blob, chunk = encode(Columns([odd]), KeyTexts())
+    (kept,) = chunk.records()
     assert kept.scope == Scope("user", "a\\udc80")
     assert decode(join([blob])) == [kept]
 
 
 def test_what_no_record_may_hold_is_refused() -> None:
     with pytest.raises(TypeError, match="no complex"):
-        encode([Record(Kind.CHARGE, "r", 1, costs={"throughput": complex(1, 2)})], KeyTexts())  # type: ignore[dict-item]
+        encode(Columns([Record(Kind.CHARGE, "r", 1, costs={"throughput": complex(1, 2)})]), KeyTexts())  # type: ignore[dict-item]
 
 
 def test_a_time_zone_without_a_name_is_refused() -> None:

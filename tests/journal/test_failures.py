@@ -131,7 +131,7 @@ async def test_when_memory_runs_short_single_requests_go_and_the_sums_stay(tmp_p
             assert spent(await journal.load(scope)) == units
         assert await journal.prove() == []
     assert sum(record.costs.get("throughput", 0) for record in on_disk(path)) == 3_000
-    assert sum(record.count for record in on_disk(path)) == 3_000
+    assert sum(record.times for record in on_disk(path)) == 3_000
 
 
 async def test_what_cannot_be_kept_at_all_is_counted_as_lost(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.limit_text import KeyTexts
 from gateway.core.scope import Scope
 from gateway.journal import Bounds, Kind, Record
+from gateway.journal.columns import Columns
 from gateway.journal.prove import prove
 from gateway.journal.store import Store
 from gateway.journal.tally import EVERYONE, MINUTE_US, NOBODY, Tally, part_of
@@ -156,7 +157,7 @@ def test_snapshots_and_roll_ups_are_what_the_journal_adds_up_to(
 
 def test_what_nobody_was_asked_for_is_counted_too() -> None:
     tally = Tally()
-    tally.add(1, [Record(Kind.REFUSAL, "r", START_US, "GET /x", None, {"throughput": 4})], KeyTexts())
+    tally.add(1, Columns([Record(Kind.REFUSAL, "r", START_US, "GET /x", None, {"throughput": 4})]), KeyTexts())
     assert tally.usage == {(NOBODY, "GET /x", START_US // MINUTE_US, "throughput"): [0, 0, 0, 1, 0, 0]}
 
 

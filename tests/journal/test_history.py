@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.scope import Scope
-from gateway.journal import Bounds, JournalError, Kind, Record
+from gateway.journal import Bounds, JournalError, Kind, Rare, Record
 from gateway.journal import history as histories
 from gateway.journal.history import Granularity, History, Question, TooMuch, query
 from gateway.journal.store import Store
@@ -33,7 +33,7 @@ def fold(path: Path, records: Sequence[Record], rolled: str) -> None:
 
 
 def later(record: Record, by_us: int) -> Record:
-    return replace(record, at_us=record.at_us + by_us)
+    return record._replace(at_us=record.at_us + by_us)
 
 
 @pytest.fixture(params=["never", "half", "late", "all"])
@@ -47,7 +47,7 @@ def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
             world.refusal(ALICE, 9),
             later(world.charge(ALICE, 1, rule="GET /y"), MINUTE_US),
             later(world.charge(ALICE, 1), HOUR_US),
-            replace(world.charge(BOB, 7, kind=Kind.DRAIN), shadow=True, overrun={"throughput": 3}),
+            world.charge(BOB, 7, kind=Kind.DRAIN)._replace(rare=Rare({"throughput": 3}, shadow=True)),
             Record(Kind.CHARGE, "r", START_US, "GET /x", BOB, {"tokens": 40}),
         ],
         request.param,

@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from gateway.core.bucket import Bucket
@@ -35,7 +34,7 @@ async def test_old_entries_go_once_they_are_folded_and_what_follows_from_them_st
         await journal.sweep()
         assert on_disk(path) == []
         assert len(used(path, "day", now_us)) == 1
-        late = replace(world.charge(user(1)), at_us=now_us)
+        late = world.charge(user(1))._replace(at_us=now_us)
         journal.append(late)
         await journal.fold()
         assert on_disk(path) == [late]

@@ -41,7 +41,7 @@ class Journal:
         self.records.append(record)
 
     def complete(self, record: Record, *, status: int, latency_us: int, upstream_latency_us: int | None) -> None:
-        record.status, record.latency_us, record.upstream_latency_us = status, latency_us, upstream_latency_us
+        record.end[:] = status, latency_us, upstream_latency_us
 
 
 class Till:
