@@ -17,6 +17,8 @@ const TOPICS = ["plan", "price", "weight", "key", "subscription", "payment", "si
 
 /** @typedef {{id: number, at: string, actor_kind: string, actor_id?: string, address?: string, request_id?: string, actor_via?: string, actor_key?: string, action: string, topic: string, object_id: string, scope?: string, scope_id?: string, before?: any, after?: any}} Entry */
 
+const YEAR_US = 31_536_000_000_000; // what is less is a length of time, what is more an instant
+
 const behind = (/** @type {Entry} */ row) => ({ before_id: row.id });
 
 export function Audit() {
@@ -74,10 +76,10 @@ function actionOf(row) {
 
 /** @param {Entry} row */
 function Change(row) {
-  const names = [...new Set([...Object.keys(row.before ?? {}), ...Object.keys(row.after ?? {})])].filter((name) => JSON.stringify(row.before?.[name]) !== JSON.stringify(row.after?.[name]));
-  const shown = (/** @type {any} */ value) => (value === undefined || value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
+  const names = [...new Set([...Object.keys(row.before ?? {}), ...Object.keys(row.after ?? {})])].filter((name) => JSON.stringify(row.before?.[name] ?? null) !== JSON.stringify(row.after?.[name] ?? null));
+  const shown = (/** @type {string} */ name, /** @type {any} */ value) => (value === undefined || value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : name.endsWith("_us") && value > YEAR_US ? html`<${Time} at=${value / 1000} exact="second" />` : String(value));
   return html`<table class="changes"><caption class="hidden">${t("audit.changes")}</caption><thead><tr><th scope="col">${t("audit.field")}</th><th scope="col">${t("audit.before")}</th><th scope="col">${t("audit.after")}</th></tr></thead>
-    <tbody>${names.map((name) => html`<tr><th scope="row"><code>${name}</code></th><td>${shown(row.before?.[name])}</td><td>${shown(row.after?.[name])}</td></tr>`)}</tbody></table>
+    <tbody>${names.map((name) => html`<tr><th scope="row"><code>${name}</code></th><td>${shown(name, row.before?.[name])}</td><td>${shown(name, row.after?.[name])}</td></tr>`)}</tbody></table>
     ${row.actor_key && html`<p class="hint">${t("audit.key")} <code>${row.actor_key}</code></p>`}
     ${row.request_id && html`<p class="hint">${t("failure.request")} <code>${row.request_id}</code></p>`}`;
 }

@@ -29,8 +29,8 @@ function draftOf(row) {
 
 const NAMES = /** @type {const} */ ({ ends: "subscription.ends", override: "override", state: "state", plan: "plan" });
 
-/** @param {{subscription: Subscription, close: () => void, done: () => Promise<void>}} props */
-export function Manage({ subscription, close, done }) {
+/** @param {{subscription: Subscription, nameOf: (kind: string, id: string | null | undefined) => string | null, close: () => void, done: () => Promise<void>}} props */
+export function Manage({ subscription, nameOf, close, done }) {
   const { row: held, draft, set, meet, begin, overtaken } = useRevised(/** @type {Subscription | null} */ (subscription), draftOf);
   const row = held ?? subscription;
   const shown = draftOf(row);
@@ -60,7 +60,7 @@ export function Manage({ subscription, close, done }) {
     <dl class="facts"><div><dt>${t("state")}</dt><dd><${State} of=${state} /></dd></div><div><dt>${t("starts")}</dt><dd><${Time} at=${row.starts_at} /></dd></div>
       <div><dt>${t("subscription.ends")}</dt><dd>${row.expires_at ? html`<${Time} at=${row.expires_at} />` : t("never")}</dd></div>
       <div><dt>${t("limit")}</dt><dd>${limitOf(row)}</dd></div>
-      <div><dt>${t("id")}</dt><dd><${Id} id=${row.id} /></dd></div><div><dt>${t("buyer")}</dt><dd><${Id} id=${row.user_id} /></dd></div></dl>
+      <div><dt>${t("id")}</dt><dd><${Id} id=${row.id} /></dd></div><div><dt>${t("buyer")}</dt><dd><${Id} id=${row.user_id} name=${nameOf("user", row.user_id)} /></dd></div></dl>
     <${Overtaken} changes=${overtaken} nameOf=${(/** @type {keyof typeof NAMES} */ field) => t(NAMES[field])} show=${inWords} />
     ${failure && html`<${Failed} failure=${failure} what=${t("failure.not-done")} />`}
     ${state === "cancelled" ? html`<p class="muted">${t("state-words.cancelled")}</p>` : html`

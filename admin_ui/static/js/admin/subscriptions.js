@@ -43,7 +43,7 @@ export function AllSubscriptions() {
     <div class="panel"><${Loaded} live=${live} what=${t("subscriptions.failed")} lines=${6}>${(/** @type {Subscription[]} */ rows) => html`<${Table} key=${JSON.stringify(asked)} rows=${rows} more=${more} caption=${t("admin.subscriptions")}
       empty=${html`<${Empty} title=${t("subscription.none")}>${t("subscription.none-do")}<//>`} columns=${columns(nameOf, setManaged)} />`}<//></div>
     ${granting && html`<${Grant} plans=${plans} close=${() => setGranting(false)} done=${live.reload} />`}
-    ${managed && html`<${Manage} subscription=${managed} close=${() => setManaged(null)} done=${live.reload} />`}
+    ${managed && html`<${Manage} subscription=${managed} nameOf=${nameOf} close=${() => setManaged(null)} done=${live.reload} />`}
   </section>`;
 }
 

@@ -26,7 +26,7 @@ export function Webhooks() {
     <div class="panel"><${Loaded} live=${live} what=${t("webhooks.failed")} lines=${6}>${(/** @type {Event[]} */ rows) => html`<${Table} rows=${rows} more=${more} caption=${t("admin.webhooks")} details=${(/** @type {Event} */ row) => html`<${Details} id=${row.id} />`}
       empty=${html`<${Empty} title=${t("webhook.none")}>${t("webhook.none-do")}<//>`} columns=${[
         { name: t("time"), show: (/** @type {Event} */ row) => html`<${Time} at=${row.created_at} exact="second" />` },
-        { name: t("webhook.type"), wide: true, show: (/** @type {Event} */ row) => html`<code>${row.type}</code><br /><span class="muted">${row.subject} <${Id} id=${row.subject_id} /></span>` },
+        { name: t("webhook.type"), wide: true, show: (/** @type {Event} */ row) => html`<code>${row.type}</code><br /><span class="muted">${row.subject} <${Id} id=${row.subject_id} name=${row.subject_id} /></span>` },
         { name: t("state"), show: (/** @type {Event} */ row) => html`<${State} of=${row.status} group="event" />` },
         { name: t("webhook.outcome"), show: (/** @type {Event} */ row) => row.problem ?? "–" },
         { name: t("webhook.attempts"), right: true, show: (/** @type {Event} */ row) => String(row.attempts ?? "–") },

@@ -1,6 +1,6 @@
 // The frame around each page: name, places to go, workspace, language, theme, who is signed in.
 
-import { html, useEffect, useErrorBoundary, useShared } from "../base.js";
+import { html, useEffect, useErrorBoundary, useRef, useShared } from "../base.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { accept, choose, offered, session, signOut, subjectOf, workspace } from "../session.js";
 import { shortId } from "../format.js";
@@ -89,7 +89,12 @@ function leave() {
 
 /** @param {{places: [string, string][], here: string, side?: boolean}} props */
 function Places({ places, here, side = false }) {
-  return html`<nav class=${side ? "side" : "tabs"} aria-label=${t("places")}><ul>
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => { // on a narrow screen the list is wider than its window
+    const box = list.current, place = /** @type {HTMLElement | null | undefined} */ (box?.querySelector("[aria-current]"));
+    if (box && place) box.scrollLeft = place.offsetLeft - box.offsetLeft - (box.clientWidth - place.offsetWidth) / 2;
+  }, [here, places.length]);
+  return html`<nav class=${side ? "side" : "tabs"} aria-label=${t("places")}><ul ref=${list}>
     ${places.map(([view, name]) => html`<li><a href=${link(view)} aria-current=${view === here ? "page" : undefined}>${name}</a></li>`)}
   </ul></nav>`;
 }

@@ -30,11 +30,11 @@ export function Table({ rows, columns, caption, keyOf = (row) => row.id, empty, 
   return html`<div class="table-box"><table>
     <caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col" class=${classOf(column)}>${column.name || html`<span class="hidden">${t("actions")}</span>`}</th>`)}
-      ${details && html`<th scope="col"><span class="hidden">${t("details")}</span></th>`}</tr></thead>
+      ${details && html`<th scope="col"><span class="hidden">${t("details.show")}</span></th>`}</tr></thead>
     <tbody>${shown.map((row) => {
       const key = keyOf(row);
       return html`<tr key=${key}>${columns.map((column) => html`<td class=${classOf(column)} data-name=${column.name}><div>${column.show(row)}</div></td>`)}
-        ${details && html`<td class="right"><${Button} kind="quiet" small act=${() => setOpen(open === key ? null : key)} label=${t(open === key ? "details.hide" : "details.show")}>${open === key ? "−" : "+"}<//></td>`}</tr>
+        ${details && html`<td class="right"><button type="button" class="button quiet small" onClick=${() => setOpen(open === key ? null : key)} aria-expanded=${open === key ? "true" : "false"} aria-label=${t(open === key ? "details.hide" : "details.show")}>${t("details")}</button></td>`}</tr>
         ${details && open === key && html`<tr key=${`${key} details`} class="details-row"><td colspan=${columns.length + 1}>${details(row)}</td></tr>`}`;
     })}</tbody></table>
     ${(pages > 1 || more) && html`<${Pager} page=${Math.min(page, pages - 1)} pages=${pages} total=${rows.length} turn=${setPage} more=${more} caption=${caption} />`}
