@@ -72,6 +72,7 @@ INSTRUMENTS = (
         "Prices and products that are not at the provider as we have them.",
         ("provider",),
     ),
+    Instrument("payment_paid_twice", "gauge", "Sales that were paid twice and not given back yet.", ("provider",)),
     Instrument("payment_repairs", "counter", "Sales that the sync had to put right.", ("provider",)),
     Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),
     Instrument("workers", "gauge", "Processes whose numbers are in this answer."),

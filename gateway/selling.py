@@ -84,6 +84,7 @@ class Selling:
             "payment_signal_age_seconds",
             "payment_cursor_age_seconds",
             "payment_catalog_drift",
+            "payment_paid_twice",
             "payment_overdue",
         ):
             metrics.sample(gauge, partial(self._figure, gauge))
@@ -153,6 +154,7 @@ class Selling:
             "payment_signal_age_seconds": 0 if oldest_us is None else (at_us - oldest_us) / 1_000_000,
             "payment_cursor_age_seconds": 0 if row.cursor_us is None else (at_us - row.cursor_us) / 1_000_000,
             "payment_catalog_drift": len(row.drift),
+            "payment_paid_twice": len(await orders.paid_twice(sales.store, sales.provider.name)),
             "payment_overdue": await orders.count_overdue(sales.store, sales.provider.name, at_us),
         }
 

@@ -35,6 +35,7 @@ def _of_store() -> Iterable[Route]:
         plans,
         provider,
         subscriptions,
+        sync,
         weights,
     )
 
@@ -48,5 +49,6 @@ def _of_store() -> Iterable[Route]:
         checkout,
         payments,
         provider,
+        sync,
     ):
         yield from module.ROUTES

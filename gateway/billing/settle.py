@@ -4,20 +4,21 @@ Read everything at the provider, reckon what ours must be (``core/reconcile``), 
 read before somebody else wrote reads again: so the last to write has read last.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from gateway import log
-from gateway.billing import grace
+from gateway.billing import grace, surplus
 from gateway.billing.calendars import anchor_of
+from gateway.billing.reading import Read, read_sale
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.core.reconcile import Change, Terms, differences, heard, words
-from gateway.core.sale import Agreement, Order, OrderState, Picture, Receipt
+from gateway.core.sale import OrderState
 from gateway.core.subscription import PlanVersion, Standing, Status
-from gateway.payments.port import Gone, Owner, ProviderError
+from gateway.payments.port import Owner
 from gateway.store import orders, payments, plans, subscriptions
 from gateway.store.edits import draft_of
-from gateway.store.orders import CheckoutRow, Ordered
+from gateway.store.orders import Ordered
 from gateway.store.rows import PlanRow, SubscriptionDraft, SubscriptionRow
 from gateway.store.store import Act
 from gateway.store.terms import read_versions
@@ -35,15 +36,6 @@ class Settled(NamedTuple):
     payments: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A picture, and what the reading of it taught about names."""
-
-    picture: Picture
-    orders: tuple[tuple[CheckoutRow, Order], ...]
-    agreement: Agreement | None
-
-
 async def settle(sales: Sales, id_: str, owner: Owner | None = None, *, dry_run: bool = False) -> Settled:
     """Compare the sale ``id_`` with the provider's, and make ours what it has to be.
 
@@ -55,10 +47,13 @@ async def settle(sales: Sales, id_: str, owner: Owner | None = None, *, dry_run:
         for _ in range(_TRIES):
             held = await orders.get(sales.store, id_)
             seller = await sales.check_seller(held.order)
-            read = await _read(sales, held, owner)
+            read = await read_sale(sales, held, owner)
             done = await _write(sales, held, read, seller, dry_run=dry_run)
-            if done is not None:
+            if done is None:
+                continue
+            if dry_run or not read.extra.running:
                 return done
+            await surplus.end(sales, id_, read.extra.running)
     raise TimeoutError("somebody else writes this sale all the time")
 
 
@@ -77,61 +72,7 @@ async def _learn(sales: Sales, id_: str, owner: Owner) -> None:
         await orders.set_checkout(act, nameless.id, external_id=owner.order, state="open")
 
 
-async def _read(sales: Sales, held: Ordered, owner: Owner | None) -> _Read:
-    """Everything that the provider has of a sale. What it has forgotten is no order any more."""
-    provider = sales.provider
-    found: list[tuple[CheckoutRow, Order]] = []
-    for page in held.checkouts:
-        if page.external_id is None:
-            continue
-        try:
-            found.append((page, await provider.order(page.external_id)))
-        except Gone:
-            lost = Order(id=page.external_id, state=OrderState.EXPIRED, mode=held.subscription.mode)
-            found.append((page, lost))
-    names = [held.subscription.external_id, *(order.agreement for _, order in found)]
-    names.append(None if owner is None else owner.agreement)
-    name = next((each for each in names if each is not None), None)
-    if len(several := sorted({each for each in names if each is not None})) > 1:
-        _log.error(
-            "a sale has several agreements at the provider: end all but one", sale=held.subscription.id, are=several
-        )
-    agreement = await _agreement(sales, name)
-    receipts: list[Receipt] = list(await provider.receipts(agreement=name)) if agreement is not None else []
-    for _, order in found:
-        if order.payment is not None:
-            receipts += await provider.receipts(payment=order.payment)
-    shown = (*(order for _, order in found), *_unopened(held, sales.now_us()))
-    return _Read(
-        Picture(read_us=sales.now_us(), orders=shown, agreement=agreement, receipts=tuple(receipts)),
-        tuple(found),
-        agreement,
-    )
-
-
-def _unopened(held: Ordered, now_us: int) -> list[Order]:
-    """Pages of which we do not know whether they were opened: until they would have closed they may be paid."""
-    pages = [page for page in held.checkouts if page.external_id is None]
-    states = [OrderState.OPEN if now_us < page.expires_us else OrderState.EXPIRED for page in pages]
-    return [Order(id="", state=state, mode=held.subscription.mode) for state in states]
-
-
-async def _agreement(sales: Sales, name: str | None) -> Agreement | None:
-    if name is None:
-        return None
-    try:
-        return await sales.provider.agreement(name)
-    except Gone as error:
-        # Providers keep what has ended. What they do not know at all was sold by another account, or in another mode:
-        # a wrong key must not end what people go on paying for.
-        raise ProviderError(
-            f"The provider does not know {name}. Is this the key of the account and mode that sold it? "
-            "Nothing was changed.",
-            code=error.code,
-        ) from error
-
-
-async def _write(sales: Sales, held: Ordered, read: _Read, seller: str, *, dry_run: bool) -> Settled | None:
+async def _write(sales: Sales, held: Ordered, read: Read, seller: str, *, dry_run: bool) -> Settled | None:
     """``None``: somebody else has written since we read."""
     async with sales.store.write(sales.mandate()) as act:
         now = await orders.read(act.connection, held.subscription.id)
@@ -150,22 +91,23 @@ async def _write(sales: Sales, held: Ordered, read: _Read, seller: str, *, dry_r
         if ours.period_end_us is None and target.period_end_us is not None:
             target = replace(target, anchor_us=await anchor_of(act, ours, target))
         row = await subscriptions.change(act, ours, lambda _: target, "settle")
-        written = await payments.put(act, sales.provider.name, row, plan.slug, read.picture.receipts)
+        receipts = (*read.picture.receipts, *read.extra.receipts)
+        written = await payments.put(act, sales.provider.name, row, plan.slug, receipts)
         for page, order in read.orders:
             if page.state != order.state.value or page.url != order.url:
                 await orders.set_checkout(act, page.id, state=order.state.value, url=order.url)
         due_us = _next_due(row, now, sales, act.now_us)
         reads = now.order.reads + 1
-        await orders.set_order(
-            act, row.id, reads=reads, read_us=act.now_us, due_us=due_us, problem=None, account=seller
-        )
+        kept = surplus.written(read.extra.kept, now.order.surplus, read.others)
+        done = {"reads": reads, "read_us": act.now_us, "due_us": due_us, "problem": None}
+        await orders.set_order(act, row.id, **done, account=seller, surplus=kept)
         await grace.follow(act, sales, row, plan, terms)
     if changes:
         _log.info("a sale was settled", subscription=row.id, changes=[change.field for change in changes])
     return Settled(row, changes, written)
 
 
-async def _target(act: Act, ours: SubscriptionRow, after: Standing, read: _Read) -> SubscriptionDraft:
+async def _target(act: Act, ours: SubscriptionRow, after: Standing, read: Read) -> SubscriptionDraft:
     """Ours as it has to be: its standing, its names at the provider, and the plan that it is to there."""
     changed = after._asdict()
     del changed["renews"]

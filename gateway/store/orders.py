@@ -20,6 +20,7 @@ from gateway.store.subscriptions import add
 from gateway.store.tables import subscriptions
 
 CheckoutState = Literal["opening", "open", "processing", "paid", "failed", "expired"]
+_MOST = 1000
 PAYABLE: tuple[CheckoutState, ...] = ("opening", "open")
 
 
@@ -234,6 +235,14 @@ async def find(
 async def by_checkout(store: Store, provider: str, external_id: str) -> str | None:
     """The subscription that a page belongs to."""
     return await find(store, provider, subscription=None, order=external_id, agreement=None)
+
+
+async def paid_twice(store: Store, provider: str) -> Sequence[OrderRow]:
+    """The sales of which we have money for which nothing is granted."""
+    query = sa.select(orders).where(orders.c.provider == provider, orders.c.surplus.is_not(None))
+    async with store.read() as connection:
+        found = await connection.execute(query.order_by(orders.c.subscription_id).limit(_MOST))
+        return [OrderRow(**row._asdict()) for row in found]
 
 
 async def read_since(store: Store, subscription_id: str, since_us: int) -> bool:

@@ -200,6 +200,12 @@ def _names(charge: Json) -> set[str]:
     return {name for name in (charge["id"], id_of(charge.get("payment_intent"))) if name}
 
 
+def tag_of_invoice(invoice: Json, app: str) -> Tag | None:
+    """The tag of the Subscription that an Invoice is of, as it was when the Invoice was made."""
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    return tag_of(details.get("metadata"), app)
+
+
 def subscription_of(invoice: Json) -> str | None:
     """The Subscription that an Invoice is of: named in ``parent`` since 2025-03-31."""
     parent = invoice.get("parent") or {}

@@ -189,7 +189,8 @@ class StripeProvider:
         by = {"type": "payment_intent", "payment_intent": intent_id}
         async for paid in self._client.every("invoice_payments", payment=by, expand=["data.invoice"]):
             if isinstance(paid["invoice"], Mapping) and (found := convert.subscription_of(paid["invoice"])) is not None:
-                return Owner(agreement=found)
+                tag = convert.tag_of_invoice(paid["invoice"], self._app)
+                return Owner(None if tag is None else tag.subscription, agreement=found)
         return Owner()
 
     async def everything(self, since_us: int, after: str | None = None) -> AsyncIterator[tuple[Owner, str]]:

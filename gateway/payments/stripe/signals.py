@@ -8,7 +8,7 @@ import orjson
 
 from gateway.core.sale import Tag
 from gateway.payments.port import BadSignature, Owner, Signal, Subject
-from gateway.payments.stripe.convert import id_of, subscription_of, tag_of
+from gateway.payments.stripe.convert import id_of, subscription_of, tag_of, tag_of_invoice
 
 TOLERANCE_US = 300_000_000
 """How old, or how far ahead of our clock, a delivery may be."""
@@ -115,8 +115,7 @@ def traced(signal: Signal, app: str) -> Trace:
         case "subscription":
             return "owner", Owner(named, agreement=about["id"])
         case "invoice":
-            details = (about.get("parent") or {}).get("subscription_details") or {}
-            tag = tag_of(details.get("metadata"), app)
+            tag = tag_of_invoice(about, app)
             return "owner", Owner(None if tag is None else tag.subscription, agreement=subscription_of(about))
         case "charge" | "refund" | "dispute" | "payment_intent" if named is None:
             intent = about["id"] if about["object"] == "payment_intent" else id_of(about.get("payment_intent"))

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { number } from "../format.js";
+import { money, number } from "../format.js";
 import { api, Failure } from "../http.js";
 import { useLive } from "../live.js";
 import { Badge, Button, Empty, Failed, Loaded, Time } from "../parts/ui.js";
@@ -10,7 +10,7 @@ import { Table } from "../parts/table.js";
 import { toast } from "../parts/toasts.js";
 
 /** @typedef {{started_at: string, ended_at: string, full: boolean, dry_run: boolean, happenings: number, compared: number, changes: Record<string, string[]>, drift: string[], problems: string[], cut?: boolean}} Run */
-/** @typedef {{provider: string, test: boolean, cursor_at?: string | null, last_full_at?: string | null, overdue: number, events: Record<string, number>, running?: Run | null, runs: Run[]}} State */
+/** @typedef {{provider: string, test: boolean, cursor_at?: string | null, last_full_at?: string | null, overdue: number, events: Record<string, number>, running?: Run | null, runs: Run[], drift: string[], paid_twice: {subscription_id: string, agreement: string, amount_cents: number, currency: string}[]}} State */
 
 export function Sync() {
   const [asked, setAsked] = useState(/** @type {{at: string, full: boolean, dry: boolean} | null} */ (null));
@@ -42,6 +42,8 @@ export function Sync() {
         <div class="tile"><dt>${t("sync.last-full")}</dt><dd><${Time} at=${seen.last_full_at} exact="second" /></dd><dt>${t("sync.cursor")}</dt><dd><${Time} at=${seen.cursor_at} exact="second" /></dd></div>
         <div class="tile"><dt>${t("admin.webhooks")}</dt>${Object.keys(seen.events).length === 0 && html`<dd class="muted">–</dd>`}${Object.entries(seen.events).map(([state, count]) => html`<dd class="part"><span>${tWord("event", state)}</span><span>${number(count)}</span></dd>`)}</div>
       </dl>
+      ${seen.paid_twice.length > 0 && html`<section class="panel padded" aria-labelledby="twice-title"><h3 id="twice-title">${t("sync.twice")}</h3><p>${t("sync.twice-do")}</p><ul class="lines">${seen.paid_twice.map((one) => html`<li>${one.subscription_id}: ${money(one.amount_cents, one.currency)} (${one.agreement})</li>`)}</ul></section>`}
+      ${seen.drift.length > 0 && html`<section class="panel padded" aria-labelledby="drift-title"><h3 id="drift-title">${t("sync.drifted")}</h3><p>${t("sync.drifted-do")}</p><ul class="lines">${seen.drift.map((line) => html`<li>${line}</li>`)}</ul></section>`}
       ${seen.running && html`<p class="note" role="status">${t("sync.running", { how: seen.running.full ? t("sync.full") : t("sync.recent"), compared: seen.running.compared })} <${Time} at=${seen.running.started_at} exact="time" /></p>`}
       <section aria-labelledby="runs-title"><header class="section"><h2 id="runs-title">${t("sync.runs")}</h2></header>
       <div class="panel"><${Table} rows=${seen.runs} caption=${t("sync.runs")} keyOf=${(/** @type {Run} */ row) => row.started_at} details=${(/** @type {Run} */ row) => html`<${Outcome} run=${row} />`}
