@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, Route
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Route
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "admin_ui" / "node_modules" / "axe-core" / "axe.min.js"
@@ -105,6 +105,18 @@ async def violations(page: Page, *rules: str) -> list[str]:
         places = [node["target"] for node in one["nodes"]]
         said.append(f"{one['id']}: {one['help']} {places} {one['nodes'][0].get('failureSummary')}")
     return said
+
+
+async def let_pass(page: Page, seconds: int, *, until: Locator | None = None) -> None:
+    """Seconds by the page's clock, one by one, so that answers, which take real time, are in time for it.
+
+    ``until``: no longer than until this is gone.
+    """
+    for _ in range(seconds):
+        await page.clock.run_for(1_000)
+        await asyncio.sleep(0.02)
+        if until is not None and await until.count() == 0:
+            return
 
 
 async def answer(page: Page, pattern: str, body: object, *, status: int = 200, only: Iterable[str] = ()) -> None:

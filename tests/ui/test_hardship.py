@@ -9,14 +9,6 @@ from tests.ui.samples import PLANS, SUBSCRIPTIONS, about
 from tests.ui.site import Site, answer
 
 FAILED = {"context": "handler", "description": "The disk is on fire.", "message": "Internal error"}
-CUSTOMER = {
-    "usage": "plans",
-    "usage/history": "plans",
-    "plan": "plans",
-    "me": "plans",
-    "subscription": "subscriptions",
-    "payment": "payments",
-}
 ADMIN = {
     "overview": "overview",
     "usage/history": "usage",
@@ -49,11 +41,6 @@ async def test_without_javascript_a_page_says_so_and_how_to_go_on(windows: Windo
     assert "This page needs JavaScript" in await said.inner_text()
     assert "curl -H" in await said.inner_text()
     await expect(page.get_by_text("Loading")).to_be_hidden()
-
-
-@pytest.mark.parametrize(("path", "view"), CUSTOMER.items())
-async def test_a_500_is_shown_to_customers_with_the_servers_words(windows: Windows, path: str, view: str) -> None:
-    await fails(windows, "/billing", "alice", path, view)
 
 
 @pytest.mark.parametrize(("path", "view"), ADMIN.items())

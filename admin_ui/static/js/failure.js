@@ -18,6 +18,7 @@ export class Failure extends Error {
     super(sayFailure(status, body, kind));
     this.status = status;
     this.kind = kind;
+    this.wrote = wrote;
     /** Whether it may have been done all the same: nobody heard, or the server (or what stands before it) broke down meanwhile. */
     this.unknown = wrote && (status === 0 || status >= 500);
     /** @type {{field: string, problem: string}[]} */

@@ -34,6 +34,7 @@ export function etagOf(data) {
  * @property {AbortSignal} [signal]
  * @property {string} [accept]
  * @property {boolean} [anonymous] without the token
+ * @property {boolean} [harmless] it changes nothing that a second try would change again, whatever its method
  * @property {number} [patience] milliseconds until it is given up
  * @property {string} [once] by what a repetition is known as the same, so that it is done once (Idempotency-Key)
  */
@@ -124,7 +125,7 @@ async function once(url, asked) {
   const { answer, text } = await send(url, asked, reads, kept?.etag);
   noteTime(answer.headers.get("date"));
   if (answer.status === 304 && kept) return kept.data;
-  const more = { ...about(answer), wrote: !reads };
+  const more = { ...about(answer), wrote: !reads && !asked.harmless };
   if (!answer.ok) throw new Failure(answer.status, said(text), more);
   const data = understood(text, answer, asked.accept);
   if (data === undefined || (reads && data === null)) throw new Failure(0, null, { ...more, kind: "broken" });
@@ -158,7 +159,7 @@ async function send(url, asked, reads, etag) {
     return { answer, text: await answer.text() };
   } catch (error) {
     if (asked.signal?.aborted) throw error;
-    throw new Failure(0, null, { ...(answer ? about(answer) : {}), wrote: !reads, kind: late ? "late" : answer ? "broken" : "silent" });
+    throw new Failure(0, null, { ...(answer ? about(answer) : {}), wrote: !reads && !asked.harmless, kind: late ? "late" : answer ? "broken" : "silent" });
   } finally {
     clearTimeout(timer);
     asked.signal?.removeEventListener("abort", give);

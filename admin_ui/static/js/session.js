@@ -131,7 +131,7 @@ let renewing = null;
 export function renew(ask) {
   const { refresh, via } = session.value;
   if (!refresh) return Promise.resolve(false);
-  renewing ??= ask("/user/oauth/token", { method: "POST", anonymous: true, body: { grant_type: "refresh_token", refresh_token: refresh } })
+  renewing ??= ask("/user/oauth/token", { method: "POST", anonymous: true, harmless: true, body: { grant_type: "refresh_token", refresh_token: refresh } })
     .then((granted) => {
       if (session.value.refresh !== refresh) return Boolean(session.value.token); // signed out, or in as somebody else, meanwhile
       if (typeof granted?.access_token !== "string") return false;

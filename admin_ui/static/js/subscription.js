@@ -35,3 +35,29 @@ export function ACTIONS(row, state) {
   if (state === "active" || state === "trialing") return recurring ? ["change", "sync", "cancel"] : [];
   return [];
 }
+
+/**
+ * When it is paid for next, which is before it would end; else when it ends.
+ * @param {Subscription} row
+ * @param {State} state
+ */
+export function endOf(row, state) {
+  return (renews(row, state) && row.period_end) || row.expires_at;
+}
+
+/**
+ * What then happens.
+ * @param {Subscription} row
+ * @param {State} state
+ * @returns {"expired-at" | "first-payment" | "renews" | "expires"}
+ */
+export function endName(row, state) {
+  if (state === "expired") return "expired-at";
+  if (state === "trialing" && renews(row, state)) return "first-payment";
+  return renews(row, state) ? "renews" : "expires";
+}
+
+/** @param {Subscription} row @param {State} state */
+function renews(row, state) {
+  return row.payment_mode === "subscription" && (state === "active" || state === "trialing");
+}

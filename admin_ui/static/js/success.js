@@ -4,7 +4,7 @@ import { html, useEffect, useRef } from "./base.js";
 import { t } from "./i18n.js";
 import { api, PREFIX, withQuery } from "./http.js";
 import { useLive } from "./live.js";
-import { stateOf } from "./subscription.js";
+import { endName, endOf, stateOf } from "./subscription.js";
 import { serverNow } from "./clock.js";
 import { Door, start, useSignedIn } from "./start.js";
 import { Frame } from "./parts/frame.js";
@@ -32,7 +32,7 @@ function Success({ about }) {
   const state = row && stateOf(row, serverNow());
   const arrived = state === "active" || state === "trialing";
   const sync = async () => {
-    if (row) await api(withQuery("/subscription/sync", { id: row.id }), { method: "POST", workspace });
+    if (row) await api(withQuery("/subscription/sync", { id: row.id }), { method: "POST", harmless: true, workspace });
     await list.reload();
   };
   const asked = useRef(false);
@@ -47,7 +47,7 @@ function Success({ about }) {
     <${Loaded} live=${list} what=${t("subscriptions.failed")}>${() => html`<div class="panel padded" role="status">
       ${row && state ? html`<p><strong>${row.plan?.name ?? bought.current?.plan}</strong> <${State} of=${state} /></p>
         <p>${t(arrived ? "success.active" : state !== "pending" ? "success.other" : list.again ? "success.pending" : "success.late")}</p>
-        ${arrived && row.expires_at && html`<p class="muted">${t(state === "trialing" ? "first-payment" : row.payment_mode === "subscription" ? "renews" : "expires")} <${Time} at=${row.expires_at} /></p>`}
+        ${arrived && row.expires_at && html`<p class="muted">${t(endName(row, state))} <${Time} at=${endOf(row, state)} /></p>`}
         ${!arrived && html`<p class="muted">${t("success.reference")} <${Id} id=${row.id} /></p>`}`
       : html`<p>${t(list.again ? "success.nothing" : "success.nothing-late")}</p>`}</div>`}<//>
     <p class="row-actions"><a class="button main" href=${`${PREFIX}#/${arrived ? "plans" : "subscriptions"}`}>${t(arrived ? "to-billing" : "subscriptions")}</a>

@@ -18,7 +18,7 @@ export function ChangePlan({ subscription, plans, workspace, close, done }) {
   const plan = chosen || others[0]?.id || "";
   const path = `/subscription/${subscription.id}`;
   const preview = useLive(plan ? `${path}/preview ${plan}` : null, {
-    load: (signal) => api(`${path}/preview`, { method: "POST", workspace, body: { plan_id: plan }, signal }),
+    load: (signal) => api(`${path}/preview`, { method: "POST", harmless: true, workspace, body: { plan_id: plan }, signal }),
   });
   const save = async () => {
     const shown = preview.data && { proration_date: preview.data.proration_date, amount_due: preview.data.amount_due };

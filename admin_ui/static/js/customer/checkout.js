@@ -1,5 +1,7 @@
 // The purchase on its way to the payment provider and back: which one it was, for the page that people come back to.
 
+import { Failure } from "../http.js";
+
 const KEPT = "weighbridge.checkout";
 
 /** @typedef {{external_id?: string, plan?: string, workspace: string | null, id?: string}} Checkout */
@@ -28,4 +30,14 @@ export function forgetCheckout() {
   } catch {
     // Nothing was kept.
   }
+}
+
+/**
+ * Leave for the payment provider's page. What is no address of one is not followed.
+ * @param {unknown} url
+ */
+export function leaveFor(url) {
+  const text = typeof url === "string" ? url.trim() : "";
+  if (!/^https?:\/\//.test(text)) throw new Failure(0, null, { kind: "broken" });
+  location.assign(text);
 }

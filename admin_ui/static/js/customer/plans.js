@@ -7,7 +7,7 @@ import { Badge, Button, Choice, Empty, Loaded } from "../parts/ui.js";
 import { PlanCard, priceOf } from "../parts/plan-card.js";
 import { attempt } from "../parts/dialog.js";
 import { toast } from "../parts/toasts.js";
-import { rememberCheckout } from "./checkout.js";
+import { leaveFor, rememberCheckout } from "./checkout.js";
 
 const CURRENCY = "weighbridge.currency";
 
@@ -102,8 +102,8 @@ function Offer({ plan, currency, sells, mayBuy, current, scope, workspace }) {
       success_url: `${location.origin}${PREFIX}-success`, cancel_url: `${location.origin}${PREFIX}-cancel`,
     };
     const opened = await api("/subscription/checkout", { method: "POST", workspace: inWorkspace, body: asked });
-    rememberCheckout({ external_id: opened.external_id, plan: plan.name, workspace: inWorkspace ?? null });
-    location.assign(opened.checkout_url);
+    rememberCheckout({ external_id: opened?.external_id, plan: plan.name, workspace: inWorkspace ?? null });
+    leaveFor(opened?.checkout_url);
   }, t("checkout.opening"), toast);
   return html`<${PlanCard} plan=${plan} price=${price} current=${current} elsewhere=${elsewhere}>
     ${sells && price && mayBuy ? html`<${Button} act=${() => buy("payment")} label=${t("action.of", { action: t("buy-once"), name: plan.name })}>${t("buy-once")}<//>

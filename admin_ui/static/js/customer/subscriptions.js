@@ -7,13 +7,13 @@ import { usePages } from "../pages.js";
 import { useLive } from "../live.js";
 import { link } from "../route.js";
 import { serverNow } from "../clock.js";
-import { ACTIONS, stateOf } from "../subscription.js";
+import { ACTIONS, endName, endOf, stateOf } from "../subscription.js";
 import { Badge, Button, Choice, Empty, Id, Loaded, State, Time } from "../parts/ui.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { toast } from "../parts/toasts.js";
 import { planLimits } from "../parts/plan-card.js";
 import { number } from "../format.js";
-import { rememberCheckout } from "./checkout.js";
+import { leaveFor, rememberCheckout } from "./checkout.js";
 import { ChangePlan } from "./change-plan.js";
 
 /** @param {{about: About, me?: Me, workspace: {id: string, name: string} | null}} props */
@@ -28,8 +28,8 @@ export function Subscriptions({ about, me, workspace }) {
   const manages = !inWorkspace || me?.admin || !me?.policies?.length || me.policies.some((one) => one === "billing.manage" || one === "workspace.admin");
 
   const portal = () => attempt(async () => {
-    const opened = await api("/portal", { method: "POST", workspace: inWorkspace, body: { return_url: `${location.origin}${PREFIX}#/subscriptions` } });
-    location.assign(opened.url);
+    const opened = await api("/portal", { method: "POST", harmless: true, workspace: inWorkspace, body: { return_url: `${location.origin}${PREFIX}#/subscriptions` } });
+    leaveFor(opened?.url);
   }, t("portal.opening"), toast);
 
   return html`<section class="view" aria-labelledby="subscriptions-title">
@@ -69,7 +69,7 @@ function Row({ row, live, workspace, manages, change }) {
     <p class="state-words">${t(`state-words.${state}`)}</p>
     <dl class="facts">
       <div><dt>${t("starts")}</dt><dd><${Time} at=${row.starts_at} /></dd></div>
-      <div><dt>${endName(row, state)}</dt><dd>${endOf(row, state) ? html`<${Time} at=${endOf(row, state)} />` : t("never")}</dd></div>
+      <div><dt>${t(endName(row, state))}</dt><dd>${endOf(row, state) ? html`<${Time} at=${endOf(row, state)} />` : t("never")}</dd></div>
       ${row.cancelled_at && html`<div><dt>${t("cancelled-at")}</dt><dd><${Time} at=${row.cancelled_at} /></dd></div>`}
       ${row.plan && html`<div><dt>${t("limit")}</dt><dd>${planLimits(row.plan).join(" · ")}</dd></div>`}
       ${row.throughput_override !== null && row.throughput_override !== undefined && html`<div><dt>${t("override")}</dt><dd>${row.throughput_override <= 0 ? t("unlimited") : number(row.throughput_override)}</dd></div>`}
@@ -78,20 +78,6 @@ function Row({ row, live, workspace, manages, change }) {
     </dl>
     ${offered.length > 0 && html`<footer>${offered.map((action) => html`<${Button} key=${action} small act=${act[action]} kind=${action === "cancel" ? "quiet" : action === "resume" || action === "pay" ? "main" : "plain"} label=${t("action.of", { action: t(`action.${action}`), name })}>${t(`action.${action}`)}<//>`)}</footer>`}
   </li>`;
-}
-
-/** When it is paid for next, which is before it would end; else when it ends. @param {Subscription} row @param {string} state */
-export function endOf(row, state) {
-  const renews = row.payment_mode === "subscription" && (state === "active" || state === "trialing");
-  return (renews && row.period_end) || row.expires_at;
-}
-
-/** @param {Subscription} row @param {string} state */
-function endName(row, state) {
-  if (state === "expired") return t("expired-at");
-  if (state === "trialing") return t("first-payment");
-  if (state === "active" && row.payment_mode === "subscription" && !row.cancel_at_period_end) return t("renews");
-  return t("expires");
 }
 
 /**
@@ -104,7 +90,7 @@ function endName(row, state) {
 function actions(row, live, workspace, change) {
   const at = (/** @type {string} */ path) => withQuery(path, { id: row.id });
   const show = (/** @type {Partial<Subscription>} */ changed) => live.change((rows) => rows.map((one) => (one.id === row.id ? { ...one, ...changed } : one)));
-  const post = (/** @type {string} */ path, /** @type {any} */ body, accept = "application/json") => api(at(path), { method: "POST", workspace, body, accept });
+  const post = (/** @type {string} */ path, /** @type {Partial<import("../http.js").Asked>} */ more = {}) => api(at(path), { method: "POST", workspace, ...more });
   return {
     cancel: () => confirm({
       title: t("cancel-it.title"), text: t(row.status === "pending" ? "cancel-it.pending" : "cancel-it.text"), action: t("action.cancel"),
@@ -119,7 +105,7 @@ function actions(row, live, workspace, change) {
     reactivate: () => attempt(async () => {
       show({ cancel_at_period_end: false });
       try {
-        await post("/subscription/reactivate", undefined);
+        await post("/subscription/reactivate");
       } catch (failure) {
         show({ cancel_at_period_end: true });
         throw failure;
@@ -128,17 +114,17 @@ function actions(row, live, workspace, change) {
       }
     }, t("action.reactivate-done"), toast),
     sync: () => attempt(async () => {
-      await post("/subscription/sync", undefined);
+      await post("/subscription/sync", { harmless: true });
       await live.reload();
     }, t("action.sync-done"), toast),
     pay: () => attempt(async () => {
-      location.assign(String(await post("/subscription/retry", undefined, "text/plain, application/json")).trim());
+      leaveFor(await post("/subscription/retry", { harmless: true, accept: "text/plain, application/json" }));
     }, t("checkout.opening"), toast),
     resume: () => attempt(async () => {
-      const opened = await post("/subscription/checkout-url", { success_url: `${location.origin}${PREFIX}-success`, cancel_url: `${location.origin}${PREFIX}-cancel` });
+      const opened = await post("/subscription/checkout-url", { harmless: true, body: { success_url: `${location.origin}${PREFIX}-success`, cancel_url: `${location.origin}${PREFIX}-cancel` } });
       rememberCheckout({ id: row.id, external_id: row.payment_external_id ?? undefined, plan: row.plan?.name, workspace });
-      if (opened.checkout_url) {
-        location.assign(opened.checkout_url);
+      if (opened?.checkout_url) {
+        leaveFor(opened.checkout_url);
         return;
       }
       await live.reload();

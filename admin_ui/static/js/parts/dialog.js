@@ -102,6 +102,6 @@ export async function attempt(act, done, say) {
     if (done) say(done);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    say(error, { what: t("failure.not-done") });
+    say(error, { what: error.wrote ? t("failure.not-done") : undefined });
   }
 }
