@@ -73,7 +73,7 @@ def _latency(latency: Latency | None) -> list[Goal]:
 def _lab(lab: Mapping[str, Any] | None) -> list[Goal]:
     if lab is None:
         return []
-    matching = lab["match_10000_rules_ns"] / lab["match_10_rules_ns"]
+    matching = lab["matching_ns"]["10000"] / lab["matching_ns"]["10"]
     return [
         Goal("rule matching, 10,000 rules against 10", matching, 1.5, 1.1, most=True),
         Goal("memory of a bucket with state", lab["bucket_bytes"], 600, 400, "B", most=True),

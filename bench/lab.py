@@ -5,18 +5,12 @@
 
 import asyncio
 import json
-import random
-import sys
-import time
 import tracemalloc
-from collections.abc import Callable
 from itertools import accumulate
 
-from bench import journaling
+from bench import journaling, matching
 from gateway.core.allowance import Plan, PlanLimit, resolve
 from gateway.core.cascade import Bill
-from gateway.core.profile import PROFILES
-from gateway.core.rules import Origin, Rule, RuleTable
 from gateway.core.scope import Scope
 from gateway.ledger.memory import MemoryLedger
 
@@ -27,26 +21,6 @@ RATE = 40_000
 _HOUR_US = 3_600_000_000
 _START_US = 1_767_225_600_000_000
 _TRIES = 7
-
-
-def match_ns(rules: int) -> float:
-    """The time of one match among ``rules`` rules, paths never seen before."""
-    shapes = ("", "/search", "/{id}", "/{id}/members", "/files/**")
-    made = [
-        Rule(
-            "GET", f"/resource{number // len(shapes)}{shapes[number % len(shapes)]}", origin=Origin("file", str(number))
-        )
-        for number in range(rules)
-    ]
-    table = RuleTable.compile(made, PROFILES["strict"])
-    chance = random.Random(rules)  # noqa: S311  (not a secret: it shall repeat)
-    paths = [(f"resource{chance.randrange(max(1, rules // len(shapes)))}", str(n), "members") for n in range(2_000)]
-
-    def match() -> None:
-        for path in paths:
-            table.match("GET", path)
-
-    return _least_ns(match) / len(paths)
 
 
 def bucket_bytes() -> float:
@@ -71,21 +45,11 @@ def _zipf(count: int) -> list[float]:
     return list(accumulate(1 / rank for rank in range(1, count + 1)))
 
 
-def _least_ns(act: Callable[[], None]) -> int:
-    least = sys.maxsize
-    for _ in range(_TRIES):
-        before = time.thread_time_ns()
-        act()
-        least = min(least, time.thread_time_ns() - before)
-    return least
-
-
 def main() -> None:
     """Measure everything."""
-    few, many = match_ns(10), match_ns(10_000)
+    matching_ns = matching.cost_ns()
     found = {
-        "match_10_rules_ns": few,
-        "match_10000_rules_ns": many,
+        "matching_ns": matching_ns,
         "bucket_bytes": bucket_bytes(),
         "journal": asyncio.run(journaling.share()),
     }

@@ -46,18 +46,45 @@ class Entry:
         return tuple(at for at, kind in zip(starts, kinds, strict=True) if kind is Kind.LITERAL)
 
 
-class _Node:
-    """What can follow one beginning of patterns. ``entries``: the rules that end here, the preferred one per method."""
+_FEW = 4
 
-    __slots__ = ("entries", "literals", "param", "rest", "star", "tail")
+
+class _Node:
+    """What can follow one beginning of patterns, and the rules that end here, the preferred one per method.
+
+    Among thousands of rules a match costs as many places in memory as it reads, so there are few: ``entry`` is the
+    first of the rules, ``method`` its method, ``others`` has the rest; up to four literals are ``names``, shared with
+    all nodes that have the same, and ``children``, more are ``literals``.
+    """
+
+    __slots__ = ("children", "entry", "literals", "method", "names", "others", "param", "rest", "star", "tail")
 
     def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.literals: dict[str, _Node] = {}
+        self.method = ""
+        self.entry: Entry | None = None
+        self.others: dict[str, Entry] | None = None
+        self.names: tuple[str, ...] = ()
+        self.children: tuple[_Node, ...] = ()
+        self.literals: dict[str, _Node] | None = None
         self.param: _Node | None = None
         self.star: _Node | None = None
         self.tail: _Node | None = None
         self.rest: _Node | None = None
+
+    def literal(self, text: str) -> "_Node | None":
+        """What follows if the next segment is ``text``."""
+        if self.literals is not None:
+            return self.literals.get(text)
+        return self.children[self.names.index(text)] if text in self.names else None
+
+    def pack(self, alike: dict[tuple[str, ...], tuple[str, ...]]) -> "list[_Node]":
+        """Nothing is added any more. Returns what follows; ``alike`` keeps one of each set of names."""
+        literals = self.literals or {}
+        following = [*literals.values(), self.param, self.star, self.tail, self.rest]
+        if len(literals) <= _FEW:
+            names = tuple(literals)
+            self.names, self.children, self.literals = alike.setdefault(names, names), tuple(literals.values()), None
+        return [node for node in following if node is not None]
 
 
 _Group = list[tuple[_Node, int]]
@@ -80,6 +107,10 @@ class RuleTree:
         self._root = _Node()
         for entry in entries:
             self._add(entry)
+        alike: dict[tuple[str, ...], tuple[str, ...]] = {}
+        waiting = [self._root]
+        while waiting:
+            waiting += waiting.pop().pack(alike)
 
     def find(self, method: str, path: tuple[str, ...]) -> Entry | None:
         """The entry of the best rank that matches, or ``None``."""
@@ -89,22 +120,24 @@ class RuleTree:
         node = self._root
         for index, (kind, text) in enumerate(entry.pattern.segments):
             if kind is Kind.LITERAL:
-                node = node.literals.setdefault(text, _Node())
+                node.literals = literals = {} if node.literals is None else node.literals
+                node = literals.setdefault(text, _Node())
             else:
                 name = "tail" if entry.pattern.is_tail(index) else kind.name.lower()
                 child = getattr(node, name) or _Node()
                 setattr(node, name, child)
                 node = child
-        held = node.entries.setdefault(entry.rule.method, entry)
-        if entry.origin_rank < held.origin_rank:
-            node.entries[entry.rule.method] = entry
+        method = entry.rule.method
+        held = _ending(node, method)
+        if held is None or entry.origin_rank < held.origin_rank:
+            _end(node, method, entry)
 
 
 def _walk(node: _Node, at: int, end: int, request: _Request) -> Entry | None:
     """Search below one node reached at one position."""
     found: Entry | None = None
     if at < end:
-        child = node.literals.get(request.path[at])
+        child = node.literal(request.path[at])
         if child is not None:
             found = _walk(child, at + 1, end, request)
         if found is None and node.param is not None and request.path[at]:
@@ -121,10 +154,28 @@ def _walk(node: _Node, at: int, end: int, request: _Request) -> Entry | None:
 
 
 def _first(node: _Node, methods: tuple[str, ...]) -> Entry | None:
-    for method in methods:
-        if (entry := node.entries.get(method)) is not None:
-            return entry
+    if node.method == methods[0]:
+        return node.entry
+    if node.entry is not None:
+        for method in methods:
+            if (entry := _ending(node, method)) is not None:
+                return entry
     return None
+
+
+def _ending(node: _Node, method: str) -> Entry | None:
+    """The rule of a method that ends at a node."""
+    if node.method == method:
+        return node.entry
+    return None if node.others is None else node.others.get(method)
+
+
+def _end(node: _Node, method: str, entry: Entry) -> None:
+    """Let a rule end at a node."""
+    if node.entry is None or node.method == method:
+        node.method, node.entry = method, entry
+    else:
+        node.others = {**(node.others or {}), method: entry}
 
 
 def _search(group: _Group, request: _Request) -> Entry | None:
@@ -157,7 +208,12 @@ def _step(kind: Kind, group: _Group, request: _Request) -> _Group:
     """The group that one more segment of ``kind`` leads to; empty if the path cannot go there."""
     end = len(request.path)
     if kind is Kind.LITERAL:
-        return [reached for node, mask in group if node.literals for reached in _literals(node, mask, request.path)]
+        return [
+            reached
+            for node, mask in group
+            if node.names or node.literals is not None
+            for reached in _literals(node, mask, request.path)
+        ]
     after: _Group = []
     for node, mask in group:
         lowest = mask & -mask
@@ -182,6 +238,6 @@ def _literals(node: _Node, mask: int, path: tuple[str, ...]) -> _Group:
     reached: dict[_Node, int] = {}
     # Look up before testing the bit: shifting the mask of a long path is dearer than a miss.
     for at in range((mask & -mask).bit_length() - 1, min(mask.bit_length(), len(path))):
-        if (child := node.literals.get(path[at])) is not None and mask >> at & 1:
+        if (child := node.literal(path[at])) is not None and mask >> at & 1:
             reached[child] = reached.get(child, 0) | 2 << at
     return list(reached.items())

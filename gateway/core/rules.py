@@ -58,7 +58,7 @@ class Shadowed:
 class RuleTable:
     """Compiled rules. Immutable; made by ``compile``. ``shadowed``: rules that are right but never count."""
 
-    __slots__ = ("_default", "_entries", "_plain", "_tree", "rules", "shadowed")
+    __slots__ = ("_default", "_entries", "_tree", "rules", "shadowed")
 
     def __init__(self, entries: Sequence[Entry], default: Rule, shadowed: tuple[Shadowed, ...]) -> None:
         self.rules = tuple(entry.rule for entry in entries)
@@ -66,7 +66,6 @@ class RuleTable:
         self._entries = tuple(entries)
         self._tree = RuleTree(self._entries)
         self._default = Match(default)
-        self._plain = {entry: Match(entry.rule) for entry in entries if not entry.pattern.params}
 
     @classmethod
     def compile(
@@ -103,7 +102,7 @@ class RuleTable:
         entry = self._tree.find(method, segments)
         if entry is None:
             return self._default
-        return self._plain.get(entry) or Match(entry.rule, entry.pattern, segments)
+        return Match(entry.rule, entry.pattern, segments)
 
     def explain(self, method: str, segments: tuple[str, ...]) -> Explanation:
         """The same with the reasons. Looks at every rule."""

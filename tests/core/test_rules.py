@@ -40,6 +40,15 @@ def test_the_first_difference_from_the_left_decides() -> None:
     assert met(compiled, "GET /z/b/c") == "GET /{w}/b/c"
 
 
+def test_many_names_at_one_place_are_told_apart_and_so_are_few() -> None:
+    for number in (1, 4, 5, 50):
+        compiled = table(*(f"GET /{{x}}/n{n}/{{y}}" for n in range(number)), "GET /**/z/n0")
+        for n in (0, number - 1):
+            assert met(compiled, f"GET /a/n{n}/c") == f"GET /{{x}}/n{n}/{{y}}"
+        assert met(compiled, f"GET /a/n{number}/c") == DEFAULT_RULE.name
+        assert met(compiled, "GET /a/b/z/n0") == "GET /**/z/n0"
+
+
 def test_a_pattern_that_ends_first_wins() -> None:
     compiled = table("GET /a", "GET /a/**", "POST /m/*", "POST /m/{id}/like")
     assert met(compiled, "GET /a") == "GET /a"
