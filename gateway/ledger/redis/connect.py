@@ -8,12 +8,24 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.core.redis_place import Place
+from gateway.ledger.redis.carriers import ClusterCarrier, WireCarrier
 from gateway.ledger.redis.servers import ClusterServers, OneServer, Servers
 
 CONNECTIONS = 16
 """More than ``AT_ONCE``: one of them listens, and one that failed is let go a moment later."""
 
 Options = dict[str, Any]
+
+
+def carrier_to(place: Place, servers: Servers, timeout_s: float) -> WireCarrier | ClusterCarrier:
+    """What carries plain debits to the servers of ``place``; nothing is connected yet."""
+    if not isinstance(servers, OneServer):
+        return ClusterCarrier(servers)
+
+    async def found() -> tuple[str, int]:
+        return place.hosts[0] if place.kind == "single" else await servers.primary(place.service)
+
+    return WireCarrier(place, servers, found, timeout_s)
 
 
 def servers_at(place: Place, timeout_s: float) -> Servers:

@@ -102,7 +102,7 @@ class Deeds:
                     return Told(True, before)
                 act = {**decided(deed.act, before, change), "id": id_}
         except (Unknown, asyncio.CancelledError) as error:
-            doubt = Doubt(deed.scope, id_, deed.keys, before, deed.outcome, sent_s)
+            doubt = Doubt(self._line, deed.scope, id_, deed.keys, before, deed.outcome, sent_s)
             self._doubts.add(name, doubt)
             if isinstance(error, asyncio.CancelledError):
                 self._doubts.disown(name)

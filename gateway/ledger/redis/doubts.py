@@ -7,9 +7,10 @@ nothing will. What is asked later than that stays unknown, and is not done a sec
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.core.bucket import LimitKey
+from gateway.core.cascade import Charge
 from gateway.core.scope import Scope
 from gateway.ledger.bounds import HORIZON_S
 from gateway.ledger.redis.line import Line
@@ -21,6 +22,24 @@ MOST = 100_000
 """So many are kept; of more the oldest is forgotten, as if its time had come."""
 
 
+class Uncertain(Protocol):
+    """Something that was sent at ``sent_s`` (the loop's time). Another process can ask for it by ``id``."""
+
+    @property
+    def id(self) -> str:
+        """What Redis remembers it by."""
+        ...
+
+    @property
+    def sent_s(self) -> float:
+        """When it was sent."""
+        ...
+
+    async def resolve(self) -> Any | None:  # noqa: ANN401
+        """What the caller would have been told; ``None``: it was not done, and never will be."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """An act that was sent. ``keys``: whose texts its answer brings; ``before``: the state that ``core`` decided upon.
@@ -28,12 +47,34 @@ class Doubt:
     ``outcome`` makes of the state before what the caller would have been told.
     """
 
+    line: Line
     scope: Scope
     id: str
     keys: Sequence[LimitKey]
     before: States | None
     outcome: Callable[[States], Any]
     sent_s: float
+
+    async def resolve(self) -> Any | None:  # noqa: ANN401
+        """See ``Uncertain``."""
+        reply = await self.line.act(self.scope, {"now": 0, "id": self.id, "void": True})
+        if reply[0] != b"done":
+            return None
+        if len(reply) == 1 and self.before is not None:
+            return self.outcome(self.before)
+        return self.outcome(told_before(self.keys, reply))
+
+
+class Unwanted(NamedTuple):
+    """A charge that was made, of which nobody wants to hear any more."""
+
+    charge: Charge
+    sent_s: float
+    id: str = ""
+
+    async def resolve(self) -> Charge:
+        """See ``Uncertain``."""
+        return self.charge
 
 
 Name = tuple[str, str]
@@ -43,16 +84,15 @@ Name = tuple[str, str]
 class Doubts:
     """All doubts of one ledger."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._open: dict[Name, Doubt] = {}
-        self.unwanted: list[Doubt] = []
+    def __init__(self) -> None:
+        self._open: dict[Name, Uncertain] = {}
+        self.unwanted: list[Uncertain] = []
         """Charges whose caller has gone, or was told that nothing was charged."""
 
     def __len__(self) -> int:
         return len(self._open) + len(self.unwanted)
 
-    def add(self, name: Name, doubt: Doubt) -> None:
+    def add(self, name: Name, doubt: Uncertain) -> None:
         """Remember it for whoever does the same again."""
         if len(self._open) >= MOST:
             del self._open[next(iter(self._open))]
@@ -61,8 +101,15 @@ class Doubts:
     def disown(self, name: Name) -> None:
         """Nobody will do it again: what was done is to be undone."""
         if (doubt := self._open.pop(name, None)) is not None:
-            del self.unwanted[: max(0, len(self.unwanted) - MOST)]
-            self.unwanted.append(doubt)
+            self.throw_away(doubt)
+
+    def throw_away(self, doubt: Uncertain) -> None:
+        """If it was done, it is to be undone."""
+        del self.unwanted[: max(0, len(self.unwanted) - MOST)]
+        self.unwanted.append(doubt)
+
+    def __contains__(self, name: Name) -> bool:
+        return name in self._open
 
     def text(self, name: Name, now_us: int) -> str:
         """What another process would have to know to ask for an act in doubt, and when it was sent; empty: no doubt."""
@@ -84,16 +131,11 @@ class Doubts:
         self._open.pop(name, None)
         return outcome
 
-    async def resolve(self, doubt: Doubt) -> "Any | Literal['unknown'] | None":  # noqa: ANN401
+    async def resolve(self, doubt: Uncertain) -> "Any | Literal['unknown'] | None":  # noqa: ANN401
         """See ``clear``."""
         if asyncio.get_running_loop().time() - doubt.sent_s > _HORIZON_S:
             return "unknown"
-        reply = await self._line.act(doubt.scope, {"now": 0, "id": doubt.id, "void": True})
-        if reply[0] != b"done":
-            return None
-        if len(reply) == 1 and doubt.before is not None:
-            return doubt.outcome(doubt.before)
-        return doubt.outcome(told_before(doubt.keys, reply))
+        return await doubt.resolve()
 
 
 def told_before(keys: Sequence[LimitKey], reply: Sequence[bytes | None]) -> States:

@@ -18,6 +18,7 @@ from gateway.ledger.port import Late
 from gateway.ledger.redis.deeds import Change, decided, taking, texts
 from gateway.ledger.redis.doubts import Doubts
 from gateway.ledger.redis.line import Act, Line
+from gateway.ledger.redis.quick import Quick
 from gateway.ledger.redis.states import States, states_from
 from gateway.ledger.redis.terms import TermsOf
 
@@ -28,8 +29,8 @@ _DONE, _DID = b"done", b"did"
 class LateDebits:
     """Makes late debits. Instants are Redis's."""
 
-    def __init__(self, line: Line, doubts: Doubts, terms: TermsOf) -> None:
-        self._line, self._doubts, self._terms = line, doubts, terms
+    def __init__(self, line: Line, doubts: Doubts, terms: TermsOf, quick: Quick) -> None:
+        self._line, self._doubts, self._terms, self._quick = line, doubts, terms, quick
 
     async def drain(self, bill: Bill, at_us: int, late: Late, now_us: int) -> Charge:
         """See ``Ledger.drain``. Raises ``StoreUnavailable``; asked again, it goes on from there."""
@@ -79,6 +80,8 @@ class LateDebits:
         id_, _, sent_us = doubt.partition(" ")
         if now_us - int(sent_us) > HORIZON_S * 1_000_000:
             return "unknown"
+        if "#" in id_:
+            return await self._quick.recollect(bill, id_, at_us)
         for allowance in bill.allowances:
             reply = await self._line.act(allowance.scope, {"now": 0, "id": id_, "void": True})
             if reply[0] == _DONE:

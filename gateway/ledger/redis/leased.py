@@ -85,6 +85,10 @@ class LeasedLedger(RedisLedger):
                 return outcome._replace(postings=(posting._replace(after=known.after),))
         return outcome
 
+    def _is_quick(self, bill: Bill) -> bool:
+        """What slices are cut of is asked for with the next slice."""
+        return not any(can_be_cut(allowance.sole) for allowance in bill.allowances)
+
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
         """See ``Ledger``."""
         self._empty.pop(charge.scope, None)

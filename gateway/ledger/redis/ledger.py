@@ -5,6 +5,7 @@ before did not pay. ``gateway/core`` works each outcome out again from the state
 is what the core says.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -17,10 +18,12 @@ from gateway.core.refund import Settlement, differences, gifts, refund, settle
 from gateway.core.scope import Scope
 from gateway.ledger.port import Late, Tell
 from gateway.ledger.redis.deeds import Change, Deed, Deeds, Told, taking
-from gateway.ledger.redis.doubts import Doubts
+from gateway.ledger.redis.doubts import Doubts, Unwanted
 from gateway.ledger.redis.late import LateDebits
 from gateway.ledger.redis.line import Act, Line
+from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.presence import Presence
+from gateway.ledger.redis.quick import Carrier, Quick, Surroundings
 from gateway.ledger.redis.skew import Skew
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import TermsOf, gift_rows
@@ -36,6 +39,9 @@ class Parts(NamedTuple):
     line: Line
     presence: Presence
     skew: Skew
+    names: Names
+    carrier: Carrier
+    epochs: Callable[[], Mapping[str, str]]
     now_us: Callable[[], int]
     close: Callable[[], Awaitable[None]]
 
@@ -46,9 +52,11 @@ class RedisLedger:
     def __init__(self, parts: Parts) -> None:
         self._presence, self._skew, self._now_us, self._close = parts.presence, parts.skew, parts.now_us, parts.close
         self._terms = TermsOf()
-        self._doubts = Doubts(parts.line)
+        self._doubts = Doubts()
         self._deeds = Deeds(parts.line, self._doubts)
-        self._late = LateDebits(parts.line, self._doubts, self._terms)
+        around = Surroundings(parts.names, parts.presence, self._doubts, parts.epochs, parts.now_us, parts.skew.heard)
+        self._quick = Quick(parts.carrier, around, self._ask_long_way)
+        self._late = LateDebits(parts.line, self._doubts, self._terms, self._quick)
         self._tasks, self._undoing = Tasks(), Tasks()
 
     def __len__(self) -> int:
@@ -73,17 +81,50 @@ class RedisLedger:
 
     async def charge(self, bill: Bill, now_us: int) -> Charge | Refusal:
         """See ``Ledger``."""
-        return self.charge_now(bill, now_us) or await self._charge(bill, self._skew.of_server(now_us))
+        at_us = self._skew.of_server(now_us)
+        outcome = self.charge_now(bill, now_us)
+        if outcome is None and self._is_quick(bill) and ("charge", bill.id) not in self._doubts:
+            outcome = await self._quickly(bill, at_us)
+        return outcome or await self._charge(bill, at_us)
 
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:
         """See ``Ledger``."""
-        self._tasks.start(self._charge_and_tell(bill, now_us, tell), "charge, and tell")
+        at_us = self._skew.of_server(now_us)
+        if not self._is_quick(bill) or not self._quick.debit(bill, at_us, tell):
+            self._ask_long_way(bill, at_us, tell)
         return True
 
-    async def _charge_and_tell(self, bill: Bill, now_us: int, tell: Tell) -> None:
+    def _is_quick(self, bill: Bill) -> bool:  # noqa: ARG002
+        """Whether plain debits may go together with others."""
+        return True
+
+    async def _quickly(self, bill: Bill, at_us: int) -> Charge | Refusal | None:
+        """A plain debit, awaited; ``None``: it is not plain. Raises ``StoreUnavailable``."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Charge | Refusal | StoreUnavailable] = loop.create_future()
+
+        def tell(outcome: Charge | Refusal | StoreUnavailable) -> None:
+            if not future.done():
+                future.set_result(outcome)
+            elif isinstance(outcome, Charge):
+                self._doubts.throw_away(Unwanted(outcome, loop.time()))
+            else:
+                self.call_off(bill)
+
+        if not self._quick.debit(bill, at_us, tell):
+            return None
+        outcome = await future
+        if isinstance(outcome, StoreUnavailable):
+            raise outcome
+        return outcome
+
+    def _ask_long_way(self, bill: Bill, at_us: int, tell: Tell) -> None:
+        self._tasks.start(self._charge_and_tell(bill, at_us, tell), "charge, and tell")
+
+    async def _charge_and_tell(self, bill: Bill, at_us: int, tell: Tell) -> None:
         outcome: Charge | Refusal | StoreUnavailable = StoreUnavailable("The gateway is stopping.")
         try:
-            outcome = await self.charge(bill, now_us)
+            outcome = await self._charge(bill, at_us)
         except StoreUnavailable as error:
             outcome = error
         finally:
@@ -187,6 +228,7 @@ class RedisLedger:
 
     async def close(self) -> None:
         """See ``Ledger``."""
+        await self._quick.close()
         await self._tasks.close()
         await self._undoing.close()
         await self._close()

@@ -6,7 +6,7 @@ from gateway import clock
 from gateway.core.redis_place import place_of
 from gateway.ledger.port import Kept, Page
 from gateway.ledger.redis.batch import Batches
-from gateway.ledger.redis.connect import servers_at
+from gateway.ledger.redis.connect import carrier_to, servers_at
 from gateway.ledger.redis.leased import LeasedLedger
 from gateway.ledger.redis.ledger import Parts, RedisLedger
 from gateway.ledger.redis.line import Line
@@ -62,11 +62,16 @@ async def open_redis(  # noqa: PLR0913  (each is a choice by name)
     batches = Batches(servers, now_us or clock.now_us, skew.heard)
     presence = Presence(servers, batches, names, kept or NothingKept(), clock.now_us, gather_s)
 
+    carrier = carrier_to(place, servers, timeout_s)
+
     async def close() -> None:
         await presence.close()
+        await carrier.close()
         await batches.close()
         await servers.close()
 
     await presence.open()
-    parts = Parts(Line(batches, names, presence), presence, skew, now_us or clock.now_us, close)
+    await carrier.connect()
+    line = Line(batches, names, presence)
+    parts = Parts(line, presence, skew, names, carrier, lambda: batches.epochs, now_us or clock.now_us, close)
     return LeasedLedger(parts, Recall(servers, names)) if leased else RedisLedger(parts)

@@ -46,7 +46,7 @@ class Presence:
         self._me = new_id()
         self._renewed_s = 0.0
         self._since: dict[str, float] = {}
-        self.here = False
+        self.here = self._closed = False
         self.reason = "not asked yet"
         self.losses = 0
 
@@ -77,7 +77,8 @@ class Presence:
                 _log.warning("the ledger's servers cannot be found", error=type(error).__name__)
 
     async def close(self) -> None:
-        """Stop looking."""
+        """Stop looking. That is also told to tasks whose cancelling the library swallows while it connects."""
+        self._closed = True
         await self._tasks.close()
 
     async def _watch(self) -> None:
@@ -107,6 +108,8 @@ class Presence:
     async def _come_back(self) -> None:
         pause_s = _FIRST_S
         while not await self._try():
+            if self._closed:
+                return
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LAST_S)
             await self.renew()

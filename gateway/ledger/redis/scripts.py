@@ -20,5 +20,6 @@ def _script(*names: str) -> Script:
 
 
 ACTS = _script("numbers", "bucket", "scope", "draws", "slices", "acts")
+DEBITS = _script("numbers", "bucket", "debits")
 MERGE = _script("numbers", "bucket", "scope", "merge")
 FINISH = _script("finish")

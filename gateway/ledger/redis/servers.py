@@ -85,30 +85,16 @@ class Servers(Protocol):
 def translated(error: BaseException) -> Refused | Unheard:
     """What an error of the library says about the call. Raises what is none."""
     if isinstance(error, (AuthenticationError, AuthorizationError, ClusterDownError, ResponseError)):
-        return Refused(_word(error))
+        return Refused(word_in(error))
     if isinstance(error, (RedisError, OSError, asyncio.TimeoutError)):
         return Unheard(type(error).__name__)
     raise error
 
 
-def _word(error: BaseException) -> str:
-    """The first word of what Redis says: it is a code, and the rest may quote what was sent."""
-    text = str(error).strip()
-    for code in (
-        "OOM",
-        "READONLY",
-        "NOPERM",
-        "NOAUTH",
-        "WRONGPASS",
-        "LOADING",
-        "MASTERDOWN",
-        "CLUSTERDOWN",
-        "MISCONF",
-        "BUSY",
-    ):
-        if code in text:
-            return code
-    return type(error).__name__
+def word_in(error: BaseException) -> str:
+    """The word of what Redis says that is a code, without the rest, which may quote what was sent."""
+    text = str(error)
+    return next((code for code in CODES if code in text), type(error).__name__)
 
 
 class OneServer:
@@ -152,6 +138,11 @@ class OneServer:
                 message = await heard.get_message(timeout=None)
                 if message is not None:
                     yield message["data"] if message["type"] == "message" else b""
+
+    async def primary(self, service: str) -> tuple[str, int]:
+        """Which server the Sentinels name. Raises as ``ask`` does."""
+        host, port = await self._sentinel.discover_master(service)
+        return host, port
 
     async def renew(self) -> None:
         """See ``Servers``."""

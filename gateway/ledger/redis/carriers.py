@@ -1,0 +1,142 @@
+"""How plain debits get to Redis: over a wire of their own to one server, or by pipelines to a cluster's nodes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import hiredis
+from redis.exceptions import RedisError
+
+from gateway.core.redis_place import Place
+from gateway.ledger.redis.scripts import DEBITS
+from gateway.ledger.redis.servers import Call, Outcome, Refused, Servers, Unheard, word_in
+from gateway.ledger.redis.wire import LOST, Wire, open_wire
+from gateway.tasks import Tasks
+
+_AGAIN_S = 0.2
+_ELSEWHERE = frozenset({"READONLY", "MASTERDOWN", "LOADING"})
+
+
+class WireCarrier:
+    """To one server, or the one that Sentinels name. Connects by itself as soon as it is needed."""
+
+    apart = False
+    at_once = 4
+
+    def __init__(
+        self, place: Place, servers: Servers, found: Callable[[], Awaitable[tuple[str, int]]], timeout_s: float
+    ) -> None:
+        self._place, self._servers, self._found, self._timeout_s = place, servers, found, timeout_s
+        self._wire: Wire | None = None
+        self._tried_s = -_AGAIN_S
+        self._tasks = Tasks()
+        self._watching = False
+
+    @property
+    def ready(self) -> bool:
+        """See ``Carrier``."""
+        if self._wire is not None and self._wire.is_open:
+            return True
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._tried_s >= _AGAIN_S and not len(self._tasks):
+            self._tried_s = now_s
+            self._tasks.start(self.connect(), "connect to Redis for debits")
+        return False
+
+    async def connect(self) -> None:
+        """Connect, if that can be done now."""
+        try:
+            self._wire = await open_wire(self._place, self._found, self._timeout_s)
+        except (OSError, TimeoutError, RedisError):
+            self._wire = None
+
+    def carry(self, call: Call, answered: Callable[[Outcome], None]) -> None:
+        """See ``Carrier``."""
+        self._send("EVALSHA", DEBITS.sha, call, answered)
+        if not self._watching:
+            self._watching = True
+            wire = self._wire
+            assert wire is not None  # noqa: S101  (for the types: it is ready)
+            asyncio.get_running_loop().call_later(self._timeout_s, self._watch, wire, wire.answers)
+
+    async def carry_again(self, call: Call) -> Outcome:
+        """See ``Carrier``."""
+        (outcome,) = await self._servers.run(DEBITS, [call])
+        return outcome
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._tasks.close()
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _send(self, command: str, script: str, call: Call, answered: Callable[[Outcome], None]) -> None:
+        wire = self._wire
+        assert wire is not None  # noqa: S101  (for the types: it is ready)
+        line = (command, script, len(call.keys), *call.keys, *call.args)
+        wire.send(line, partial(self._heard, wire, call, answered))
+
+    def _heard(self, wire: Wire, call: Call, answered: Callable[[Outcome], None], reply: Any) -> None:  # noqa: ANN401
+        if type(reply) is list:
+            answered(reply)
+        elif reply is LOST:
+            answered(Unheard("ConnectionError"))
+        elif str(reply).startswith("NOSCRIPT") and wire.is_open:
+            self._send("EVAL", DEBITS.text, call, answered)
+        else:
+            word = word_in(reply) if isinstance(reply, hiredis.ReplyError) else "a reply that is none"
+            if word in _ELSEWHERE:
+                wire.abort()
+            answered(Refused(word))
+
+    def _watch(self, wire: Wire, answers: int) -> None:
+        """Whoever has answered nothing for so long, though he was asked, is not waited for."""
+        self._watching = False
+        if not wire.is_open or not len(wire):
+            return
+        if wire.answers == answers:
+            wire.abort()
+            return
+        self._watching = True
+        asyncio.get_running_loop().call_later(self._timeout_s, self._watch, wire, wire.answers)
+
+
+class ClusterCarrier:
+    """To the nodes of a cluster, by redis-py's pipelines."""
+
+    apart = True
+    at_once = 512
+    ready = True
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._waiting: list[tuple[Call, Callable[[Outcome], None]]] = []
+        self._tasks = Tasks()
+
+    async def connect(self) -> None:
+        """Nothing: the client is connected."""
+
+    def carry(self, call: Call, answered: Callable[[Outcome], None]) -> None:
+        """See ``Carrier``. What is sent in one turn of the loop goes together."""
+        self._waiting.append((call, answered))
+        if len(self._waiting) == 1:
+            self._tasks.start(self._go(), "calls to a cluster")
+
+    async def carry_again(self, call: Call) -> Outcome:
+        """See ``Carrier``."""
+        (outcome,) = await self._servers.run(DEBITS, [call])
+        return outcome
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        await self._tasks.close()
+
+    async def _go(self) -> None:
+        going, self._waiting = self._waiting, []
+        outcomes: list[Outcome] = [Unheard("cancelled")] * len(going)
+        try:
+            outcomes = await self._servers.run(DEBITS, [call for call, _ in going])
+        finally:
+            for (_, answered), outcome in zip(going, outcomes, strict=True):
+                answered(outcome)

@@ -1,0 +1,228 @@
+-- Many plain debits in one call, each from the first of those asked who can pay. What is not plain is left alone.
+--
+-- KEYS[1]: the marker with the ledger's epoch. KEYS[2]: where the outcome of this call is remembered. Then the scopes'
+-- hashes, one for each who is asked, debit by debit.
+-- ARGV[1]: the epoch that is expected. ARGV[2]: now. ARGV[3]: how the debits ask, one word each: the numbers of the
+-- demands that are made of those who are asked, joined by '+'; empty: the call is called off, if it was not made yet.
+-- Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
+--
+-- Returns the time in microseconds, and for each debit: what is spent now, where one was asked who has one limit with
+-- windows; -1 less that, where it was not enough; else an array: for each who was asked 1 or 0, paid or not, and units
+-- and rest of its limits, after it was paid or as they were; or nil: nothing was done. Instead of all these 'void', where
+-- the call was called off before.
+
+local REMEMBERED_MS = 61000
+
+-- Whether a scope has more than the buckets of its limits, and that more may count.
+local function is_more(texts, demand)
+    for field, text in pairs(texts) do
+        if not demand.own[field] then
+            if string.byte(field) == 33 then
+                return true
+            end
+            for _, grant in ipairs(demand[3]) do
+                if string.find(text, grant, 1, true) then
+                    return true
+                end
+            end
+        end
+    end
+    return false
+end
+
+-- A limit's bucket as it is now, and whether it is the one that is stored; nil: that is not for here.
+local function plain_bucket(text, limit, now)
+    if not text then
+        return refilled(false, limit, now), false
+    end
+    local bucket, small = bucket_from(text)
+    if not small then
+        return nil
+    elseif limit[KIND] == INTERVAL then
+        local fresh = bucket.generation < limit[START]
+        if bucket.generation > limit[START] then
+            return nil
+        end
+        return refilled(bucket, limit, now), not fresh
+    elseif limit[KIND] == CONTINUOUS and bucket.as_of > now then
+        return nil
+    end
+    return refilled(bucket, limit, now), limit[KIND] == NEVER
+end
+
+local function keep_until_full(key, texts, now)
+    local longest = 0
+    for field, text in pairs(texts) do
+        local lasts = lasts_ms(field, (bucket_from(text)), now)
+        if not lasts then
+            redis.call('PERSIST', key)
+            return
+        end
+        longest = math.max(longest, lasts)
+    end
+    redis.call('PEXPIRE', key, digits(longest))
+end
+
+-- What one who is asked says: whether he has paid, and his buckets; nil: that is not for here.
+local function ask(key, demand, now)
+    local flat = redis.call('HGETALL', key)
+    local limits, texts, buckets = demand[2], {}, {}
+    for place = 1, #flat, 2 do
+        texts[flat[place]] = flat[place + 1]
+    end
+    local own, stored, units = 0, true, demand[1]
+    for index, limit in ipairs(limits) do
+        local text = texts[limit[FIELD]]
+        local bucket, same = plain_bucket(text, limit, now)
+        if not bucket then
+            return nil
+        end
+        buckets[index], stored = bucket, stored and same
+        own = own + (text and 2 or 0)
+        units = math.min(units, left(bucket, limit))
+    end
+    if own < #flat and is_more(texts, demand) then
+        return nil
+    elseif units < demand[1] then
+        return 0, buckets
+    end
+    local sets = {}
+    for index, limit in ipairs(limits) do
+        take(buckets[index], limit, units, now)
+        local text = text_of(buckets[index])
+        texts[limit[FIELD]] = text
+        sets[#sets + 1] = limit[FIELD]
+        sets[#sets + 1] = text
+    end
+    redis.call('HSET', key, unpack(sets))
+    if not stored then
+        keep_until_full(key, texts, now)
+    end
+    return 1, buckets
+end
+
+-- One debit that asks several, or one who has several limits or a token bucket.
+local function long_reply(reply, paid, buckets)
+    reply[#reply + 1] = paid
+    for _, bucket in ipairs(buckets) do
+        reply[#reply + 1] = bucket.units
+        reply[#reply + 1] = bucket.rest
+    end
+    return reply
+end
+
+-- The most frequent debit without the machinery: nothing but a bucket of this window is there, or nothing at all.
+-- What is spent then, or as above; nil: anything else.
+local function debit_of_window(key, demand, now_text)
+    local flat, limit, units = redis.call('HGETALL', key), demand[2][1], nil
+    if #flat == 0 then
+        units = 0
+    elseif #flat == 2 and flat[1] == limit[FIELD] then
+        local start, spent = string.match(flat[2], '^(%d+) (%d+) ')
+        if start ~= demand.start or #spent > 15 then
+            return nil
+        end
+        units = tonumber(spent)
+    else
+        return nil
+    end
+    local after = units + demand[1]
+    if after > limit[BURST] then
+        return -1 - units
+    end
+    redis.call('HSET', key, limit[FIELD],
+        demand.start .. ' ' .. digits(after) .. ' 0 ' .. now_text .. ' 0 ' .. limit[GRANTS])
+    if units == 0 then
+        redis.call('PEXPIRE', key, demand.lasts)
+    end
+    return after
+end
+
+local function debit_of_one(demand, place, now, now_text)
+    local quick = demand.start and debit_of_window(KEYS[place], demand, now_text)
+    if quick then
+        return quick
+    end
+    local paid, buckets = ask(KEYS[place], demand, now)
+    if not paid then
+        return false
+    elseif demand.short then
+        return paid == 1 and buckets[1].units or -1 - buckets[1].units
+    end
+    return long_reply({}, paid, buckets)
+end
+
+local function debit_of_many(asked, place, now)
+    local reply = {}
+    for number, demand in ipairs(asked) do
+        local paid, buckets = ask(KEYS[place + number - 1], demand, now)
+        if not paid then
+            return false
+        end
+        long_reply(reply, paid, buckets)
+        if paid == 1 then
+            break
+        end
+    end
+    return reply
+end
+
+-- Who is asked, by a word of ARGV[3].
+local function asked_by(word, demands)
+    local asked = {}
+    for number in string.gmatch(word, '%d+') do
+        asked[#asked + 1] = demands[tonumber(number)]
+    end
+    return asked
+end
+
+local function demands_from(first, now)
+    local demands = {}
+    for number = first, #ARGV do
+        local demand = cjson.decode(ARGV[number])
+        demand.own = {}
+        for _, limit in ipairs(demand[2]) do
+            demand.own[limit[FIELD]] = true
+        end
+        local only = demand[2][1]
+        demand.short = #demand[2] == 1 and only[KIND] ~= CONTINUOUS
+        if demand.short and only[KIND] == INTERVAL then
+            demand.start = digits(only[START])
+            local bucket = {generation = only[START], units = 0, as_of = now, rate = '0'}
+            demand.lasts = digits(lasts_ms(only[FIELD], bucket, now))
+        end
+        demands[#demands + 1] = demand
+    end
+    return demands
+end
+
+local time = redis.call('TIME')
+local clock = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
+local epoch = redis.call('GET', KEYS[1])
+if epoch ~= ARGV[1] then
+    return {clock, 'epoch'}
+end
+local known = redis.call('GET', KEYS[2])
+if known then
+    return {clock, unpack(cmsgpack.unpack(known))}
+end
+local replies = {}
+if ARGV[3] == '' then
+    replies[1] = 'void'
+else
+    local now, demands, place = tonumber(ARGV[2]), demands_from(4, tonumber(ARGV[2])), 3
+    for word in string.gmatch(ARGV[3], '%S+') do
+        local number, fine, reply = tonumber(word), nil, nil
+        if number then
+            fine, reply = pcall(debit_of_one, demands[number], place, now, ARGV[2])
+            place = place + 1
+        else
+            local asked = asked_by(word, demands)
+            fine, reply = pcall(debit_of_many, asked, place, now)
+            place = place + #asked
+        end
+        replies[#replies + 1] = fine and reply
+    end
+end
+redis.call('SET', KEYS[2], cmsgpack.pack(replies), 'PX', digits(REMEMBERED_MS))
+return {clock, unpack(replies)}
