@@ -9,19 +9,6 @@ from tests.ui.samples import PLANS, SUBSCRIPTIONS, about
 from tests.ui.site import Site, answer
 
 FAILED = {"context": "handler", "description": "The disk is on fire.", "message": "Internal error"}
-ADMIN = {
-    "overview": "overview",
-    "usage/history": "usage",
-    "plan": "plans",
-    "subscription/all": "subscriptions",
-    "endpoint-weight": "weights",
-    "api-key": "keys",
-    "audit": "audit",
-    "config": "config",
-    "revenue": "revenue",
-    "webhook-event": "webhooks",
-    "sync": "sync",
-}
 
 
 async def refuse(page: Page, path: str, status: int, body: object) -> None:
@@ -41,25 +28,6 @@ async def test_without_javascript_a_page_says_so_and_how_to_go_on(windows: Windo
     assert "This page needs JavaScript" in await said.inner_text()
     assert "curl -H" in await said.inner_text()
     await expect(page.get_by_text("Loading")).to_be_hidden()
-
-
-@pytest.mark.parametrize(("path", "view"), ADMIN.items())
-async def test_a_500_is_shown_to_admins_with_the_servers_words(windows: Windows, path: str, view: str) -> None:
-    await fails(windows, "/billing-admin", "su", path, view)
-
-
-async def fails(windows: Windows, where: str, who: str, path: str, view: str) -> None:
-    page, watch = await windows.open()
-    watch.expect("500")
-    await refuse(page, path, 500, FAILED)
-    await page.goto(windows.site.address(where, who, view=view))
-    alert = page.get_by_role("alert").first
-    await expect(alert).to_contain_text("The disk is on fire.")
-    await expect(alert).to_contain_text("This is a fault of the server, not yours.")
-    await expect(alert).to_contain_text("req-42")
-    await page.unroute_all()
-    await alert.get_by_role("button", name="Try again").click()
-    await expect(page.get_by_text("The disk is on fire.")).to_have_count(0)
 
 
 async def test_old_data_stay_while_new_ones_fail(windows: Windows) -> None:

@@ -53,7 +53,7 @@ export function Manage({ subscription, nameOf, close, done }) {
       if (!(error instanceof Failure)) throw error;
       setFailure(error);
     }
-    await done();
+    void done();
   };
   const changed = draft.ends !== shown.ends || draft.override !== shown.override;
   return html`<${Dialog} title=${t("manage.title", { plan: row.plan?.name ?? "" })} close=${close} keep=${changed ? t("keep.typed") : null}><div class="form">

@@ -42,6 +42,6 @@ export function ScopePicker({ kind, label, chosen, choose, problem }) {
   return html`<div class="field"><${Field} label=${label} value=${text} change=${setText} type="search" placeholder=${t("picker.search")} problem=${problem} />
     <div class="found" role="group" aria-label=${t("picker.found", { label })}><${Loaded} live=${found} what=${t("picker.failed")} lines=${2}>${(/** @type {Known[]} */ rows) => html`
       ${rows.map((row) => html`<button type="button" key=${row.id} onClick=${(/** @type {Event} */ event) => pick(event, row)}><span>${row.name ?? shortId(row.id)}</span>${row.name ? html`<code>${shortId(row.id)}</code>` : row.last_seen_at && html`<span class="muted">${t("picker.seen")} <${Time} at=${row.last_seen_at} exact="date" /></span>`}</button>`)}
-      ${UUID.test(asked) && !rows.some((row) => row.id === asked) && html`<button type="button" onClick=${(/** @type {Event} */ event) => pick(event, { kind, id: asked })}><span>${t("picker.use")}</span><code>${asked}</code></button>`}
-      ${rows.length === 0 && !UUID.test(asked) && html`<${Empty} title=${t("nothing-found")}>${t("picker.none")}<//>`}`}<//></div></div>`;
+      ${rows.length === 0 && !UUID.test(asked) && html`<${Empty} title=${t("nothing-found")}>${t("picker.none")}<//>`}`}<//>
+      ${UUID.test(asked) && !found.data?.some((/** @type {Known} */ row) => row.id === asked) && html`<button type="button" onClick=${(/** @type {Event} */ event) => pick(event, { kind, id: asked })}><span>${t("picker.use")}</span><code>${asked}</code></button>`}</div></div>`;
 }

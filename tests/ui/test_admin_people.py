@@ -1,0 +1,133 @@
+"""Who has what: subscriptions and API keys, through the administrator's page."""
+
+import re
+
+from playwright.async_api import expect
+
+from gateway.demo.data import ALICE, DAVE
+from tests.ui.conftest import Windows
+from tests.ui.site import Site
+from tests.ui.test_admin import admin, make_plan
+
+
+async def test_a_subscription_is_given_to_somebody_found_by_name_changed_and_ended(
+    windows: Windows, site: Site
+) -> None:
+    site.call("/contact", "alice", workspace=site.acme)
+    page = await admin(windows, "plans")
+    await make_plan(page, "Given", amount="777")
+    await page.get_by_role("link", name="Subscriptions").click()
+    await page.get_by_role("button", name="Give subscription").click()
+    form = page.get_by_role("dialog", name="Give a subscription")
+    await form.get_by_label("Plan").select_option("Given")
+    await form.get_by_label("User", exact=True).nth(-1).fill("ali")
+    await form.get_by_role("button", name=re.compile("Alice|" + ALICE.id[:8])).click()
+    await form.get_by_label("Changed limit").fill("888")
+    await form.get_by_role("button", name="Give subscription").click()
+    await expect(form).to_be_hidden()
+    given = page.get_by_role("row").filter(has_text="Given")
+    await expect(given).to_contain_text("888")
+    await expect(given).to_contain_text("Active")
+    usage = site.call("/billing/usage", "alice")
+    assert [one["throughput_limit"] for one in usage if one["plan"] == "given"] == [888]
+
+    await given.get_by_role("button", name="Manage: Given").click()
+    manage = page.get_by_role("dialog", name="Subscription to Given")
+    await manage.get_by_label("New end").fill("")
+    await manage.get_by_role("button", name="Let it never end").click()
+    await expect(given).to_contain_text("Never")
+    await expect(manage, "it stays open after an act").to_contain_text("Never")
+    await manage.get_by_label("Changed limit").fill("999")
+    await manage.get_by_role("button", name="Set this limit").click()
+    await expect(given).to_contain_text("999")
+    await manage.get_by_role("button", name="End it now").click()
+    await manage.get_by_role("button", name="Leave it").click()
+    await manage.get_by_role("button", name="End it now").click()
+    await manage.get_by_role("button", name="End it now").click()
+    await expect(given).to_contain_text("Cancelled")
+    await expect(manage).to_contain_text("It was ended and gives no budget any more.")
+    await manage.get_by_role("button", name="Close").click()
+    await page.get_by_label("State").select_option("Active")
+    await expect(given).to_have_count(0)
+    await page.get_by_label("State").select_option("Cancelled")
+    await expect(given).to_have_count(1)
+
+
+async def test_a_subscription_is_found_by_the_name_of_who_has_it_and_its_dates_are_as_said(
+    windows: Windows, site: Site
+) -> None:
+    site.call("/contact", "alice", workspace=site.acme)
+    page = await admin(windows, "plans")
+    await make_plan(page, "Dated")
+    await page.get_by_role("link", name="Subscriptions").click()
+    await page.get_by_role("button", name="Give subscription").click()
+    form = page.get_by_role("dialog", name="Give a subscription")
+    await form.get_by_role("button", name="Give subscription").click()
+    await expect(form, "no plan is chosen for anybody").to_be_visible()
+    await form.get_by_label("Plan").select_option("Dated")
+    await form.get_by_text("Workspace", exact=True).click()
+    for label, who in (("Workspace", "acm"), ("In the name of", "ali")):
+        await form.get_by_role("searchbox", name=label).fill(who)
+        await form.get_by_role("group", name=f"Found: {label}").get_by_role("button").first.click()
+    await form.get_by_label("Starts").fill("2031-01-01T00:00")
+    await form.get_by_label("Ends").fill("2032-01-01T00:00")
+    await form.get_by_role("button", name="Give subscription").click()
+    await expect(form).to_be_hidden()
+    row = page.get_by_role("row").filter(has_text="Dated")
+    await expect(row).to_contain_text("Not begun")
+    await expect(row).to_contain_text("1 Jan 2031")
+    await expect(row).to_contain_text("1 Jan 2032")
+    await page.get_by_label("State").select_option("Not begun")
+    await page.get_by_label("Search").fill("acme")
+    await expect(row).to_have_count(1)
+    await page.get_by_label("Search").fill("nobody is called so")
+    await expect(page.get_by_text("No subscription is like that")).to_be_visible()
+
+
+async def test_a_key_is_shown_once_works_is_replaced_and_revoked(windows: Windows, site: Site) -> None:
+    site.call("/contact", "dave", workspace=site.beta)
+    page = await admin(windows, "keys")
+    await page.get_by_role("button", name="New key").click()
+    form = page.get_by_role("dialog", name="New key")
+    await form.get_by_label("Name", exact=True).fill("nightly export")
+    await form.get_by_label("User", exact=True).fill(DAVE.id)
+    await form.get_by_role("button", name=re.compile(f"Dave|Use this id|{DAVE.id[:8]}")).first.click()
+    await form.get_by_role("button", name="Create").click()
+    shown = page.get_by_role("dialog", name="Your new key")
+    secret = await shown.locator("code").inner_text()
+    assert secret.startswith("wb_")
+    await shown.get_by_role("button", name="I have kept it").click()
+    assert secret not in await page.content()
+
+    key = page.get_by_role("row").filter(has_text="nightly export")
+    await expect(key).to_contain_text("Valid")
+    await key.get_by_role("button", name="Replace: nightly export").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Replace").click()
+    await expect(shown.locator("code")).not_to_have_text(secret)
+    await shown.get_by_role("button", name="I have kept it").click()
+    await expect(key).to_have_count(2)
+    await expect(key.filter(has_text="Being replaced")).to_have_count(1)
+    await key.filter(has_text="Valid").get_by_role("button", name="Revoke: nightly export").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    await expect(key.filter(has_text="Revoked")).to_have_count(1)
+
+
+async def test_a_key_that_was_not_copied_is_not_closed_over_by_escape(windows: Windows) -> None:
+    page = await admin(windows, "keys")
+    await page.get_by_role("button", name="New key").click()
+    form = page.get_by_role("dialog", name="New key")
+    await form.get_by_label("Name", exact=True).fill("precious")
+    await form.get_by_label("User", exact=True).fill(DAVE.id)
+    await form.get_by_role("button", name=re.compile(f"Dave|Use this id|{DAVE.id[:8]}")).first.click()
+    await form.get_by_role("button", name="Create").click()
+    shown = page.get_by_role("dialog", name="Your new key")
+    secret = await shown.locator("code").inner_text()
+    for _ in range(2):
+        await page.keyboard.press("Escape")
+        await expect(shown.get_by_role("alertdialog")).to_contain_text("was not copied")
+        await page.keyboard.press("Escape")
+        await expect(shown.get_by_role("alertdialog")).to_have_count(0)
+        await expect(shown.locator("code")).to_have_text(secret)
+    await shown.get_by_role("button", name="Close").click()
+    await shown.get_by_role("button", name="Discard it").click()
+    await expect(shown).to_have_count(0)
