@@ -28,10 +28,7 @@ async def read_sale(sales: Sales, held: Ordered, owner: Owner | None) -> Read:
     names = dict.fromkeys(each for each in known if each is not None)
     agreements = [await _agreement(sales, name) for name in names]
     counts = counting(held.subscription, agreements)
-    receipts: list[Receipt] = [] if counts is None else list(await sales.provider.receipts(agreement=counts.id))
-    for _, order in found:
-        if order.payment is not None:
-            receipts += await sales.provider.receipts(payment=order.payment)
+    receipts = await _receipts(sales, counts, [order for _, order in found])
     shown = (*(order for _, order in found), *_unopened(held, sales.now_us()))
     others = of_this_sale(held.subscription, agreements, counts)
     return Read(
@@ -41,6 +38,15 @@ async def read_sale(sales: Sales, held: Ordered, owner: Owner | None) -> Read:
         tuple(others),
         await extra(sales, others),
     )
+
+
+async def _receipts(sales: Sales, counts: Agreement | None, found: list[Order]) -> list[Receipt]:
+    """The payments of the agreement, and of what was bought once."""
+    receipts = [] if counts is None else list(await sales.provider.receipts(agreement=counts.id))
+    for order in found:
+        if order.payment is not None:
+            receipts += await sales.provider.receipts(payment=order.payment)
+    return receipts
 
 
 async def _pages(sales: Sales, held: Ordered) -> list[tuple[CheckoutRow, Order]]:

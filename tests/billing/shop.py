@@ -29,6 +29,7 @@ from gateway.store.mandate import Actor, Mandate
 from gateway.store.open import open_store
 from gateway.store.rows import PlanDraft, PlanRow, PriceDraft, SubscriptionRow, Terms
 from gateway.store.store import Store
+from tests.payments.stripe.judge import Judge
 
 START_S = 1_800_000_000
 DAY_S = 86_400
@@ -96,7 +97,8 @@ async def shop(folder: Path, migrated: Path | None, policy: Policy = POLICY, url
         shutil.copy(migrated, folder / "store.db")
         url = f"sqlite:///{folder}/store.db"
     store = await open_store(url)
-    fake = FakeStripe(now=lambda: START_S, automatic=False)
+    judge = Judge()
+    fake = FakeStripe(now=lambda: START_S, automatic=False, on_request=judge)
     await fake.start()
     access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=0)
 
@@ -113,6 +115,7 @@ async def shop(folder: Path, migrated: Path | None, policy: Policy = POLICY, url
     plan = await plans.create(store, draft(), by, prices=prices())
     try:
         yield Shop(fake, sales, Syncer(sales), plan, webhooks)
+        judge.check(fake)
     finally:
         await runner.cleanup()
         await provider.close()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gateway.billing import settle
+from gateway.billing import reading
 from gateway.core import reconcile
 from gateway.core.subscription import PlanVersion, Status
 from gateway.payments.stripe import convert
@@ -123,7 +123,7 @@ LINES = [
     Line(reconcile, "_renewed", "any(receipt.kept for receipt in covering)", "bool(covering)", REFUNDED),
     Line(reconcile, "_bought_once", "if receipt.kept]", "]", [("buy", 0, 0), ("refund", 0, 0)]),
     Line(reconcile, "_of_state", "kept_until_us + terms.grace_us", "kept_until_us + terms.slack_us", PAST_DUE),
-    Line(settle, "_read", "if order.payment is not None", "if order.payment is None", [("buy", 0, 0)]),
+    Line(reading, "_receipts", "if order.payment is not None", "if order.payment is None", [("buy", 0, 0)]),
     Line(convert, "_of_charges", 'from_stripe(charge["amount_refunded"], charge["currency"])', "0", REFUNDED),
 ]
 

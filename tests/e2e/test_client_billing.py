@@ -12,6 +12,7 @@ from tests.databases.fixtures import migrated_database, migrated_file, postgresq
 from tests.e2e.preset import preset
 from tests.e2e.test_client_calls import WORKSPACES
 from tests.e2e.world import World
+from tests.payments.stripe.judge import judged
 from tests.presets.billing_story import Step, at, check_entity, check_holds, filled, parsed, story
 
 __all__ = ["migrated_database", "migrated_file", "postgresql", "store_url"]
@@ -26,10 +27,8 @@ payments: {{stripe: {{api_key: sk_test_ofTheTests1, api_base: "{stripe}", demo: 
 
 @pytest.fixture
 async def stripe() -> AsyncIterator[FakeStripe]:
-    running = FakeStripe()
-    await running.start()
-    yield running
-    await running.close()
+    async with judged() as running:
+        yield running
 
 
 async def test_the_client_runs_on_our_billing(tmp_path: Path, store_url: str, stripe: FakeStripe) -> None:

@@ -18,6 +18,7 @@ from gateway.store import plans, subscriptions
 from gateway.store.rows import PriceDraft
 from tests.e2e.selling import DAY, by, draft, left, sold, store_of
 from tests.e2e.world import SECRET, World, world
+from tests.payments.stripe.judge import judged
 
 WEBHOOK = "whsec_of_the_end_to_end_tests"
 KEY = "sk_test_0123456789abcdefghijklmn"
@@ -72,18 +73,19 @@ class Market:
 async def market(
     folder: Path, *, automatic: bool = False, more: str = "", membership: str = "trust_clients"
 ) -> AsyncIterator[Market]:
-    stripe = FakeStripe(automatic=automatic)
-    await stripe.start()
+    async with judged(automatic=automatic) as stripe, _sold_through(stripe, folder, more, membership) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _sold_through(stripe: FakeStripe, folder: Path, more: str, membership: str) -> AsyncIterator[Market]:
     said = {"folder": folder, "key": KEY, "secret": WEBHOOK, "stripe": stripe.url, "admin": BOB.id}
     yaml = CONFIG.format(**said, membership=membership) + more
-    try:
-        async with world(folder, yaml) as here:
-            stripe.subscribe(f"{here.url}/billing/webhook/stripe", WEBHOOK)
-            price = PriceDraft(currency="usd", amount=4900, is_default=True)
-            plan = await plans.create(store_of(here), draft(amount=1000), by(), prices=[price])
-            yield Market(here, stripe, plan.id)
-    finally:
-        await stripe.close()
+    async with world(folder, yaml) as here:
+        stripe.subscribe(f"{here.url}/billing/webhook/stripe", WEBHOOK)
+        price = PriceDraft(currency="usd", amount=4900, is_default=True)
+        plan = await plans.create(store_of(here), draft(amount=1000), by(), prices=[price])
+        yield Market(here, stripe, plan.id)
 
 
 @pytest.fixture

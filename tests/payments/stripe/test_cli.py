@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.stripe.server import FakeStripe
-from tests.payments.stripe.world import START, Judge
+from tests.payments.stripe.judge import Judge
+from tests.payments.stripe.world import START
 
 ROOT = Path(__file__).parents[3]
 STRIPE = ROOT / "tests" / "node" / "node_modules" / "@stripe" / "cli-linux-x64" / "bin" / "stripe"

@@ -1,6 +1,6 @@
 """A fake Stripe that is judged while it is used, and our provider in front of it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,32 +11,11 @@ from gateway.demo.stripe.server import FakeStripe
 from gateway.payments.port import Account, Item, Wish
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
-from tests.payments.stripe.document import faults_of_object, faults_of_request
+from tests.payments.stripe.judge import Judge
 
 START = 1_800_000_000
 SECRET = "whsec_of_the_tests"
 ALICE = Scope("user", "alice")
-UNDOCUMENTED = ("payment_pages",)
-
-
-@dataclass
-class Judge:
-    """Holds each request and each answer to Stripe's document; events too."""
-
-    faults: list[str] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-
-    def __call__(self, method: str, path: str, form: Mapping[str, Any], status: int, answer: Mapping[str, Any]) -> None:
-        if path.startswith(UNDOCUMENTED):
-            return
-        self.seen.add(f"{method} {path.split('/', maxsplit=1)[0]}")
-        asked = faults_of_request(method, path, form) if status == 200 else []
-        said = faults_of_object(answer) if status == 200 else []
-        self.faults += [f"{method} {path}: {each}" for each in (*asked, *said)]
-
-    def judge_events(self, fake: FakeStripe) -> None:
-        for event in fake.books.events:
-            self.faults += [f"{event['type']}: {each}" for each in faults_of_object(event)]
 
 
 @dataclass
@@ -73,9 +52,7 @@ async def sale(*, automatic: bool = False) -> AsyncIterator[Sale]:
     provider = StripeProvider(Config(access=access, secrets=(SECRET,)), Notes())
     try:
         yield Sale(fake, provider, judge)
-        judge.judge_events(fake)
-        if judge.faults:
-            raise AssertionError("\n".join(dict.fromkeys(judge.faults)))
+        judge.check(fake)
     finally:
         await provider.close()
         await fake.close()
