@@ -101,7 +101,7 @@ class Gateway:
         self._own.configure(settings, self._fleet)
         self._sell(settings)
         self._sample_metrics()
-        chronicle = Chronicle(self.metrics, recording.access)
+        chronicle = Chronicle(self.metrics, recording.access, self._meter.see)
         limits, worker = transport.client_limits(settings), self._worker
         self._doors = Doors(self._problem_answer, limits, linger_s=0 if worker is None else _LINGER_S)
         self._tunnels = Tunnels(World(self.live, self._meter, self.metrics, now_us), self._tasks)

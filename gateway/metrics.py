@@ -1,9 +1,10 @@
 """Named instruments. Counting is plain integers; the Prometheus text is made when somebody scrapes."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -97,6 +98,14 @@ class Histogram:
         """Count one duration."""
         self.counts[bisect_left(_BUCKETS_US, duration_us)] += 1
         self.sum_us += duration_us
+
+    def observe_all_us(self, durations_us: list[int]) -> None:
+        """Count many, which costs less than one at a time."""
+        durations_us.sort()
+        below = [bisect_right(durations_us, bound) for bound in _BUCKETS_US]
+        for place, (less, more) in enumerate(pairwise((0, *below, len(durations_us)))):
+            self.counts[place] += more - less
+        self.sum_us += sum(durations_us)
 
 
 _BUCKETS_US = tuple(int(bound * 1_000_000) for bound in BUCKETS_S)

@@ -8,6 +8,7 @@ from gateway.core.bucket import Refill
 from gateway.core.cascade import NOBODY, Charge, Costs, Refusal, Shortfall, Standing
 from gateway.core.hop_by_hop import lines
 from gateway.core.scope import Scope
+from gateway.core.till import Till
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -163,11 +164,19 @@ class FieldFamilies:
         if charge.allowance.sole is None or shown is None or shown.reset_us is None or len(charge.costs) != 1:
             return lines(self.of_charge(charge, now_us))
         (cost,) = charge.costs.values()
-        left, reset_us = shown.left, shown.reset_us
+        return self.filled(self._template(charge.allowance, shown), shown.left, shown.reset_us, cost, now_us)
+
+    def template_of(self, till: Till) -> bytes:
+        """What ``filled`` fills in for charges to ``till``."""
+        return self._template(till.allowance, Standing(till.limit, 0, 0, 0))
+
+    def filled(self, template: bytes, left: int, reset_us: int, cost: int, now_us: int) -> bytes:
+        """The lines of a charge that has left so much until then."""
         numbers: tuple[int, ...] = (left, -(-reset_us // SECOND_US)) if self.wacraft else ()
         if self.ietf:
-            numbers += (min(_LARGEST, left), max(0, -((now_us - reset_us) // SECOND_US)))
-        return self._template(charge.allowance, shown) % ((*numbers, cost) if self.cost else numbers)
+            wait = -((now_us - reset_us) // SECOND_US)
+            numbers += (min(_LARGEST, left), max(0, wait))
+        return template % ((*numbers, cost) if self.cost else numbers)
 
     def _template(self, allowance: Allowance, shown: Standing) -> bytes:
         """The lines for charges to this allowance, with a place for each number."""

@@ -55,8 +55,10 @@ class Authenticator:
         self._ways = self._name_ways()
         self._outcomes = Outcomes(config.cached_tokens)
         self._public_outcomes = Outcomes(max(1, config.cached_tokens // 16))
-        self._rotates, self._generation = self._proofs.rotates, 0
-        self._forgot = 0
+        self.rotates, self._generation = self._proofs.rotates, 0
+        """Whether an issuer's keys can change under way: else ``changes`` is ``forgot``."""
+        self.forgot = 0
+        """How often everything was dropped."""
         self._nobody_at = lru_cache(_KNOWN_ADDRESSES)(partial(Principal, "anonymous", None, None))
 
     async def identify(
@@ -128,7 +130,7 @@ class Authenticator:
     @property
     def changes(self) -> int:
         """Another number whenever a credential that was good may not be any more: for whoever stays connected."""
-        return self._forgot + self._proofs.generation
+        return self.forgot + self._proofs.generation
 
     @property
     def takes_keys(self) -> bool:
@@ -143,12 +145,12 @@ class Authenticator:
         if self._proofs.keys is None:
             raise ValueError("API keys are not a way to identify oneself here")
         if self._proofs.keys.put(key):
-            self._forgot += 1
+            self.forgot += 1
             self._outcomes.clear()
 
     def forget(self) -> None:
         """Drop every verified token and outcome, because issuers or keys have changed."""
-        self._forgot += 1
+        self.forgot += 1
         self._proofs.forget()
         self._outcomes.clear()
 
@@ -166,7 +168,7 @@ class Authenticator:
         picked = reader.pick(headers)
         if public and self._config.anonymous != "reject":
             return self._unjudged(picked, peer_ip, now_us)
-        if self._rotates and self._proofs.generation != self._generation:
+        if self.rotates and self._proofs.generation != self._generation:
             self._generation = self._proofs.generation
             self.forget()
         if query and self._query_matters(query):

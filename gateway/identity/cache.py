@@ -50,10 +50,11 @@ class Digest:
     """What stands for a secret in a key: a keyed hash. A dump of it holds no token, and nobody can aim at an entry."""
 
     def __init__(self) -> None:
-        self._keyed = blake2b(digest_size=16, key=secrets.token_bytes(32))
+        self.keyed = blake2b(digest_size=16, key=secrets.token_bytes(32))
+        """Copied for each digest."""
 
     def __call__(self, secret: bytes) -> bytes:
         """16 bytes; the same for the same input, within the life of this object."""
-        state = self._keyed.copy()
+        state = self.keyed.copy()
         state.update(secret)
         return state.digest()

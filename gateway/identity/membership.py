@@ -23,7 +23,9 @@ class Relayed:
 
 
 class Membership(Protocol):
-    """One way to know."""
+    """One way to know. ``lasting``: what ``known`` says of an outcome and a workspace is always the same."""
+
+    lasting: bool
 
     def known(self, who: Identified, workspace: str, now_us: int) -> bool | None:
         """The answer without waiting; ``None`` if it has to be asked for. On ``False``, ``ask`` says what to answer."""
@@ -55,6 +57,8 @@ def not_a_member() -> Forbidden:
 class TrustClients:
     """Everybody belongs to every workspace. Any user can drain any workspace's budget: for closed networks only."""
 
+    lasting = True
+
     def known(self, who: Identified, workspace: str, now_us: int) -> bool:  # noqa: ARG002  (the port's arguments)
         """Yes, for any user."""
         return who.principal.verified
@@ -71,6 +75,8 @@ class TrustClients:
 
 class ByClaim:
     """The credential lists its user's workspaces."""
+
+    lasting = True
 
     def known(self, who: Identified, workspace: str, now_us: int) -> bool:  # noqa: ARG002  (the port's arguments)
         """Whether the credential lists ``workspace``."""

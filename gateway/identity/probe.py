@@ -61,6 +61,8 @@ class _Outcome(Enum):
 class ByProbe:
     """Asks the upstream. Make one per process; ``forget`` when identities change."""
 
+    lasting = False
+
     def __init__(self, question: Question, fetch: Fetch, tasks: Tasks) -> None:
         if "{id}" not in question.path:
             raise ValueError("the membership path must hold {id} where the workspace goes")

@@ -17,6 +17,7 @@ from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
 from gateway.core.late import drain_late
 from gateway.core.refund import Settlement, refund, settle
 from gateway.core.scope import Scope
+from gateway.core.till import Till, take_open
 from gateway.ledger.port import Late, Tell
 from gateway.tasks import Tasks
 
@@ -104,6 +105,16 @@ class MemoryLedger:
         while (outcome := self.charge_now(bill, now_us)) is None:
             await self._load(bill.allowances)
         return outcome
+
+    def take(self, till: Till, cost: int, now_us: int) -> Bucket | None:
+        """See ``Ledger``."""
+        stored = self._scopes.get(till.scope)
+        if type(stored) is not tuple:
+            return None
+        after = take_open(till, stored[0], stored[1], cost, now_us)
+        if after is not None:
+            self._scopes[till.scope] = (till.key, after)
+        return after
 
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:  # noqa: ARG002  (the port's arguments)
         """See ``Ledger``. A scope is restored once in its life: that is worth no second way."""

@@ -9,6 +9,7 @@ from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement
 from gateway.core.scope import Scope
+from gateway.core.till import Till
 
 Page = Sequence[tuple[Scope, Mapping[LimitKey, Bucket]]]
 Tell = Callable[[Charge | Refusal | StoreUnavailable], None]
@@ -47,6 +48,10 @@ class Ledger(Protocol):
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
         """The same without waiting; ``None`` if the answer needs I/O (use ``charge``)."""
+        ...
+
+    def take(self, till: Till, cost: int, now_us: int) -> Bucket | None:
+        """The most frequent debit: ``take_open`` of what is at hand. ``None``: nothing happened; ask ``charge_now``."""
         ...
 
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:

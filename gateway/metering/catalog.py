@@ -52,6 +52,8 @@ class Catalog:
     fallback: Plan | None = None
     subscriptions: Mapping[Scope, tuple[Subscription, ...]] = field(default_factory=dict)
     holdings: Holdings | None = None
+    changes: list[int] = field(default_factory=lambda: [0], compare=False, repr=False)
+    """One number, another one whenever what somebody has may have changed: for who keeps what was ``asked``."""
     _resolved: dict[Scope, Allowance | None] = field(default_factory=dict, compare=False, repr=False)
     _asked: dict[tuple[int, tuple[str, ...], bool], _Asked] = field(default_factory=dict, compare=False, repr=False)
 
@@ -88,6 +90,7 @@ class Catalog:
 
     def forget(self, scopes: Iterable[Scope] | None) -> None:
         """Resolve these scopes anew, because what they have has changed; ``None``: all."""
+        self.changes[0] += 1
         if scopes is None:
             self._resolved.clear()
         for scope in scopes or ():
@@ -102,15 +105,21 @@ class Catalog:
         Remembered by the principal's identity: the same object comes with every request of a known caller.
         Raises ``Unresolved``.
         """
+        return self.asked_until(principal, kinds, now_us, fallback=fallback)[0]
+
+    def asked_until(
+        self, principal: Principal, kinds: tuple[str, ...], now_us: int, *, fallback: bool
+    ) -> tuple[tuple[Allowance, ...], int]:
+        """``asked``, and until when that holds if nothing changes."""
         key = (id(principal), kinds, fallback)
         known = self._asked.get(key)
         if known is not None and known.principal is principal and now_us < known.until_us:
-            return known.allowances
+            return known.allowances, known.until_us
         found = self._all_of(principal, kinds, now_us, fallback=fallback)
         until_us = min((each.until_us for each in found if each.until_us is not None), default=_FOREVER)
         _make_room(self._asked)
         self._asked[key] = _Asked(principal, found, until_us)
-        return found
+        return found, until_us
 
     def _all_of(
         self, principal: Principal, kinds: tuple[str, ...], now_us: int, *, fallback: bool

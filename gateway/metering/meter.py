@@ -6,19 +6,21 @@ The ledger decides, the journal remembers; nothing awaits between the two, so th
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from gateway.core.cascade import Bill, Charge, Refusal
+from gateway.core.cascade import Bill, Charge, Posting, Refusal
 from gateway.core.cascade import charge as presume
 from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import Rule
+from gateway.journal.record import Record
 from gateway.ledger.port import Ledger
 from gateway.metering.arrears import Arrears
 from gateway.metering.catalog import Unresolved
 from gateway.metering.debts import Debt
 from gateway.metering.recorder import Recorder
+from gateway.metering.stand import Stand
 from gateway.metering.visit import Visit
 
 _LATE_REFUNDS = 100_000
@@ -26,6 +28,8 @@ Saw = Callable[[Principal, int], None]
 """Told of each request of somebody known, and when it came (us)."""
 
 
+_LOOK_US = 10_000
+_made = tuple.__new__
 Charged = Callable[[Refusal | StoreUnavailable | None], None]
 """Told that a visit has its outcome (``None``), or with what ``conclude`` has to go on."""
 
@@ -47,6 +51,7 @@ class Meter:
         self._saw = saw
         self._arrears = Arrears(ledger, recorder) if arrears is None else arrears
         self._owed: deque[tuple[Visit, Charge, int]] = deque(maxlen=_LATE_REFUNDS)
+        self._looked_us = 0
 
     async def charge(self, visit: Visit) -> Charge | Refusal | None:
         """Debit a visit's cost before it is forwarded. ``None``: nobody is asked to pay (now).
@@ -87,6 +92,24 @@ class Meter:
         visit.outcome = outcome
         visit.record = self._recorder.opened(visit, outcome)
         return outcome
+
+    def pay(self, stand: Stand, rule: Rule, cost: int, id_: str, at_us: int) -> Record | None:
+        """Debit ``cost``, more than 0, from a stand's till. ``None``: nothing happened, ask ``charge_now``."""
+        till = stand.till
+        if till is None or (not 0 <= at_us - self._looked_us < _LOOK_US and not self._look(at_us)):
+            return None
+        after = self._ledger.take(till, cost, at_us)
+        if after is None:
+            return None
+        return self._recorder.paid(stand, rule, id_, at_us, _made(Posting, (till[1], till[3], after[0], cost, after)))
+
+    def _look(self, at_us: int) -> bool:
+        """Whether the store is well: looked at now and then, since failing takes seconds."""
+        if self._store_failing():
+            self._looked_us = 0
+            return False
+        self._looked_us = at_us
+        return True
 
     def charge_now(self, visit: Visit) -> bool:
         """``charge`` where nothing is odd and nothing has to be waited for; if not, nothing has happened.
@@ -168,6 +191,17 @@ class Meter:
             self._recorder.closed(
                 visit.record, status=status, latency_us=latency_us, upstream_latency_us=upstream_latency_us
             )
+
+    def complete(self, record: Record, status: int, latency_us: int, upstream_us: int | None) -> None:
+        """``close`` for what was paid by ``pay``. Who came is said by ``see``."""
+        self._recorder.closed(record, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
+
+    def see(self, principals: Iterable[tuple[Principal, int]]) -> None:
+        """Say who came by, and when (us): for many at once."""
+        saw = self._saw
+        if saw is not None:
+            for principal, at_us in principals:
+                saw(principal, at_us)
 
     async def debit_late(self) -> None:
         """Debit what was let through while the ledger or the store could not be asked, each in its own window.

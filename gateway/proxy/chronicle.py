@@ -2,20 +2,26 @@
 
 import asyncio
 import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
+from gateway.core.principal import Principal
 from gateway.core.problems import Problem
 from gateway.identity.config import Identified
 from gateway.log import AccessLog
 from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
 from gateway.proxy.access_line import Asked, Summary, outcome_of, told
-from gateway.proxy.ended import Ended, count, write
+from gateway.proxy.ended import count, seen, write
 from gateway.proxy.forward import Forwarded
 from gateway.proxy.request import Request
 from gateway.proxy.running import Running
+
+if TYPE_CHECKING:
+    from gateway.proxy.ride import Ride
 
 _log = structlog.get_logger(__name__)
 
@@ -60,18 +66,29 @@ class Trip:
 class Chronicle:
     """Writes the access log and counts. Never a query, a token or a header."""
 
-    def __init__(self, metrics: Metrics, access: AccessLog | None) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        access: AccessLog | None,
+        see: Callable[[Iterable[tuple[Principal, int]]], None] = lambda _who: None,
+    ) -> None:
+        """``see``: told who came by in the fast lane, see ``Meter``."""
         self._metrics = metrics
         self._access = access
-        self._rides: list[Ended] = []
+        self._rides: list[Ride] = []
+        self._begun = 0
+        self._see: Callable[[Iterable[tuple[Principal, int]]], None] = see
         self._timer: asyncio.TimerHandle | None = None
         metrics.before_reading(self.catch_up)
 
-    def begin(self, *, fast: bool = False) -> None:
-        """A request has come. ``fast``: the lane has taken it."""
+    def begin(self) -> None:
+        """A request has come."""
         self._metrics.in_flight += 1
-        if fast:
-            self._metrics.fast_lane_requests[()] += 1
+
+    def begin_ride(self) -> None:
+        """A request has come, and the lane has taken it."""
+        self._metrics.in_flight += 1
+        self._begun += 1
 
     def failed(self, id_: str, error: Exception) -> None:
         """A fault of ours. Not its message, which may quote the request."""
@@ -97,11 +114,11 @@ class Chronicle:
             self._access.write(_line(trip, summary, rule, outcome))
         return summary
 
-    def close_ride(self, ended: Ended) -> None:
+    def close_ride(self, ride: "Ride") -> None:
         """A request in the fast lane has ended. It is counted and written down with others that end soon."""
         self._metrics.in_flight -= 1
         rides = self._rides
-        rides.append(ended)
+        rides.append(ride)
         if len(rides) == 1:
             self._timer = asyncio.get_running_loop().call_later(TOGETHER_S, self.catch_up)
         elif len(rides) >= _MOST_TOGETHER:
@@ -112,8 +129,13 @@ class Chronicle:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._metrics.fast_lane_requests[()] += self._begun
+        self._begun = 0
+        if not self._rides:
+            return
         rides, self._rides = self._rides, []
         count(rides, self._metrics)
+        self._see(seen(rides))
         if self._access is not None:
             write(rides, self._access)
 

@@ -60,8 +60,8 @@ class Told(NamedTuple):
 class ClientConnection(RequestHandler):
     """One accepted connection. ``told``: see ``request_head``, which keeps it here.
 
-    ``announced``: the client's address, where a load balancer in front has said it (see ``acceptor``). ``last_use``:
-    the loop's time from which on no further request is taken.
+    ``whence``: what all its requests have in common. ``announced``: the client's address, where a load balancer in
+    front has said it (see ``acceptor``). ``last_use``: the loop's time from which on no further request is taken.
     """
 
     __slots__ = (
@@ -80,6 +80,7 @@ class ClientConnection(RequestHandler):
         "read_deadline",
         "scheme",
         "told",
+        "whence",
         "write_deadline",
     )
 
@@ -92,6 +93,7 @@ class ClientConnection(RequestHandler):
         self.peer = ""
         self.peer_bytes = b"unknown"
         self.scheme = b"http"
+        self.whence = b""
         self.told: Told | None = None
         self.read_deadline = self.write_deadline = self.last_use = NEVER
         self._body_since = self._paused_at = 0.0
@@ -112,6 +114,7 @@ class ClientConnection(RequestHandler):
             self.peer_bytes = self.peer.encode()
         if transport.get_extra_info("sslcontext") is not None:
             self.scheme = b"https"
+        self.whence = b"%b %b" % (self.scheme, self.peer_bytes)
         self.read_deadline = now + self.limits.head_timeout
         self.last_use = now + self.limits.age
         super().connection_made(transport)

@@ -74,9 +74,15 @@ class GatewayProtocol(ClientRequests):
         """Whether the answer to a request that has come whole is the connection's last one."""
         return self._close or (self._eof and not self._ahead)
 
+    def loop_time(self) -> float:
+        """The loop's time."""
+        return self._loop.time()
+
     def begin_ride(self, ride: Current) -> None:
         """The lane answers a request."""
-        self._count()
+        self._request_count += 1
+        if self._request_count >= self.limits.requests:
+            self._close = True
         self._in_head = False
         self._current = ride
         self.read_deadline = NEVER

@@ -1,54 +1,51 @@
 """Requests that have ended in the fast lane: counted and written down many at a time."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import orjson
 
-from gateway.core.cascade import Charge
+from gateway.core.principal import Principal
 from gateway.core.rules import Rule
-from gateway.identity.config import Identified
 from gateway.log import AccessLog
-from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
-from gateway.proxy.access_line import Asked, Summary, outcome_of, payer, told
-from gateway.proxy.errand import Errand
+from gateway.proxy.access_line import Asked, Summary, outcome_of, told
+
+if TYPE_CHECKING:
+    from gateway.proxy.ride import Ride
 
 _CHARGED = (
     b'{"at_us":%d,"request_id":"%b",%b,%b,"payer":%b,"status":%d,'
-    b'"latency_us":%d,"upstream_us":%b,"bytes_in":%d,"bytes_out":%d}\n'
+    b'"latency_us":%d,"upstream_us":%d,"bytes_in":%d,"bytes_out":%d}\n'
 )
 
 
-Ended = tuple[Visit, Errand, Identified, str, int, int, int | None, int, int]
-"""One of them: visit, errand, who, the peer's address, status, latency, the upstream's (us), bytes of both bodies.
-
-A bare tuple, because one is made for every request.
-"""
-
-
-def count(rides: Iterable[Ended], metrics: Metrics) -> None:
-    """Add them to the counters."""
-    requests, duration, upstream = metrics.requests, metrics.request_duration, metrics.upstream_duration
-    for visit, _, _, _, status, latency_us, upstream_us, _, _ in rides:
-        requests[visit.rule.name, outcome_of(visit, None), str(status)] += 1
-        duration.observe_us(latency_us)
-        if upstream_us is not None:
-            upstream.observe_us(upstream_us)
+def count(rides: "Sequence[Ride]", metrics: Metrics) -> None:
+    """Add them to the counters. One without a ``visit`` was paid from the till of its ``stand``."""
+    charged = Counter([(ride.errand.rule.name, ride.status) for ride in rides if ride.visit is None])
+    for (rule, status), times in charged.items():
+        metrics.requests[rule, "charged", str(status)] += times
+    for ride in rides:
+        if ride.visit is not None:
+            metrics.requests[ride.errand.rule.name, outcome_of(ride.visit, None), str(ride.status)] += 1
+    metrics.request_duration.observe_all_us([ride.latency_us for ride in rides])
+    metrics.upstream_duration.observe_all_us([ride.upstream_us for ride in rides if ride.upstream_us is not None])
 
 
-def write(rides: Iterable[Ended], access: AccessLog) -> None:
+def seen(rides: "Sequence[Ride]") -> Iterator[tuple[Principal, int]]:
+    """Who has come with them, each once, and when last. Of the others the meter says it."""
+    last = {id(ride.caller): (ride.caller.principal, ride.at_us) for ride in rides if ride.record is not None}
+    return iter(last.values())
+
+
+def write(rides: "Sequence[Ride]", access: AccessLog) -> None:
     """Add their lines to the access log."""
-    whose: dict[tuple[int, str], bytes] = {}
-    for ended in rides:
-        visit, _, identified, peer, *_ = ended
-        if outcome_of(visit, None) != "charged":
-            access.write(_line(ended))
-            continue
-        key = (id(identified), peer)  # all of them live as long as ``rides``
-        who = whose.get(key)
-        if who is None:
-            who = whose[key] = _who(identified, peer)
-        access.write_line(_charged_line(ended, who))
+    for ride in rides:
+        if ride.visit is None:
+            access.write_line(_charged_line(ride))
+        else:
+            access.write(_line(ride))
 
 
 def said_of(method: str, path: str, rule: Rule) -> bytes:
@@ -57,23 +54,18 @@ def said_of(method: str, path: str, rule: Rule) -> bytes:
     return orjson.dumps(said)[1:-1]
 
 
-def _who(identified: Identified, peer: str) -> bytes:
-    principal = identified.principal
-    said = {"proof": principal.proof, "user": principal.user, "workspace": identified.asked, "client": peer or None}
-    return orjson.dumps(said)[1:-1]
+def _charged_line(ride: "Ride") -> bytes:
+    """``_line`` of a request that was paid from a till, as text."""
+    payer = b"null" if ride.stand is None else ride.stand.payer
+    return _CHARGED % (
+        ride.at_us, ride.id.encode(), ride.errand.said, ride.caller.whose, payer, ride.status,
+        ride.latency_us, ride.upstream_us or 0, len(ride.data) - ride.end - 2, ride.bytes_out,
+    )  # fmt: skip
 
 
-def _charged_line(ended: Ended, who: bytes) -> bytes:
-    """``_line`` of a charged request, as text."""
-    visit, errand, _, _, status, latency_us, upstream_us, bytes_in, bytes_out = ended
-    paid = payer(visit.outcome.allowance) if isinstance(visit.outcome, Charge) else None
-    waited = b"null" if upstream_us is None else b"%d" % upstream_us
-    of_line = (visit.at_us, visit.id.encode(), errand.said, who, orjson.dumps(paid))
-    return _CHARGED % (*of_line, status, latency_us, waited, bytes_in, bytes_out)
-
-
-def _line(ended: Ended) -> dict[str, object]:
-    visit, errand, identified, peer, status, latency_us, upstream_us, bytes_in, bytes_out = ended
-    asked, summary = Asked(errand.method, errand.path, peer, identified), Summary(status, latency_us, upstream_us)
-    line = told(asked, summary, visit, visit.rule.name, outcome_of(visit, None), id_=visit.id, at_us=visit.at_us)
-    return {**line, "bytes_in": bytes_in, "bytes_out": bytes_out}
+def _line(ride: "Ride") -> dict[str, object]:
+    errand, caller, visit = ride.errand, ride.caller, ride.visit
+    asked = Asked(errand.method, errand.path, ride.client.peer, caller.identified)
+    summary = Summary(ride.status, ride.latency_us, ride.upstream_us)
+    line = told(asked, summary, visit, errand.rule.name, outcome_of(visit, None), id_=ride.id, at_us=ride.at_us)
+    return {**line, "bytes_in": len(ride.data) - ride.end - 2, "bytes_out": ride.bytes_out}

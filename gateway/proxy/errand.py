@@ -10,7 +10,9 @@ from gateway.core.target import Target
 class Errand:
     """A request line that the lane takes. ``path_workspace``: the workspace that its path names, as it says it.
 
-    ``asks_workspace``: whether a workspace may have to pay, so that membership matters.
+    ``asks_workspace``: whether a workspace may have to pay, so that membership matters. ``kinds``: who is asked, in
+    order. ``paying``: the same number for all errands that ask the same scopes for the same meter. ``cost``: in units,
+    where it is all of one meter. ``always_paid``: whatever is answered. ``mark``: what identities depend on.
     """
 
     method: str
@@ -19,5 +21,10 @@ class Errand:
     rule: Rule
     path_workspace: str | None
     asks_workspace: bool
+    kinds: tuple[str, ...]
+    paying: int
+    cost: int
+    always_paid: bool
+    mark: bytes
     said: bytes
     """What the access log says of it."""

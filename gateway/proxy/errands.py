@@ -3,55 +3,74 @@
 from gateway.core.hop_by_hop import HOP_BY_HOP
 from gateway.core.max_forwards import LIMITED
 from gateway.core.problems import Problem
+from gateway.core.rules import Rule
 from gateway.metering.snapshot import REMEMBERED_BYTES, REMEMBERED_LINES
+from gateway.proxy.callers import Callers
 from gateway.proxy.ended import said_of
 from gateway.proxy.errand import Errand
-from gateway.proxy.plain_request import FieldBook, PlainReader
+from gateway.proxy.plain_request import FieldBook, read_line
 from gateway.proxy.running import Running
 
 _NOT_TAKEN = LIMITED | {"HEAD", "CONNECT"}
 
 
 class Errands:
-    """The errands of one running configuration, and what fields mean in it."""
+    """The errands of one running configuration, what fields mean in it, and who asks. ``known``: by request line."""
 
-    __slots__ = ("_known", "book", "running")
+    __slots__ = ("_payings", "book", "callers", "known", "running")
 
     def __init__(self, running: Running) -> None:
         route, authenticator = running.route, running.authenticator
         self.running = running
         self.book = FieldBook(authenticator.looked_at | (route.dropped(frozenset()) - HOP_BY_HOP))
-        self._known: dict[bytes, Errand | None] = {}
+        self.callers = Callers(running)
+        self.known: dict[bytes, Errand | None] = {}
+        self._payings: dict[tuple[tuple[str, ...], bool, str], int] = {}
 
-    def find(self, line: bytes, reader: PlainReader) -> Errand | None:
-        """The errand of a request line; ``None``: it is for the reference path.
+    def find(self, line: bytes) -> Errand | None:
+        """The errand of a request line that is not known yet; ``None``: it is for the reference path.
 
         Not remembered with a query, which may hold a credential.
         """
-        try:
-            return self._known[line]
-        except KeyError:
-            errand = self._read(line, reader.method, reader.target)
+        errand = self._read(line)
         if b"?" not in line and len(line) <= REMEMBERED_BYTES:
-            if len(self._known) >= REMEMBERED_LINES:
-                self._known.clear()
-            self._known[line] = errand
+            if len(self.known) >= REMEMBERED_LINES:
+                self.known.clear()
+            self.known[line] = errand
         return errand
 
-    def _read(self, line: bytes, method: bytes, raw_target: bytes) -> Errand | None:
-        snapshot, name = self.running.snapshot, method.decode("latin-1")
-        if name in _NOT_TAKEN or line != b"%b %b HTTP/1.1" % (method, raw_target):
+    def _read(self, line: bytes) -> Errand | None:
+        snapshot, said = self.running.snapshot, read_line(line)
+        if said is None or said[0] in _NOT_TAKEN:
             return None
+        method, raw_target = said
         try:
-            target, match, path = snapshot.read(name, raw_target)
+            target, match, path = snapshot.read(method, raw_target)
         except Problem:
             return None
         if match is None or target.raw != raw_target or target.authority is not None or snapshot.honours:
             return None
         rule = match.rule
-        asks_workspace = "workspace" in (snapshot.cascade if rule.pays is None else rule.pays)
+        kinds = snapshot.cascade if rule.pays is None else rule.pays
+        asks_workspace = "workspace" in kinds
         if rule.strip_json or (rule.public and rule.charge == "on_success" and asks_workspace):
             return None
         path_workspace = snapshot.workspace_in(match.params) if match.params else None
-        asks_workspace = asks_workspace and not rule.public
-        return Errand(name, target, path, rule, path_workspace, asks_workspace, said_of(name, path, rule))
+        return Errand(
+            method,
+            target,
+            path,
+            rule,
+            path_workspace,
+            asks_workspace and not rule.public,
+            kinds,
+            self._paying(kinds, rule),
+            next(iter(rule.costs.values())) if len(rule.costs) == 1 else 0,
+            rule.charge == "before" and not rule.refund_on,
+            repr((rule.public, asks_workspace and not rule.public, path_workspace)).encode("utf-8", "backslashreplace"),
+            said_of(method, path, rule),
+        )
+
+    def _paying(self, kinds: tuple[str, ...], rule: Rule) -> int:
+        key = (kinds, rule.fallback, next(iter(rule.costs)))
+        return self._payings.setdefault(key, len(self._payings))

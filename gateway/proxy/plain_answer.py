@@ -1,18 +1,21 @@
-"""Answers that come whole in one read: their heads go on almost as they are. ``response_parser`` reads any other."""
+"""Answers that come whole in one read: their heads go on almost as they are. ``response_parser`` reads any other.
+
+As with requests (``plain_request``) nothing is done a field at a time: what the names say is looked up for all at once.
+"""
 
 import re
-from typing import NamedTuple
 
 import httptools
 
-from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, key_of
+from gateway.core.hop_by_hop import HOP_BY_HOP, key_of
 from gateway.core.rate_limit_fields import TELL_OF_BUDGETS
 
-_START = re.compile(rb"HTTP/1\.1 [0-9]{3} [\t\x20-\x7e\x80-\xff]*\r\n")
+_START = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [\t\x20-\x7e\x80-\xff]*")
 _HEAD_END = b"\r\n\r\n"
 _SHORTEST_FINAL, _LARGEST = 200, 600
 _BODILESS = frozenset({204, 304})
-_REMEMBERED_NAMES = 4_096
+_REMEMBERED = 4_096
+_LONGEST = 4_096
 
 # What a field is to the fast lane.
 _PASSES, REQUEST_ID, ALLOW_ORIGIN, OURS, _LENGTH, _CONNECTION, _NOT_PLAIN = 0, 1, 2, 4, 8, 9, 10
@@ -24,93 +27,119 @@ _MEANINGS = {
     b"x-request-id": REQUEST_ID,
     b"access-control-allow-origin": ALLOW_ORIGIN,
 }
-_known: dict[bytes, int] = {}
-_made = tuple.__new__  # a NamedTuple by its fields, without the call in between
 
 
-class PlainAnswer(NamedTuple):
-    """``head``: with the last line's end, less what is for one connection only; ``behind``: the empty line, the body.
+class _Shape:
+    """What the names of an answer's fields say. ``noted``: see ``AnswerReader``."""
 
+    __slots__ = ("connection", "length", "noted")
+
+    def __init__(self, length: bytes, connection: bytes | None, noted: int) -> None:
+        self.length = length
+        self.connection = connection
+        self.noted = noted
+
+
+_shapes: dict[tuple[bytes, ...], _Shape | None] = {}
+_statuses: dict[bytes, int] = {}
+
+
+class _Into:
+    """What llhttp tells: only the fields, straight into a dict."""
+
+    __slots__ = ("on_header",)
+
+    def __init__(self, fields: dict[bytes, bytes]) -> None:
+        self.on_header = fields.__setitem__
+
+
+class AnswerReader:
+    """llhttp for one upstream connection's plain answers. After ``read`` has found one, its parts are here.
+
+    ``head``: with the last line's end, less what is for one connection only; ``behind``: the empty line, the body.
     ``body``: its length. ``noted``: which of ``REQUEST_ID``, ``ALLOW_ORIGIN`` and ``OURS`` (it tells of budgets of its
     own) are among its fields.
     """
 
-    status: int
-    head: bytes
-    behind: bytes
-    body: int
-    noted: int
-
-
-class AnswerReader:
-    """llhttp for one upstream connection's plain answers."""
-
-    __slots__ = ("_begun", "_ended", "_fields", "_llhttp")
+    __slots__ = ("_feed", "_fields", "behind", "body", "head", "noted")
 
     def __init__(self) -> None:
-        self._llhttp = httptools.HttpResponseParser(self)
-        self._fields: RawHeaders = []
-        self._begun = self._ended = 0
+        self.head = self.behind = b""
+        self.body = self.noted = 0
+        self._renew()
 
-    def on_message_begin(self) -> None:
-        """An answer begins."""
-        self._begun += 1
+    def _renew(self) -> None:
+        self._fields: dict[bytes, bytes] = {}
+        self._feed = httptools.HttpResponseParser(_Into(self._fields)).feed_data
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field."""
-        self._fields.append((name, value))
+    def read(self, data: bytes) -> int:
+        """The status of the one answer that ``data`` holds from end to end; 0: it may be anything else."""
+        end, fields = data.find(_HEAD_END), self._fields
+        line = data[: data.find(b"\r\n")]
+        status = _statuses.get(line) or _learn_status(line)
+        if end <= 0 or not status:
+            self._renew()
+            return 0
+        fields.clear()
+        try:
+            self._feed(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._renew()
+            return 0
+        names = tuple(fields)
+        try:
+            shape = _shapes[names]
+        except KeyError:
+            shape = _learn(names)
+        if shape is not None and data.count(b"\r\n", 0, end) == len(names):
+            length, self.body = fields[shape.length], len(data) - end - 4
+            if length.isdigit() and int(length) == self.body:
+                self.head, self.behind, self.noted = data[: end + 2], data[end + 2 :], shape.noted
+                if shape.connection is None or self._cut(shape.connection):
+                    return status
+        # Half of an answer must not stay in llhttp: it would take what comes next for its rest.
+        self._renew()
+        return 0
 
-    def on_message_complete(self) -> None:
-        """An answer is whole."""
-        self._ended += 1
-
-    def read(self, data: bytes) -> PlainAnswer | None:
-        """The one answer that ``data`` holds from end to end; ``None``: it may be anything else."""
-        self._fields, self._begun, self._ended = [], 0, 0
-        end = data.find(_HEAD_END)
-        if end > 0 and _START.match(data):
-            try:
-                self._llhttp.feed_data(data)
-            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-                self._ended = 0
-            # Half of a second one (behind a 1xx) must not stay in llhttp: it would take what comes next for its rest.
-            if self._begun == self._ended == 1:
-                return self._plain(data, end)
-        self._llhttp = httptools.HttpResponseParser(self)
-        return None
-
-    def _plain(self, data: bytes, end: int) -> PlainAnswer | None:
-        status, head, length, noted = self._llhttp.get_status_code(), data[: end + 2], -1, 0
-        for name, value in self._fields:
-            meaning = _known.get(name)
-            if meaning is None:
-                meaning = _learn(name)
-            if meaning <= OURS:
-                noted |= meaning
-            elif meaning == _LENGTH and length < 0 and value.isdigit():
-                length = int(value)
-            elif meaning == _CONNECTION and (cut := _without(head, name, value)):
-                head = cut
-            else:
-                return None
-        body = len(data) - end - len(_HEAD_END)
-        if length != body or status in _BODILESS or not _SHORTEST_FINAL <= status < _LARGEST:
-            return None
-        return _made(PlainAnswer, (status, head, data[end + 2 :], body, noted))
+    def _cut(self, name: bytes) -> bool:
+        """Take ``Connection: keep-alive`` out of the head; ``False``: it says something else, or in another way."""
+        head, value = self.head, self._fields[name]
+        self.head = head.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
+        return len(self.head) < len(head) and value.lower() == b"keep-alive"
 
 
-def _without(head: bytes, name: bytes, value: bytes) -> bytes:
-    """A head without its ``Connection: keep-alive``; empty: it says something else, or says it in another way."""
-    cut = head.replace(b"\r\n%b: %b\r\n" % (name, value), b"\r\n", 1)
-    return cut if len(cut) < len(head) and value.lower() == b"keep-alive" else b""
+def _learn_status(line: bytes) -> int:
+    """The status of a status line, of those that come with a body; 0: it is none of them."""
+    found = _START.fullmatch(line)
+    status = 0 if found is None else int(found[1])
+    if status in _BODILESS or not _SHORTEST_FINAL <= status < _LARGEST:
+        return 0
+    if len(line) <= _LONGEST:
+        if len(_statuses) >= _REMEMBERED:
+            _statuses.clear()
+        _statuses[line] = status
+    return status
 
 
-def _learn(name: bytes) -> int:
+def _learn(names: tuple[bytes, ...]) -> _Shape | None:
+    """What these names say; ``None``: such an answer is not plain."""
+    meanings = [_meaning(name) for name in names]
+    plain = meanings.count(_LENGTH) == 1 and meanings.count(_CONNECTION) <= 1 and _NOT_PLAIN not in meanings
+    shape = None
+    if plain:
+        noted = 0
+        for meaning in meanings:
+            noted |= meaning if meaning <= OURS else 0
+        connection = names[meanings.index(_CONNECTION)] if _CONNECTION in meanings else None
+        shape = _Shape(names[meanings.index(_LENGTH)], connection, noted)
+    if sum(map(len, names)) <= _LONGEST:
+        if len(_shapes) >= _REMEMBERED:
+            _shapes.clear()
+        _shapes[names] = shape
+    return shape
+
+
+def _meaning(name: bytes) -> int:
     key = key_of(name)
     meaning = _MEANINGS.get(key, _PASSES)
-    if meaning in {_LENGTH, _CONNECTION} and b"_" in name:
-        meaning = _NOT_PLAIN
-    if len(_known) >= _REMEMBERED_NAMES:
-        _known.clear()
-    _known[name] = meaning
-    return meaning
+    return _NOT_PLAIN if meaning in {_LENGTH, _CONNECTION} and b"_" in name else meaning

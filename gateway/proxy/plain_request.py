@@ -1,146 +1,177 @@
 """Requests that come whole in one read and need no thought: what the fast lane takes.
 
 llhttp reads them, as on the reference path; what it or this page does not find plain is not judged here at all, but
-read again there, from the same bytes.
+read again there, from the same bytes. Nothing is done a field at a time: llhttp puts the fields into a dict, and what
+their names mean, in their order, is looked up for all of them at once, because few clients differ in it.
 """
+
+from operator import itemgetter
 
 import httptools
 
-from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, key_of
+from gateway.core.hop_by_hop import HOP_BY_HOP, KEYS, RawHeaders, key_of
 from gateway.core.max_forwards import KEY as MAX_FORWARDS
 from gateway.proxy.client_connection import ClientLimits
-from gateway.proxy.request_parser import HOST
 
 HEAD_END = b"\r\n\r\n"
-_REMEMBERED_NAMES = 4_096
+_REMEMBERED_SHAPES = 4_096
+_LONGEST_NAMES = 4_096
 _LONGEST_LENGTH = 18
 
 # What a field is to the fast lane.
-_PASSES, _HOST, _LENGTH, _CONNECTION, _ORIGIN, _SPECIAL, _NOT_PLAIN = range(7)
+_PASSES, _HOST, _LENGTH, _CONNECTION, _SPECIAL, _NOT_PLAIN = range(6)
 _MEANINGS = {
     **dict.fromkeys(HOP_BY_HOP | {b"expect", b"trailer", MAX_FORWARDS}, _NOT_PLAIN),
     b"host": _HOST,
     b"content-length": _LENGTH,
     b"connection": _CONNECTION,
-    b"origin": _ORIGIN,
 }
 
 
-class FieldBook:
-    """What fields mean where ``special`` ones (their keys) say who asks, or do not go on. Learns spellings, bounded."""
+class Shape:
+    """What the names of a request's fields say, as they are spelled and in their order.
 
-    __slots__ = ("_known", "_special", "passing")
+    ``host``, ``length``, ``connection``: which fields those are, if they are there. ``special``: those that say who
+    asks, or do not go on. ``cross_origin``: a browser's script asks. ``pick``: the values of ``host`` and ``special``.
+    ``mark``: what tells the picked names from others.
+    """
+
+    __slots__ = ("connection", "cross_origin", "host", "length", "mark", "names", "pick", "special")
+
+    def __init__(self, names: tuple[bytes, ...], found: dict[int, list[bytes]]) -> None:
+        self.names = names
+        self.host = found[_HOST][0]
+        self.length = next(iter(found.get(_LENGTH, ())), None)
+        self.connection = next(iter(found.get(_CONNECTION, ())), None)
+        self.special = tuple(found.get(_SPECIAL, ()))
+        self.cross_origin = any(key_of(name) == b"origin" for name in names)
+        self.pick = itemgetter(self.host, self.host, *self.special)  # two of them at least: then it is a tuple
+        self.mark = b"\n".join(self.special)
+
+
+class FieldBook:
+    """What fields mean where ``special`` ones (their keys) say who asks, or do not go on. Learns shapes, bounded."""
+
+    __slots__ = ("_special", "shapes")
 
     def __init__(self, special: frozenset[bytes]) -> None:
         self._special = special
-        self._known: dict[bytes, int] = {}
-        self.passing: set[bytes] = set()
-        """Names, as they are spelled, of fields that mean nothing and go on as they came."""
+        self.shapes: dict[tuple[bytes, ...], Shape | None] = {}
 
-    def meaning(self, name: bytes) -> int:
-        """What a field called ``name`` is."""
-        return self._known.get(name) or self._learn(name)
+    def learn(self, names: tuple[bytes, ...]) -> Shape | None:
+        """What these names say; ``None``: such a request is not plain."""
+        found: dict[int, list[bytes]] = {}
+        for name in names:
+            found.setdefault(self._meaning(name), []).append(name)
+        single = all(len(found.get(meaning, ())) < 2 for meaning in (_LENGTH, _CONNECTION))  # noqa: PLR2004
+        plain = single and _NOT_PLAIN not in found and len(found.get(_HOST, ())) == 1
+        shape = Shape(names, found) if plain else None
+        if sum(map(len, names)) <= _LONGEST_NAMES:
+            if len(self.shapes) >= _REMEMBERED_SHAPES:
+                self.shapes.clear()
+            self.shapes[names] = shape
+        return shape
 
-    def _learn(self, name: bytes) -> int:
-        key = key_of(name)
+    def _meaning(self, name: bytes) -> int:
+        key = KEYS.get(name) or key_of(name)
         found = _MEANINGS.get(key)
         if found is None:
-            found = _SPECIAL if key in self._special else _PASSES
-        elif b"_" in name:
-            found = _NOT_PLAIN
-        if len(self._known) + len(self.passing) >= _REMEMBERED_NAMES:
-            self._known.clear()
-            self.passing.clear()
-        if found:
-            self._known[name] = found
-        else:
-            self.passing.add(name)
-        return found
+            return _SPECIAL if key in self._special else _PASSES
+        return _NOT_PLAIN if b"_" in name else found
 
 
-class Framing:
-    """What the fields with a meaning say. ``special``: those that say who asks, or do not go on."""
+class _Into:
+    """What llhttp tells: only the fields, straight into a dict."""
 
-    __slots__ = ("cross_origin", "host", "named_connection", "special")
+    __slots__ = ("on_header",)
 
-    def __init__(self) -> None:
-        self.host = b""
-        self.cross_origin = self.named_connection = False
-        self.special: RawHeaders = []
+    def __init__(self, fields: dict[bytes, bytes]) -> None:
+        self.on_header = fields.__setitem__
 
 
 class PlainReader:
-    """llhttp for one client's plain requests. After ``read``: ``fields`` and ``target`` as they came."""
+    """llhttp for one client's plain requests. After ``read``: ``fields`` as they came, and where their head ends.
 
-    __slots__ = ("_begun", "_ended", "_host", "_limits", "_llhttp", "fields", "target")
+    A name that comes twice is one field in a dict: the lines are counted, so that this is seen.
+    """
+
+    __slots__ = ("_feed", "_limits", "end", "fields")
 
     def __init__(self, limits: ClientLimits) -> None:
         self._limits = limits
-        self._llhttp = httptools.HttpRequestParser(self)
-        self._begun = self._ended = 0
-        self._host = b""
-        self.fields: RawHeaders = []
-        self.target = b""
+        self.end = 0
+        """Of the head's last line; the empty line and the body are behind it."""
+        self._renew()
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._begun += 1
+    def _renew(self) -> None:
+        self.fields: dict[bytes, bytes] = {}
+        self._feed = httptools.HttpRequestParser(_Into(self.fields)).feed_data
+
+    def read(self, data: bytes, book: FieldBook) -> Shape | None:
+        """The shape of the one request that ``data`` holds from end to end; ``None``: it may be anything else."""
+        end, fields, limits = data.find(HEAD_END), self.fields, self._limits
+        if not 0 < end <= limits.head.size:
+            return None
+        fields.clear()
+        try:
+            self._feed(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._renew()
+            return None
+        names = tuple(fields)
+        try:
+            shape = book.shapes[names]
+        except KeyError:
+            shape = book.learn(names)
+        self.end = end + 2
+        if shape is not None and data.count(b"\r\n", 0, end) == len(names) <= limits.head.fields:
+            if shape.length is None and shape.connection is None and len(data) == end + 4:
+                return shape
+            if self._is_whole(shape, len(data) - end - 4):
+                return shape
+        # What llhttp knows of a request that is not whole must not stay: it would take what comes next for its rest.
+        self._renew()
+        return None
+
+    def _is_whole(self, shape: Shape, body: int) -> bool:
+        """Whether the fields say that ``body`` bytes follow them, and that the connection is kept."""
+        fields, length = self.fields, b"0" if shape.length is None else self.fields[shape.length]
+        if shape.connection is not None and fields[shape.connection].lower() != b"keep-alive":
+            return False
+        whole = length.isdigit() and len(length) <= _LONGEST_LENGTH and int(length) == body
+        return whole and body <= self._limits.body
+
+
+class _Line:
+    """What llhttp says of a request line."""
+
+    def __init__(self) -> None:
+        self.target = b""
 
     def on_url(self, url: bytes) -> None:
         """The target."""
-        self.target = url
+        self.target += url
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field."""
-        self.fields.append((name, value))
 
-    def on_message_complete(self) -> None:
-        """A request is whole."""
-        self._ended += 1
+def read_line(line: bytes) -> tuple[str, bytes] | None:
+    """Method and target of a plain request line; ``None``: it is something else."""
+    said = _Line()
+    llhttp = httptools.HttpRequestParser(said)
+    try:
+        llhttp.feed_data(line + b"\r\nHost: x\r\n\r\n")
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    method: bytes = llhttp.get_method()
+    return (method.decode(), said.target) if line == b"%b %b HTTP/1.1" % (method, said.target) else None
 
-    @property
-    def method(self) -> bytes:
-        """Of the request that was read."""
-        method: bytes = self._llhttp.get_method()
-        return method
 
-    def read(self, data: bytes) -> int:
-        """How long the head is, without the empty line, of the one request that ``data`` holds from end to end.
+def fields_of(head: bytes) -> RawHeaders:
+    """The fields of a head that was read before, in their order, without white space around values."""
+    found: RawHeaders = []
 
-        0: it may be anything else.
-        """
-        end = data.find(HEAD_END)
-        if not 0 < end <= self._limits.head.size:
-            return 0
-        self.fields, self._begun, self._ended = [], 0, 0
-        try:
-            self._llhttp.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._ended = 0
-        # Half of a second one must not stay in llhttp: it would take what comes next for the rest of that.
-        if self._begun == self._ended == 1 and len(self.fields) <= self._limits.head.fields:
-            return end + 2
-        self._llhttp = httptools.HttpRequestParser(self)
-        return 0
+    class _Fields:
+        def on_header(self, name: bytes, value: bytes) -> None:
+            found.append((name, value.rstrip(b" \t")))
 
-    def framing(self, book: FieldBook, body: int) -> Framing | None:
-        """What the fields say of a request with ``body`` bytes behind its head; ``None``: it is not plain."""
-        framing, passing, length = Framing(), book.passing, -1
-        for field in [field for field in self.fields if field[0] not in passing]:
-            name, value = field
-            meaning = book.meaning(name)
-            if meaning == _SPECIAL and value == value.rstrip(b" \t"):
-                framing.special.append(field)
-            elif meaning == _HOST and not framing.host and (value == self._host or HOST.fullmatch(value)):
-                framing.host = self._host = value
-            elif meaning == _LENGTH and length < 0 and value.isdigit() and len(value) <= _LONGEST_LENGTH:
-                length = int(value)
-            elif meaning == _CONNECTION and not framing.named_connection and value.lower() == b"keep-alive":
-                framing.named_connection = True
-            elif meaning == _ORIGIN:
-                framing.cross_origin = True
-            elif meaning != _PASSES:
-                return None
-        if not framing.host or max(length, 0) != body or body > self._limits.body:
-            return None
-        return framing
+    httptools.HttpRequestParser(_Fields()).feed_data(head + b"\r\n")
+    return found

@@ -58,11 +58,10 @@ class TimedConnection(UpstreamConnection):
         self._until = self._loop.time() + self._keeper.total_timeout
         super().begin(sink, head_only=head_only, upgrade=upgrade)
 
-    def begin_ride(self, passenger: Passenger) -> float:
+    def begin_ride(self, passenger: Passenger, wire: bytes, at_us: int) -> None:
         """Start an exchange, and its time."""
-        now = super().begin_ride(passenger)
-        self._until = now + self._keeper.total_timeout
-        return now
+        self._until = self._loop.time() + self._keeper.total_timeout
+        super().begin_ride(passenger, wire, at_us)
 
     def expire(self, now: float) -> None:
         """End the connection if it, or the exchange as a whole, was waited on for too long."""
@@ -114,9 +113,11 @@ class UpstreamPool:
 
     def take(self) -> UpstreamConnection | None:
         """A kept connection, the one used last, or ``None``. No awaiting: the fast lane lives on this."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable:
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            transport = connection.transport
+            if transport is not None and not transport.is_closing():
                 connection.deadline = NEVER
                 return connection
         return None
@@ -197,7 +198,8 @@ class UpstreamPool:
         ):
             connection.close()
             return
-        connection.deadline = min(now + limits.idle_timeout, connection.last_use)
+        until = now + limits.idle_timeout
+        connection.deadline = min(connection.last_use, until)
         self._idle.append(connection)
         if self._waiters:
             self._wake()

@@ -7,19 +7,23 @@ out so far and the connection, and goes on from there.
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.clock import now_us
-from gateway.core.cascade import Charge, Refusal
+from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.hop_by_hop import key_of
 from gateway.core.problems import StoreUnavailable
-from gateway.identity.config import Identified
+from gateway.core.till import charge_of
+from gateway.journal.record import Record
 from gateway.metering.meter import Meter
+from gateway.metering.stand import Stand
 from gateway.metering.visit import Visit
 from gateway.proxy import answer
 from gateway.proxy.answer_writer import whole
+from gateway.proxy.callers import Caller
 from gateway.proxy.chronicle import Chronicle, Trip
 from gateway.proxy.downstream import GatewayProtocol, Handler
 from gateway.proxy.errand import Errand
 from gateway.proxy.headers import EXPOSE, answer_head
-from gateway.proxy.plain_answer import ALLOW_ORIGIN, OURS, REQUEST_ID, PlainAnswer
+from gateway.proxy.plain_answer import ALLOW_ORIGIN, OURS, REQUEST_ID, AnswerReader
+from gateway.proxy.plain_request import fields_of
 from gateway.proxy.relay import Relay
 from gateway.proxy.request import Request
 from gateway.proxy.running import Running
@@ -27,6 +31,8 @@ from gateway.tasks import Tasks
 
 if TYPE_CHECKING:
     from gateway.proxy.upstream import UpstreamConnection
+
+_MADE, _AWAITS_DEBIT, _ABANDONED, _BEGUN, _WRITTEN_DOWN = range(5)
 
 
 class Crew(NamedTuple):
@@ -54,203 +60,219 @@ class Begun(NamedTuple):
 
 
 class Ride:
-    """A request that has been debited. ``wire``, ``body``: as it goes on. ``cross_origin``: a browser's script asks."""
+    """A request that is debited. Made by the lane, which sets all of it: a constructor's call costs a microsecond.
+
+    ``data``: as it came; ``end``: of its head. ``wire``: as it goes on. ``cross_origin``: a browser's script asks.
+    ``record``: paid from the till of ``stand``; else ``visit`` has the outcome. ``sent_us``: when it was sent, if it
+    was. What it ended with is for the books: ``status``, ``latency_us``, ``upstream_us``, ``bytes_out``.
+    """
 
     __slots__ = (
-        "_awaits_debit",
-        "_begun",
-        "_body",
-        "_client",
-        "_client_left",
-        "_connection",
-        "_crew",
-        "_cross_origin",
-        "_errand",
-        "_identified",
-        "_running",
-        "_started",
-        "_status",
-        "_visit",
-        "_wire",
-        "_written_down",
-    )
+        "at_us", "bytes_out", "caller", "client", "connection", "crew", "cross_origin", "data", "end", "errand", "id",
+        "id_line", "latency_us", "record", "running", "sent_us", "stand", "state", "status", "upstream_us", "visit",
+        "wire",
+    )  # fmt: skip
     complete = True
     """The request has come whole: always."""
-
-    def __init__(  # noqa: PLR0913, PLR0917  (what the lane has found out; names cost time)
-        self,
-        crew: Crew,
-        client: GatewayProtocol,
-        running: Running,
-        errand: Errand,
-        identified: Identified,
-        visit: Visit,
-        wire: bytes,
-        body: bytes,
-        cross_origin: bool,  # noqa: FBT001
-    ) -> None:
-        self._crew = crew
-        self._client = client
-        self._running = running
-        self._errand = errand
-        self._identified = identified
-        self._visit = visit
-        self._wire = wire
-        self._body = body
-        self._cross_origin = cross_origin
-        self._connection: UpstreamConnection | None = None
-        self._started = 0.0
-        self._status = 0
-        self._begun = self._written_down = self._awaits_debit = self._client_left = False
+    at_us: int
+    bytes_out: int
+    caller: Caller
+    client: GatewayProtocol
+    connection: "UpstreamConnection | None"
+    crew: Crew
+    cross_origin: bool
+    data: bytes
+    end: int
+    errand: Errand
+    id: str
+    id_line: bytes
+    latency_us: int
+    record: Record | None
+    running: Running
+    sent_us: int
+    stand: Stand | None
+    state: int
+    status: int
+    upstream_us: int | None
+    visit: Visit | None
+    wire: bytes
 
     def start(self) -> None:
         """Answer it, or send it."""
-        self._begin()
-        self._set_out()
+        self.begin()
+        self._set_out(self.at_us)
+
+    def begin(self) -> None:
+        """From here on it is the client's current request, and somebody's to answer."""
+        self.state = _BEGUN
+        self.crew.chronicle.begin_ride()
+        self.client.begin_ride(self)
 
     def wait(self) -> bool:
         """Have the ledger asked; whether it is: then it goes on in ``charged``. If not, nothing has happened."""
-        if not self._crew.meter.charge_soon(self._visit, self.charged):
+        if self.visit is None or not self.crew.meter.charge_soon(self.visit, self.charged):
             return False
-        self._begin()
-        self._awaits_debit = True
+        self.begin()
+        self.state = _AWAITS_DEBIT
         return True
 
     def charged(self, odd: Refusal | StoreUnavailable | None) -> None:
         """The ledger has answered, and the visit has its outcome; ``odd``: the reference path finds out what to do."""
-        self._awaits_debit = False
+        abandoned, self.state = self.state == _ABANDONED, _BEGUN
         try:
-            if odd is not None or self._client_left:
-                self._wait_for_connection(odd)
+            if odd is not None or abandoned:
+                self._wait_for_connection(odd, client_left=abandoned)
             else:
-                self._set_out()
+                self._set_out(now_us())
         except Exception as error:  # noqa: BLE001  (whatever it is, the client and the books hear of it)
             self.fail(error)
 
-    def _set_out(self) -> None:
-        if isinstance(self._visit.outcome, Refusal):
-            self._refuse(self._visit.outcome)
-        elif (connection := self._running.route.pool.take()) is not None:
-            self._connection = connection
-            self._started = connection.begin_ride(self)
-            connection.write(self._wire + self._body)
+    def _set_out(self, at_us: int) -> None:
+        if self.visit is not None and isinstance(self.visit.outcome, Refusal):
+            self._refuse(self.visit.outcome)
+            return
+        connection = self.connection = self.running.route.pool.take()
+        if connection is not None:
+            connection.begin_ride(self, self.wire, at_us)
         else:
             self._wait_for_connection()
 
-    def _begin(self) -> None:
-        self._begun = True
-        self._crew.chronicle.begin(fast=True)
-        self._client.begin_ride(self)
-
     def _refuse(self, refusal: Refusal) -> None:
         """Nobody can pay: 429, and nothing goes on."""
-        client, visit, close = self._client, self._visit, self._client.closing
-        snapshot, cross_origin = self._running.snapshot, self._cross_origin
-        said = answer.of_refusal(refusal, snapshot, visit.id, visit.at_us, cross_origin=cross_origin)
-        self._status = said.status
+        client, close = self.client, self.client.closing
+        snapshot, cross_origin = self.running.snapshot, self.cross_origin
+        said = answer.of_refusal(refusal, snapshot, self.id, self.at_us, cross_origin=cross_origin)
+        self.status = said.status
         client.write(whole(said, close=close, minor=1, without_body=False))
         self._close(said.status, None, 0, close=close)
 
-    def answered(self, plain: PlainAnswer, now: float) -> bool:
-        """The whole answer has come, at the loop's time ``now``. ``False``: it is not for the lane."""
+    def answered(self, status: int, plain: AnswerReader) -> bool:
+        """The whole answer has come. ``False``: it is not for the lane."""
         try:
-            return self._answered(plain, now)
+            return self._answered(status, plain)
         except Exception as error:  # noqa: BLE001  (whatever it is, the client and the books hear of it)
             self.fail(error)
             return True
 
-    def _answered(self, plain: PlainAnswer, now: float) -> bool:
-        visit, client, charge, add = self._visit, self._client, self._visit.outcome, b""
-        if isinstance(charge, Charge):
-            if plain.noted & OURS or not visit.rule.is_paid_at(plain.status):
+    def _answered(self, status: int, plain: AnswerReader) -> bool:
+        client, noted, lines = self.client, plain.noted, b""
+        if self.record is not None:
+            if noted & OURS or not (self.errand.always_paid or self.errand.rule.is_paid_at(status)):
                 return False
-            add = self._running.snapshot.families.lines_of_charge(charge, visit.at_us)
-        if not plain.noted & REQUEST_ID:
-            add += b"X-Request-ID: %b\r\n" % visit.id.encode()
-        if plain.noted & ALLOW_ORIGIN and self._cross_origin and self._running.snapshot.allow_origin is not None:
-            add += EXPOSE
+            lines = self._lines(self.record)
+        elif self.visit is not None and isinstance(self.visit.outcome, Charge):
+            if noted & OURS or not self.visit.rule.is_paid_at(status):
+                return False
+            lines = self.running.snapshot.families.lines_of_charge(self.visit.outcome, self.at_us)
+        if not noted & REQUEST_ID:
+            lines += self.id_line
+        if noted & ALLOW_ORIGIN and self.cross_origin and self.running.snapshot.allow_origin is not None:
+            lines += EXPOSE
         if close := client.closing:
-            add += b"Connection: close\r\n"
-        wire = b"".join((plain.head, add, plain.behind))
-        if self._connection is not None:
-            self._connection.end_ride()
-            self._connection = None
-        self._status = plain.status
+            lines += b"Connection: close\r\n"
+        wire, body = b"".join((plain.head, lines, plain.behind)), plain.body
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.end_ride()
+        self.status = status
         client.write(wire)
-        self._close(plain.status, int((now - self._started) * 1_000_000), plain.body, close=close)
+        now = now_us()
+        self._close(status, now - self.sent_us if now > self.sent_us else 0, body, close=close)
         return True
+
+    def _lines(self, record: Record) -> bytes:
+        """How the till stands now that it has paid."""
+        stand = self.stand
+        if stand is None or stand.till is None:
+            return b""
+        after, till = record.postings[0].after, stand.till
+        reset_us = after.generation + till.window_us
+        families = self.running.snapshot.families
+        return families.filled(stand.template, till.capacity - after.spent, reset_us, self.errand.cost, self.at_us)
 
     def _close(self, status: int, upstream_us: int | None, bytes_out: int, *, close: bool) -> None:
         """The end of it: the access log, the counters, the record; then the client may ask again."""
-        visit, sent = self._visit, len(self._body)
-        latency_us = max(0, now_us() - visit.at_us)
-        peer = self._client.peer
-        self._written_down = True
+        now = now_us()
+        latency_us = self.latency_us = now - self.at_us if now > self.at_us else 0
+        self.upstream_us, self.bytes_out = upstream_us, bytes_out
+        self.state = _WRITTEN_DOWN
+        crew, record = self.crew, self.record
         try:
-            self._crew.chronicle.close_ride(
-                (visit, self._errand, self._identified, peer, status, latency_us, upstream_us, sent, bytes_out)
-            )
+            crew.chronicle.close_ride(self)
         finally:
-            self._crew.meter.close(visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
-        self._client.end_ride(self, close=close)
+            if record is not None:
+                crew.meter.complete(record, status, latency_us, upstream_us)
+            elif self.visit is not None:
+                crew.meter.close(self.visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
+        self.client.end_ride(self, close=close)
 
     def fail(self, error: Exception) -> None:
         """A fault of ours: the reference path answers it, settles and writes it down as it does its own.
 
         A client that may have its answer is cut off, and an upstream connection of which nobody knows is not kept.
         """
-        if self._written_down:
-            self._crew.chronicle.failed(self._visit.id, error)
-            self._client.abort()
-            self._client.end_ride(self, close=True)
+        if self.state == _WRITTEN_DOWN:
+            self.crew.chronicle.failed(self.id, error)
+            self.client.abort()
+            self.client.end_ride(self, close=True)
             return
-        if not self._begun:
-            self._begin()
-        connection, self._connection = self._connection, None
+        if self.state == _MADE:
+            self.begin()
+        connection, self.connection = self.connection, None
         if connection is not None:
             connection.abort()
         request = self._request()
-        request.request_sent, request.head_sent = bool(self._started), bool(self._status)
+        request.request_sent, request.head_sent = bool(self.sent_us), bool(self.status)
         trip = self._trip(request)
-        trip.status = self._status
-        self._go_on(request, Begun(trip, self._wire, None, self._started, error))
+        trip.status = self.status
+        self._go_on(request, Begun(trip, self._head(), None, self._started(), error))
 
     def hand_over(self) -> Relay:
         """The reference path goes on with what has been sent; its relay takes the answer."""
         request = self._request()
         trip = self._trip(request)
-        relay = Relay(request, answer_head(trip), self._running.route.protected)
-        if self._connection is not None:
-            relay.adopt(self._connection, self._wire + self._body)
-        self._go_on(request, Begun(trip, self._wire, relay, self._started))
+        relay = Relay(request, answer_head(trip), self.running.route.protected)
+        if self.connection is not None:
+            relay.adopt(self.connection, self.wire)
+        self._go_on(request, Begun(trip, self._head(), relay, self._started()))
         return relay
 
-    def _wait_for_connection(self, unpaid: Refusal | StoreUnavailable | None = None) -> None:
+    def _wait_for_connection(
+        self, unpaid: Refusal | StoreUnavailable | None = None, *, client_left: bool = False
+    ) -> None:
         """There is no kept one: the reference path waits for one, or first finds out who pays."""
         request = self._request()
-        request.client_left = self._client_left
-        self._go_on(request, Begun(self._trip(request), self._wire, None, 0.0, unpaid=unpaid))
+        request.client_left = client_left
+        self._go_on(request, Begun(self._trip(request), self._head(), None, 0.0, unpaid=unpaid))
 
     def lose_client(self) -> None:
         """The client has left: its upstream is dropped, and the rest is written down. A debit on its way is awaited."""
-        if self._awaits_debit:
-            self._client_left = True
-            return
-        self.hand_over()
-        self._client.lose_client()
+        if self.state == _AWAITS_DEBIT:
+            self.state = _ABANDONED
+        elif self.state != _ABANDONED:
+            self.hand_over()
+            self.client.lose_client()
 
     def writable(self) -> None:
         """The client takes more: nothing waits for that."""
 
     def _go_on(self, request: Request, begun: Begun) -> None:
         request.begun = begun
-        self._client.hand_over(request)
-        self._crew.tasks.start(self._client.finish_ride(request, self._crew.go_on), "finish a request")
+        self.client.hand_over(request)
+        self.crew.tasks.start(self.client.finish_ride(request, self.crew.go_on), "finish a request")
+
+    def _head(self) -> bytes:
+        """Of the request for the upstream, without its body."""
+        return self.wire[: len(self.wire) - len(self.data) + self.end + 2]
+
+    def _started(self) -> float:
+        """The loop's time at which it was sent; 0: it was not."""
+        return self.client.loop_time() - (now_us() - self.sent_us) / 1_000_000 if self.sent_us else 0.0
 
     def _request(self) -> Request:
         """The request as the reference path knows it."""
-        client, errand, body = self._client, self._errand, self._body
-        headers = [(name, value.rstrip(b" \t")) for name, value in client.plain.fields]
+        client, errand, body = self.client, self.errand, self.data[self.end + 2 :]
+        headers = fields_of(self.data[: self.end])
         keys = [key_of(name) for name, _ in headers]
         request = Request(client, errand.method, errand.target.raw, 1, headers, keys)
         said = dict(zip(keys, headers, strict=True))
@@ -262,14 +284,24 @@ class Ride:
         return request
 
     def _trip(self, request: Request) -> Trip:
-        visit, errand = self._visit, self._errand
+        errand = self.errand
         return Trip(
             request,
-            self._running,
-            visit.id,
-            visit.at_us,
+            self.running,
+            self.id,
+            self.at_us,
             path=errand.path,
             query=errand.target.query,
-            identified=self._identified,
-            visit=visit,
+            identified=self.caller.identified,
+            visit=self.visit or self._visit(),
         )
+
+    def _visit(self) -> Visit:
+        """The visit of a request that was paid from a till."""
+        rule, caller, record, stand = self.errand.rule, self.caller, self.record, self.stand
+        visit = self.visit = Visit(self.id, rule, caller.principal, self.running.snapshot, self.at_us)
+        if record is not None and stand is not None and stand.till is not None:
+            visit.bill = Bill(self.id, rule.costs, stand.allowances)
+            visit.outcome = charge_of(stand.till, record.postings[0], self.id, rule.costs, self.at_us)
+            visit.record = record
+        return visit

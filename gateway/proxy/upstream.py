@@ -74,23 +74,25 @@ class UpstreamConnection(asyncio.Protocol):
         self._http.begin(sink, head_only=head_only, upgrade=upgrade)
         self.used += 1
 
-    def begin_ride(self, passenger: Passenger) -> float:
-        """Start an exchange for a request that is written whole, at once. The loop's time."""
+    def begin_ride(self, passenger: Passenger, wire: bytes, at_us: int) -> None:
+        """Start an exchange for a request, which is written whole. ``at_us``: now."""
         self._passenger = passenger
         self._request_ended = True
         self.used += 1
-        now = self._loop.time()
-        self.deadline = now + self._keeper.read_timeout
-        return now
+        self.deadline = self._loop.time() + self._keeper.read_timeout
+        passenger.sent_us = at_us
+        self.write(wire)
 
     def end_ride(self) -> None:
         """The answer has been taken: back to the pool."""
         self._passenger = None
-        self.deadline = NEVER
-        if self._keeper.failing:
-            self._keeper.answered()
-        if self.usable:
-            self._keeper.keep(self)
+        keeper, transport = self._keeper, self.transport
+        if keeper.failing:
+            keeper.answered()
+        if transport is not None and not transport.is_closing():
+            keeper.keep(self)
+        else:
+            self.deadline = NEVER
 
     def _leave_lane(self) -> ResponseSink | None:
         """The answer is not plain: it is read as any other."""
@@ -216,8 +218,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._tunnel.from_upstream(data)
             return
         if self._passenger is not None:
-            plain = self._plain.read(data)
-            if plain is not None and self._passenger.answered(plain, self._loop.time()):
+            status = self._plain.read(data)
+            if status and self._passenger.answered(status, self._plain):
                 return
         sink = self._leave_lane()
         if sink is None:

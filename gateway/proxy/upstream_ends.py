@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gateway.proxy.plain_answer import PlainAnswer
+from gateway.proxy.plain_answer import AnswerReader
 from gateway.proxy.response_parser import ResponseSink
 
 
@@ -23,9 +23,14 @@ class TunnelEnd(Protocol):
 
 
 class Passenger(Protocol):
-    """A request in the fast lane: it takes the answer if that is plain, else somebody else does."""
+    """A request in the fast lane: it takes the answer if that is plain, else somebody else does.
 
-    def answered(self, plain: PlainAnswer, now: float) -> bool:
+    ``sent_us``: when it was written; 0: it was not.
+    """
+
+    sent_us: int
+
+    def answered(self, status: int, plain: AnswerReader) -> bool:
         """The whole answer; whether it was taken. If so, ``end_ride`` was called."""
 
     def hand_over(self) -> ResponseSink:

@@ -104,6 +104,8 @@ TOLD = "Bearer secret"
 class Broken:
     """A part of the gateway that fails in a way nobody thought of, with a secret in its message."""
 
+    lasting = False
+
     def known(self, *_args: object) -> bool | None:
         raise ZeroDivisionError(TOLD)
 

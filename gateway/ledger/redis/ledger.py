@@ -16,6 +16,7 @@ from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal, 
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement, differences, gifts, refund, settle
 from gateway.core.scope import Scope
+from gateway.core.till import Till
 from gateway.ledger.port import Late, Tell
 from gateway.ledger.redis.deeds import Change, Deed, Deeds, Told, taking
 from gateway.ledger.redis.doubts import Doubts, Unwanted
@@ -86,6 +87,10 @@ class RedisLedger:
         if outcome is None and self._is_quick(bill) and ("charge", bill.id) not in self._doubts:
             outcome = await self._quickly(bill, at_us)
         return outcome or await self._charge(bill, at_us)
+
+    def take(self, till: Till, cost: int, now_us: int) -> None:  # noqa: ARG002  (the port's arguments)
+        """See ``Ledger``: nothing is at hand here."""
+        return
 
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:
         """See ``Ledger``."""

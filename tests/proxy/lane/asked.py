@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
+from gateway.core.till import Till
 from gateway.ledger.memory import MemoryLedger
 from gateway.ledger.port import Tell
 
@@ -21,6 +22,9 @@ class Asked:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
+
+    def take(self, till: Till, cost: int, now_us: int) -> None:
+        """Nothing is at hand."""
 
     def charge_now(self, bill: Bill, now_us: int) -> None:
         """Nothing is known without asking."""

@@ -56,7 +56,7 @@ async def is_told_500(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "books"),
     [
-        (Meter, "charge_now", []),
+        (Meter, "pay", []),
         (UpstreamConnection, "begin_ride", ["charge 3 ANY /x/** 500", "refund -3 ANY /x/**"]),
         (UpstreamConnection, "write", ["charge 3 ANY /x/** 500"]),
     ],
@@ -106,7 +106,7 @@ async def test_over_an_answer_that_was_not_passed_on(tmp_path: Path, breaks: Bre
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(ClientConnection, "write"), (Chronicle, "close_ride"), (Meter, "close")],
+    [(ClientConnection, "write"), (Chronicle, "close_ride"), (Meter, "complete")],
     ids=["write", "log", "record"],
 )
 async def test_behind_an_answer(tmp_path: Path, breaks: Break, owner: type, name: str) -> None:
