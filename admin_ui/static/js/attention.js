@@ -1,6 +1,8 @@
 // Whether somebody looks at the page and uses it: one that lies open overnight need not ask as if somebody did.
 
-const IDLE_MS = 600_000;
+const MINUTE_MS = 60_000;
+/** Untouched for so long → asked once in so long at most: the longest time first. */
+const PACES = /** @type {const} */ ([[60 * MINUTE_MS, 5 * MINUTE_MS], [10 * MINUTE_MS, MINUTE_MS]]);
 const SIGNS = /** @type {const} */ (["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]);
 
 let last = Date.now();
@@ -8,7 +10,7 @@ let last = Date.now();
 const waiting = new Set();
 
 function noticed() {
-  const slept = isIdle();
+  const slept = idlePace() > 0;
   last = Date.now();
   if (slept) for (const back of [...waiting]) back();
 }
@@ -20,9 +22,9 @@ document.addEventListener("visibilitychange", () => {
   for (const back of [...waiting]) back();
 });
 
-/** Whether nobody has touched anything for ten minutes. */
-export function isIdle() {
-  return Date.now() - last >= IDLE_MS;
+/** How long to wait between questions at least, in milliseconds; 0 while somebody is there. */
+export function idlePace() {
+  return PACES.find(([untouched]) => Date.now() - last >= untouched)?.[1] ?? 0;
 }
 
 /**

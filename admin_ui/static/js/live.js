@@ -1,14 +1,12 @@
 // Data that stays fresh: asked again while somebody looks, less often while it fails or nobody is there, never twice at once.
 
 import { useCallback, useEffect, useRef, useState, useShared } from "./base.js";
-import { isIdle, whenBack } from "./attention.js";
+import { idlePace, whenBack } from "./attention.js";
 import { api, Failure } from "./http.js";
 import { session } from "./session.js";
 
 const FIRST_RETRY_MS = 5_000;
 const SLOWEST_MS = 300_000;
-/** How often at most, where nobody has touched the page for a while. */
-const IDLE_MS = 60_000;
 
 /**
  * @template T
@@ -36,8 +34,8 @@ const IDLE_MS = 60_000;
  * @returns {Live<T>}
  */
 export function useLive(path, { every = 0, workspace = null, load, anonymous = false } = {}) {
-  const { token } = useShared(session);
-  const key = path === null ? null : `${workspace ?? ""} ${path}`;
+  const { token, person } = useShared(session);
+  const key = path === null ? null : `${person} ${workspace ?? ""} ${path}`;
   const [state, setState] = useState(/** @type {{key: string | null, data?: T, failure: Failure | null, busy: boolean, again: boolean}} */ ({ key, failure: null, busy: key !== null, again: false }));
   const wanted = useRef({ every, load });
   wanted.current = { every, load };
@@ -116,7 +114,7 @@ class Asking {
       this.failures = 0;
       this.data = data;
       const pause = this.how.pace(data, this.asked);
-      if (pause) this.due = this.last + (isIdle() ? Math.max(pause, IDLE_MS) : pause);
+      if (pause) this.due = this.last + Math.max(pause, idlePace());
       tell = () => this.how.came(data, pause > 0);
     } catch (error) {
       if (stop.signal.aborted) return;

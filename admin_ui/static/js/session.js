@@ -13,10 +13,12 @@ const CHOSEN = `${OURS}workspace`;
  * @property {"upstream" | "handed" | "admin" | null} via
  * @property {boolean} expired the server has refused the token: sign in again, what is on the page stays
  * @property {string} workspaceHeader
+ * @property {string | null} subject whom the last token named: what was fetched for one is not shown to another
+ * @property {number} person counts the people that sat here
  */
 
 /** @type {Session} */
-const nobody = { token: null, refresh: null, via: null, expired: false, workspaceHeader: "X-Workspace-ID" };
+const nobody = { token: null, refresh: null, via: null, expired: false, workspaceHeader: "X-Workspace-ID", subject: null, person: 0 };
 
 export const session = new Shared(/** @type {Session} */ (nobody));
 export const workspace = new Shared(/** @type {string | null} */ (null));
@@ -53,7 +55,7 @@ export function begin() {
 /** What this tab has kept. */
 function remember() {
   const kept = read(KEPT);
-  if (kept && typeof kept.token === "string" && !session.value.expired) session.set({ ...session.value, ...kept });
+  if (kept && typeof kept.token === "string" && !session.value.expired) session.set({ ...session.value, ...kept, subject: subjectOf(kept.token) });
   const chosen = read(CHOSEN);
   if (typeof chosen === "string") workspace.set(chosen);
 }
@@ -97,12 +99,14 @@ export function useWorkspaceHeader(header) {
 
 /** @param {{token: string, refresh?: string | null, via: Session["via"]}} granted */
 export function signIn({ token, refresh = null, via }) {
-  session.set({ ...session.value, token, refresh, via, expired: false });
+  const subject = subjectOf(token);
+  const { value } = session;
+  session.set({ ...value, token, refresh, via, expired: false, subject, person: subject === value.subject ? value.person : value.person + 1 });
   write(KEPT, { token, refresh, via });
 }
 
 export function signOut() {
-  session.set({ ...nobody, workspaceHeader: session.value.workspaceHeader });
+  session.set({ ...nobody, workspaceHeader: session.value.workspaceHeader, person: session.value.person + 1 });
   workspace.set(null);
   offered.set(null);
   empty();

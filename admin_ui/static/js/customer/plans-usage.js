@@ -52,7 +52,7 @@ export function PlansAndUsage({ about, me, workspace }) {
           <div class="gauges">${inOrder(named(entries, plans.data)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
         <p class="hint under">${notes(about, workspace, entries, isRefusing(entries, recent, serverNow()) ? 0 : refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
     </section>
-    <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} />
+    <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} hours=${recent} />
     <${Missing} live=${held.failure ? held : own} what=${t("held.failed")} />
     <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
 }

@@ -77,14 +77,17 @@ async function history(asked, range, workspace, signal) {
 }
 
 /**
- * @param {{scopes: {scope: string, id: string, name: string}[], workspace: string | null, title?: string, waits?: boolean}} props `waits`: whose it is will be known soon
+ * @param {{scopes: {scope: string, id: string, name: string}[], workspace: string | null, title?: string, waits?: boolean, hours?: Record<string, import("../live.js").Live<Point[]>>}} props
+ *   `waits`: whose it is will be known soon; `hours`: the last hour of each kind of scope, which is followed already
  */
-export function UsageHistory({ scopes, workspace, title, waits = false }) {
+export function UsageHistory({ scopes, workspace, title, waits = false, hours = {} }) {
   const [range, setRange] = useState("hour");
   const [what, setWhat] = useState("amount");
   const [picked, setPicked] = useState(/** @type {string | null} */ (null));
   const scope = scopes.find((one) => one.id === picked) ?? scopes[0];
-  const live = useHistory(scope ? historyPath(scope.scope, scope.id, range) : null, { workspace });
+  const followed = range === "hour" && scope ? hours[scope.scope] : undefined;
+  const asked = useHistory(scope && !followed ? historyPath(scope.scope, scope.id, range) : null, { workspace });
+  const live = followed ?? asked;
   if (!scope && !waits) return null;
   return html`<section class="view" aria-labelledby="history-title">
     <header class="section"><h2 id="history-title">${title ?? t("history")}</h2><div class="tools">
