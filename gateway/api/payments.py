@@ -12,7 +12,6 @@ from gateway.api.fields import AskedWhole, Instant, Said, Time, Told
 from gateway.api.reply import Reply, wants_csv
 from gateway.api.route import Policy, Who, route
 from gateway.core.problems import Unprocessable
-from gateway.core.scope import Scope
 from gateway.store import payments
 from gateway.store.payments import PaymentRow
 
@@ -86,14 +85,12 @@ class RevenueEntry(Told):
 
 
 async def list_payments(call: Call, desk: Desk) -> Reply:
-    """The caller's payments, or those of the workspace that is named."""
+    """The payments for the caller's own budgets, or for those of the workspace that is named."""
     asked, caller = call.query(PaymentQuery), call.caller
-    scope = None if caller.workspace is None else Scope("workspace", caller.workspace)
-    if scope is None and caller.user is None:
+    if caller.workspace is None and caller.user is None:
         return Reply(Payments(data=[], has_more=False))
     before = None if asked.cursor is None else _read(asked.cursor)
-    user = caller.user if scope is None else None
-    rows = await payments.page(desk.store, asked.limit + 1, scope=scope, user_id=user, before=before)
+    rows = await payments.page(desk.store, asked.limit + 1, scope=caller.scope, before=before)
     shown, more = rows[: asked.limit], len(rows) > asked.limit
     cursor = _written(shown[-1]) if more else None
     if wants_csv(call.knock.header(b"accept")):

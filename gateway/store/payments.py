@@ -118,15 +118,9 @@ def _fact(values: Mapping[str, Any]) -> PaymentFact:
     return PaymentFact(**{each.name: values[each.name] for each in fields(PaymentFact)})
 
 
-async def page(
-    store: Store, limit: int, *, scope: Scope | None, user_id: str | None, before: tuple[int, str] | None
-) -> Sequence[PaymentRow]:
-    """Payments from new to old: of a scope, or of what a user has bought. ``before``: the last of the page before."""
-    query = sa.select(payments)
-    if scope is not None:
-        query = query.where(payments.c.scope_kind == scope.kind, payments.c.scope_id == scope.id)
-    if user_id is not None:
-        query = query.where(payments.c.user_id == user_id)
+async def page(store: Store, limit: int, *, scope: Scope, before: tuple[int, str] | None) -> Sequence[PaymentRow]:
+    """Payments of a scope from new to old, whoever made them. ``before``: the last of the page before."""
+    query = sa.select(payments).where(payments.c.scope_kind == scope.kind, payments.c.scope_id == scope.id)
     if before is not None:
         query = query.where(sa.tuple_(payments.c.created_us, payments.c.id) < sa.tuple_(*before))
     query = query.order_by(payments.c.created_us.desc(), payments.c.id.desc()).limit(limit)

@@ -142,6 +142,9 @@ async def test_a_workspaces_purchase_is_its_own(tmp_path: Path) -> None:
         await settled(here)
         assert (await left(here.here, BOB, workspace=ACME.id))[0] == "1000"
         assert (await left(here.here, ALICE))[0] == "10"
+        paid = {"workspace": len((await here.call("GET", "/payment", workspace=ACME.id))["data"])}
+        paid["own"] = len((await here.call("GET", "/payment"))["data"])
+        assert paid == {"workspace": 1, "own": 0}, "whoever has left it sees its receipts no more, also who paid"
 
 
 async def test_the_shop_serves_a_workspaces_members_and_not_who_once_bought_for_it(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Stripe's own command line runs its scenarios against our fake Stripe: what it thinks Stripe does, the fake must do.
 
-It comes by ``make test`` from npm (``tests/node``); where it is not, these tests are skipped.
+It comes by ``make test`` from npm (``tests/node``), for Linux on x64.
 """
 
 import asyncio
 import os
+import platform
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,14 @@ TRIGGERS = (
 UNSENT = {"customer.subscription.trial_will_end"}
 """What our fake does not tell: nothing of ours hangs on it."""
 
-pytestmark = pytest.mark.skipif(not STRIPE.exists(), reason="no Stripe CLI: npm ci --prefix tests/node")
+pytestmark = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="Stripe's CLI is here for Linux on x64 only"
+)
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    assert STRIPE.exists(), "Stripe's command line is not installed: python tests/node/install.py"
 
 
 @pytest.mark.parametrize("event", TRIGGERS)
