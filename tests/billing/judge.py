@@ -1,38 +1,46 @@
-"""Who is entitled to what at an instant, by the facts about money alone. Knows nothing of how the gateway finds out."""
+"""Who is entitled to what, by the provider's objects alone. Knows nothing of how the gateway finds out."""
 
-from collections.abc import Iterable
 from typing import Any
 
-ONCE_S, SLACK_S, GRACE_S = 30 * 86_400, 2 * 3_600, 3 * 86_400
+DAY_S, SLACK_S, GRACE_S = 86_400, 2 * 3_600, 3 * 86_400
 
 
-def entitled(facts: Iterable[Any], sold: str, now: int) -> bool:  # noqa: C901  (one story, kept in one piece)
-    """Whether who bought ``sold`` has a right to it ``now``. ``facts``: (at, kind, of, what, amount, start, end)."""
-    paid: dict[str, tuple[int, int, int]] = {}  # what was paid: from when, until when, how much
-    back: dict[str, int] = {}  # how much of it went back
-    disputed, failed, renews = set(), set(), False
-    for at, kind, of, what, amount, start, end in facts:
-        if of != sold or at > now:
-            continue
-        if kind == "ended":
-            return False
-        if kind == "paid":
-            paid[what] = (start or at, end or at + ONCE_S, amount)
-            renews = renews or end is not None
-            failed.discard(what)
-        elif kind == "refunded":
-            back[what] = back.get(what, 0) + amount
-        elif kind in ("disputed", "lost"):
-            disputed.add(what)
-        elif kind == "won":
-            disputed.discard(what)
-        elif kind == "failed":
-            failed.add(what)
-    if not paid:
+def entitled(kept: Any, sold: str, days: int, now: int, begun: int | None) -> bool:
+    """Whether who bought ``sold`` for so many days has a right to it ``now``. ``begun``: when what is free began."""
+    pages = [each for each in kept["sessions"].values() if each["metadata"]["subscription_id"] == sold]
+    if renewing := [kept["subscriptions"][each["subscription"]] for each in pages if each["subscription"]]:
+        return any(_runs(kept, each, now) for each in renewing)
+    if charges := [c for c in kept["charges"].values() if c["payment_intent"] in [p["payment_intent"] for p in pages]]:
+        left = [each["created"] for each in charges if not _gone(kept, each)]
+        return bool(left) and now < min(left) + len(left) * days * DAY_S
+    free = any((each["status"], each["payment_status"]) == ("complete", "no_payment_required") for each in pages)
+    return free and now < (now if begun is None else begun) + days * DAY_S
+
+
+def _runs(kept: Any, of: Any, now: int) -> bool:
+    invoices = [each for each in kept["invoices"].values() if each["parent"]]
+    mine = [each for each in invoices if each["parent"]["subscription_details"]["subscription"] == of["id"]]
+    until, last = of["items"]["data"][0]["current_period_end"], [0]
+    while last and not (paid := [i for i in mine if i["status"] == "paid" and _bought(i)["end"] == until]):
+        last = [_bought(each)["start"] for each in mine if _bought(each)["end"] == until]
+        until = max(last, default=0)  # not paid (yet): then until the period before
+    credit = any(each["starting_balance"] < 0 or each["lines"]["data"][0]["amount"] < 0 for each in paid)
+    money = _paying(kept, paid) or (_paying(kept, mine) if credit else [])
+    if of["status"] not in ("trialing", "active", "past_due") or (money and all(_gone(kept, each) for each in money)):
         return False
-    last = max(end for _, end, _ in paid.values())
-    newest = [what for what, (_, end, _) in paid.items() if end == last]
-    if all(what in disputed or 0 < paid[what][2] <= back.get(what, 0) for what in newest):
-        return False
-    late = 0 if not renews else GRACE_S if failed else SLACK_S
-    return min(start for start, _, _ in paid.values()) <= now < last + late
+    return bool(now < until + (GRACE_S if of["status"] == "past_due" else SLACK_S))
+
+
+def _bought(invoice: Any) -> Any:
+    return invoice["lines"]["data"][-1]["period"]  # what goes back stands before it
+
+
+def _paying(kept: Any, invoices: list[Any]) -> list[Any]:
+    ids = {each["id"] for each in invoices}
+    with_ = {e["payment"]["payment_intent"] for e in kept["invoice_payments"].values() if e["invoice"] in ids}
+    return [each for each in kept["charges"].values() if each["payment_intent"] in with_]
+
+
+def _gone(kept: Any, charge: Any) -> bool:
+    against = {each["status"] for each in kept["disputes"].values() if each["charge"] == charge["id"]}
+    return charge["amount_refunded"] >= charge["amount"] or bool(against & {"needs_response", "under_review", "lost"})

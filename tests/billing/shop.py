@@ -1,9 +1,10 @@
 """A store with a plan to sell, a fake Stripe, and what sells between them: no HTTP of ours, no clock but this one."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from gateway.store.mandate import Actor, Mandate
 from gateway.store.open import open_store
 from gateway.store.rows import PlanDraft, PlanRow, PriceDraft, SubscriptionRow, Terms
 from gateway.store.store import Store
+from tests.billing.near import URL as NEAR
+from tests.billing.near import NearDelivery, NearStripe, near_provider
 from tests.payments.stripe.judge import Judge
 
 START_S = 1_800_000_000
@@ -48,6 +51,8 @@ class Shop:
     syncer: Syncer
     plan: PlanRow
     webhooks: Delivery
+    provide: Callable[[], StripeProvider] | None = None
+    """A provider as after a restart: what it has learned of its account is forgotten."""
 
     @property
     def store(self) -> Store:
@@ -89,6 +94,24 @@ class Shop:
     async def grants(self, scope: Scope = ALICE) -> bool:
         now_us = self.sales.now_us()
         return any(held.starts_us <= now_us for held in await subscribed.held(self.store, scope, now_us))
+
+
+def near_shop(store: Store, policy: Policy = POLICY) -> Shop:
+    """The same without sockets, in a store that is open already; nothing is for sale yet."""
+    fake = NearStripe(now=lambda: START_S, automatic=False, on_request=Judge())
+    fake.begin(NEAR)
+
+    def now_us() -> int:
+        return fake.books.now * 1_000_000
+
+    access = Access(api_key="sk_test_" + "0" * 24, base=NEAR, retries=0)
+    memory = StoreMemory(store, "stripe", now_us)
+    provide = partial(near_provider, fake, Config(access=access, secrets=(SECRET,)), memory)
+    sales = Sales(store, provide(), policy, now_us)
+    webhooks = NearDelivery("", SECRET, lambda: fake.books.now)
+    webhooks.sales = sales
+    fake.deliveries.append(webhooks)
+    return Shop(fake, sales, Syncer(sales), None, webhooks, provide)  # type: ignore[arg-type]
 
 
 @asynccontextmanager

@@ -20,10 +20,12 @@ from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.selling import Selling
 from gateway.payments.stripe import convert
 from tests.billing.histories import STEPS, History, Step
-from tests.billing.judge import GRACE_S, ONCE_S, SLACK_S, entitled
+from tests.billing.judge import DAY_S, GRACE_S, SLACK_S, entitled
 
-HISTORIES = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "60")) * 40
+HISTORIES = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")) * 3
 APP, US = "weighbridge", 1_000_000
+PLANS = ((7, 300, 0), (30, 1900, 0), (365, 4900, 0), (30, 0, 0), (30, 500, 14))
+"""Days, price and days of a trial."""
 
 
 class Fake:
@@ -45,15 +47,16 @@ class Bare:
         selling, books = self.fake.selling, self.fake.books
         self.customers = [selling.books.keep("customers", _customer(books, name))["id"] for name in ("alice", "acme")]
         self.prices: dict[tuple[int, str], str] = {}
-        for number, amount in enumerate((500, 1900)):
+        for number in range(len(PLANS)):
             product = selling.product({"id": f"gw_{number}", "name": str(number)})
             for mode in ("payment", "subscription"):
-                self.prices[number, mode] = self._price(product["id"], amount, mode)
+                self.prices[number, mode] = self._price(product["id"], number, mode)
 
-    def _price(self, product: str, amount: int, mode: str) -> str:
+    def _price(self, product: str, number: int, mode: str) -> str:
+        days, amount, _ = PLANS[number]
         said: dict[str, Any] = {"currency": "usd", "unit_amount": amount}
         if mode == "subscription":
-            said["recurring"] = {"interval": "day", "interval_count": "30"}
+            said["recurring"] = {"interval": "day", "interval_count": str(days)}
         books = self.fake.books
         return str(books.keep("prices", objects.price(books.id("price"), books.now, said, product))["id"])
 
@@ -65,7 +68,10 @@ class Bare:
         id_ = f"s{len(self.standings)}"
         said = {"app": APP, "subscription_id": id_, "plan_id": str(plan), "scope": "user", "scope_id": str(customer)}
         part = "subscription_data" if mode == "subscription" else "payment_intent_data"
-        form = {"mode": mode, "customer": self.customers[customer], "metadata": said, part: {"metadata": said}}
+        inner: dict[str, Any] = {"metadata": said}
+        if mode == "subscription":
+            inner["trial_period_days"] = PLANS[plan][2]
+        form = {"mode": mode, "customer": self.customers[customer], "metadata": said, part: inner}
         line = {"price": self.prices[plan, mode], "quantity": "1"}
         session = self.fake.selling.open({**form, "line_items": [line], "success_url": "https://shop.test/"})
         now_us = self.fake.books.now * US
@@ -88,7 +94,8 @@ class Bare:
             agreement = convert.agreement(books.get("subscriptions", order.agreement), APP)
             receipts += self._agreed(order.agreement)
         picture = Picture(read_us=books.now * US, orders=(order,), agreement=agreement, receipts=tuple(receipts))
-        terms = Terms(order.mode, ONCE_S * US, SLACK_S * US, GRACE_S * US)
+        days = PLANS[int(session["metadata"]["plan_id"])][0]
+        terms = Terms(order.mode, days * DAY_S * US, SLACK_S * US, GRACE_S * US)
         self.standings[id_] = (session_id, heard(ours, words(picture, terms, ours)))
 
     def _agreed(self, agreement: str) -> list[Any]:
@@ -108,10 +115,21 @@ def _customer(books: Books, name: str) -> Object:
 class BareHistory(History):
     """The same steps; what is read, and when, is chance: as webhooks are."""
 
+    async def look(self) -> None:
+        bare: Any = self.shop
+        for id_ in self._free:
+            ours = bare.standings[id_][1]
+            if ours.period_end_us is not None:
+                assert self.begun.setdefault(id_, ours.starts_us // US) == ours.starts_us // US
+
     async def _buy(self, which: int, how: int, mode: Any = "payment") -> None:
         bare: Any = self.shop
-        session = bare.open(which % 2, which // 2 % 2, mode)
-        self.sold.append(session["metadata"]["subscription_id"])
+        plan = which % len(PLANS)
+        session = bare.open(which // 2 % 2, plan, mode)
+        id_ = session["metadata"]["subscription_id"]
+        self._last, self.sold[id_] = (mode, which, how), PLANS[plan][0]
+        if mode == "payment" and not PLANS[plan][1]:
+            self._free.add(id_)
         if how < 6:
             bare.fake.selling.confirm(session, delayed=how == 5 and mode == "payment")
 
@@ -119,7 +137,7 @@ class BareHistory(History):
         bare: Any = self.shop
         found = self._one("subscriptions", which)
         if found is not None and found["status"] in ("active", "trialing"):
-            item = {"id": found["items"]["data"][0]["id"], "price": bare.prices[how % 2, "subscription"]}
+            item = {"id": found["items"]["data"][0]["id"], "price": bare.prices[how % len(PLANS), "subscription"]}
             bare.fake.selling.update(found, {"items": [item], "payment_behavior": "pending_if_incomplete"})
 
     async def _deliver(self, which: int, how: int) -> None:
@@ -127,6 +145,12 @@ class BareHistory(History):
         for number, id_ in enumerate(self.sold):
             if (number + which) % (how + 1) == 0:
                 bare.read(id_)
+
+    async def _portal(self, which: int, how: int) -> None:
+        await self._change(which, how)
+
+    async def _key(self, _which: int, _how: int) -> None:
+        return
 
     async def _trouble(self, _which: int, _how: int) -> None:
         return
@@ -142,7 +166,7 @@ class BareHistory(History):
 @given(STEPS, st.integers(0, 2**16))
 def test_whatever_was_heard_of_it_the_last_reading_grants_what_was_paid_for(steps: list[Step], seed: int) -> None:
     bare: Any = Bare()
-    history = BareHistory(bare, (None, None), seed)
+    history = BareHistory(bare, (), seed)
 
     async def play() -> None:
         for step in steps:
@@ -150,9 +174,9 @@ def test_whatever_was_heard_of_it_the_last_reading_grants_what_was_paid_for(step
         await history.do(("sync", 0, 0))
 
     asyncio.run(play())
-    now = bare.fake.books.now
-    for id_ in history.sold:
+    now, kept = bare.fake.books.now, bare.fake.books.kept
+    for id_, days in history.sold.items():
         ours = bare.standings[id_][1]
         ends_us = ours.ends_us if ours.ends_us is not None else 0
         grants = ours.status in GRANTING and ours.starts_us <= now * US < ends_us
-        assert grants == entitled(bare.fake.money.ledger, id_, now), (id_, ours, bare.fake.money.ledger)
+        assert grants == entitled(kept, id_, days, now, history.begun.get(id_)), (id_, ours)

@@ -170,6 +170,14 @@ class Selling:
         subscription["status"] = "paused"
         self.books.tell("customer.subscription.paused", subscription)
 
+    def unpause(self, subscription: Object) -> None:
+        """Somebody takes up again what waited for a card: its first period begins now."""
+        self.books.carded.add(subscription["customer"])
+        subscription["status"] = "active"
+        subscription["items"]["data"][0]["current_period_end"] = self.books.now
+        self.money.pay(self.renew(subscription))
+        self.books.tell("customer.subscription.resumed", subscription)
+
     def proration(self, subscription: Object, price: Object, at: int) -> list[Object]:
         """The lines of a change: what is left of the old period goes back, the new price is taken for it.
 

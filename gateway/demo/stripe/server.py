@@ -79,12 +79,15 @@ class FakeStripe:
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
-        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
-        self.books = Books(self.now)
-        self.books.on_event = self._happened
-        self.money = Money(self.books, self.url)
-        self.selling = Selling(self.books, self.money, self.url)
+        self.begin(f"http://{host}:{self._runner.addresses[0][1]}")
         return self.url
+
+    def begin(self, url: str) -> None:
+        """Open empty books. ``url``: where this fake is reached."""
+        self.url, self.books = url, Books(self.now)
+        self.books.on_event = self._happened
+        self.money = Money(self.books, url)
+        self.selling = Selling(self.books, self.money, url)
 
     def subscribe(self, url: str, secret: str) -> Delivery:
         """Send events to ``url`` from now on: by themselves, or when ``deliver`` is called."""
