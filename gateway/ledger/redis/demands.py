@@ -156,7 +156,7 @@ def _decided_by_core(bill: Bill, asked: Sequence[Asked], numbers: Sequence[int],
     states: dict[Scope, dict[LimitKey, Bucket]] = {}
     at, paid = 0, False
     for each in asked:
-        if at >= len(numbers):
+        if paid:
             break
         paid, at = numbers[at] == 1, at + 1
         state: dict[LimitKey, Bucket] = {}

@@ -6,21 +6,23 @@ for: before a scope is said to be unable to pay, all others give back what they 
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from gateway.clock import new_id
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, LimitKey, give_back, left
+from gateway.core.bucket import Bucket, LimitKey, give_back, left, refill
 from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Gift
 from gateway.core.scope import Scope
 from gateway.ledger.bounds import SHARE
+from gateway.ledger.port import Tell
 from gateway.ledger.redis.deeds import Change, Deed, Told
 from gateway.ledger.redis.ledger import Parts, RedisLedger
 from gateway.ledger.redis.recall import Recall
-from gateway.ledger.redis.slices import IDLE_US, Slice, can_be_cut, cut, wanted
+from gateway.ledger.redis.slices import IDLE_US, WARM_US, Slice, can_be_cut, cut, wanted
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 
@@ -32,6 +34,9 @@ _PAUSES_S = (0.003, 0.006, 0.012, 0.025, 0.05)
 _ROUNDS = 10_000
 _TICK_S = 0.2
 _MOST_SCOPES = 200_000
+
+
+_NOBODY_WANTS: tuple[str, asyncio.Event | None] = ("", None)
 
 
 class Cutting(NamedTuple):
@@ -46,12 +51,14 @@ class LeasedLedger(RedisLedger):
 
     def __init__(self, parts: Parts, recall: Recall) -> None:
         super().__init__(parts)
-        self._me = new_id()
         self._recall = recall
         self._slices: dict[Scope, Slice] = {}
         self._empty: dict[Scope, tuple[Allowance, States, int]] = {}
         self._exact_until_us: dict[Scope, int] = {}
         self._cutting: dict[Scope, Cutting] = {}
+        self._seen_us: dict[Scope, int] = {}
+        self._wanting: dict[Scope, tuple[str, asyncio.Event]] = {}
+        """Slices that come with plain debits: by whose bill, and when that is over."""
         recall.follow(self._asked_back)
         self._tasks.start(self._tick(), "tend slices")
 
@@ -85,9 +92,88 @@ class LeasedLedger(RedisLedger):
                 return outcome._replace(postings=(posting._replace(after=known.after),))
         return outcome
 
-    def _is_quick(self, bill: Bill) -> bool:
-        """What slices are cut of is asked for with the next slice."""
-        return not any(can_be_cut(allowance.sole) for allowance in bill.allowances)
+    def _begin(self, bill: Bill, at_us: int, tell: Tell) -> bool:
+        """A plain debit brings the next slice with it, where somebody comes again and again."""
+        slices = self._slices
+        for allowance in bill.allowances:
+            known = slices.get(allowance.scope)
+            if known is not None and known.rest:
+                return False  # too little is in hand: it goes back with the debit
+        want = self._wants(bill, at_us)
+        if not self._quick.debit(bill, at_us, partial(self._told, bill, at_us, tell, want), want, self._keep):
+            return False
+        if want:
+            self._wanting[bill.allowances[0].scope] = bill.id, asyncio.Event()
+        return True
+
+    def _ask_long_way(self, bill: Bill, at_us: int, tell: Tell) -> None:
+        self._want_no_more(bill)
+        super()._ask_long_way(bill, at_us, tell)
+
+    def _want_no_more(self, bill: Bill) -> None:
+        scope = bill.allowances[0].scope
+        wanting = self._wanting.get(scope)
+        if wanting is not None and wanting[0] == bill.id:
+            del self._wanting[scope]
+            wanting[1].set()
+
+    def _told(
+        self, bill: Bill, at_us: int, tell: Tell, want: int, outcome: Charge | Refusal | StoreUnavailable
+    ) -> None:
+        if want:
+            self._want_no_more(bill)
+        if isinstance(outcome, Refusal):
+            if any(allowance.scope in self._slices for allowance in bill.allowances):
+                self._ask_long_way(bill, at_us, tell)  # what has come meanwhile may suffice
+                return
+            self._remember_empty(outcome)
+        tell(outcome)
+
+    def _remember_empty(self, refusal: Refusal) -> None:
+        """Some that could not pay need not be asked again at once."""
+        self._make_room()
+        for shortfall in refusal.shortfalls:
+            allowance = shortfall.allowance
+            if (limit := allowance.sole) is not None and can_be_cut(limit) and allowance.source is None:
+                full = refill(None, limit, refusal.at_us)
+                spent = full._replace(spent=limit.burst - shortfall.standings[0].left)
+                self._empty[allowance.scope] = (allowance, {limit.key: spent}, refusal.at_us)
+
+    def _wants(self, bill: Bill, at_us: int) -> int:
+        """The slice to ask for with a debit: none for whoever comes seldom, or where it must be exact."""
+        if not bill.allowances or len(bill.costs) != 1:
+            return 0
+        first = bill.allowances[0]
+        scope = first.scope
+        seen_us = self._seen_us.get(scope, 0)
+        if len(self._seen_us) >= _MOST_SCOPES:
+            self._seen_us.clear()
+        self._seen_us[scope] = at_us
+        busy = scope in self._cutting or scope in self._wanting
+        exact = busy or not self._recall.hears or self._exact_until_us.get(scope, 0) > at_us
+        if exact or at_us - seen_us > WARM_US or not can_be_cut(first.sole):
+            return 0
+        return wanted(self._slices.get(scope), at_us)
+
+    def _keep(self, charge: Charge, units: int, at_us: int) -> Charge:
+        """A debit has brought a slice. The journal keeps the bucket without it: see ``charge``."""
+        limit = charge.allowance.sole
+        if not units or limit is None or not charge.postings:
+            return charge
+        posting = charge.postings[0]
+        want = wanted(self._slices.get(charge.scope), at_us)
+        after = posting.after._replace(spent=posting.after.spent + units)
+        self._hold(charge.scope, cut(limit, after, left(after, limit), units, at_us, want))
+        return charge._replace(postings=(posting._replace(after=after),))
+
+    def _hold(self, scope: Scope, new: Slice) -> None:
+        known = self._slices.get(scope)
+        if known is not None and known.key == new.key and known.after.generation == new.after.generation:
+            new.rest += known.rest  # two were cut at once
+        self._slices[scope] = new
+        self._recall.holds(scope)
+        if self._exact_until_us.get(scope, 0) > new.cut_us:  # somebody has asked for it meanwhile
+            self._tasks.start(self._return(scope), "give a slice back")
 
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
         """See ``Ledger``."""
@@ -128,8 +214,8 @@ class LeasedLedger(RedisLedger):
             told = await self._ask(one, allowance, now_us)
             if told.done:
                 return told
-            if (cutting := self._cutting.get(allowance.scope)) is not None:
-                await cutting.over.wait()  # which has what is left here in hand
+            if (awaited := self._awaited(allowance.scope)) is not None:
+                await awaited.wait()
             elif told.slice and (pause_s := next(patience, None)) is not None:
                 self._be_exact(allowance.scope, now_us)
                 await self._recall.ask(allowance.scope)
@@ -140,6 +226,11 @@ class LeasedLedger(RedisLedger):
                     self._empty[allowance.scope] = (allowance, told.before, now_us)
                 return told
         raise StoreUnavailable("Too many others charge the same budget at once. Try again shortly.")
+
+    def _awaited(self, scope: Scope) -> asyncio.Event | None:
+        """The end of what has the rest of a slice in hand, or may bring one."""
+        cutting = self._cutting.get(scope)
+        return self._wanting.get(scope, _NOBODY_WANTS)[1] if cutting is None else cutting.over
 
     async def _ask(self, one: Bill, allowance: Allowance, now_us: int) -> Told:
         """Pay exactly, with what is left of the slice here, and cut the next one."""
@@ -171,10 +262,7 @@ class LeasedLedger(RedisLedger):
             return
         paid = charged.postings[0].after
         after = paid._replace(spent=paid.spent + told.slice)
-        self._slices[scope] = cut(limit, after, left(after, limit), told.slice, now_us, want)
-        self._recall.holds(scope)
-        if self._exact_until_us.get(scope, 0) > now_us:  # somebody has asked for it meanwhile
-            self._tasks.start(self._return(scope), "give a slice back")
+        self._hold(scope, cut(limit, after, left(after, limit), told.slice, now_us, want))
 
     def _with_slice(self, deed: Deed, one: Bill, last: Slice | None, want: int, now_us: int) -> Deed:
         """The deed that also gives back what is left of the last slice, and cuts one that wants ``want``."""

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+from gateway.clock import new_id
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey
@@ -56,7 +57,8 @@ class RedisLedger:
         self._doubts = Doubts()
         self._deeds = Deeds(parts.line, self._doubts)
         around = Surroundings(parts.names, parts.presence, self._doubts, parts.epochs, parts.now_us, parts.skew.heard)
-        self._quick = Quick(parts.carrier, around, self._ask_long_way)
+        self._me = new_id()
+        self._quick = Quick(parts.carrier, around, self._ask_long_way, self._me)
         self._late = LateDebits(parts.line, self._doubts, self._terms, self._quick)
         self._tasks, self._undoing = Tasks(), Tasks()
 
@@ -84,7 +86,7 @@ class RedisLedger:
         """See ``Ledger``."""
         at_us = self._skew.of_server(now_us)
         outcome = self.charge_now(bill, now_us)
-        if outcome is None and self._is_quick(bill) and ("charge", bill.id) not in self._doubts:
+        if outcome is None and ("charge", bill.id) not in self._doubts:
             outcome = await self._quickly(bill, at_us)
         return outcome or await self._charge(bill, at_us)
 
@@ -95,13 +97,13 @@ class RedisLedger:
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:
         """See ``Ledger``."""
         at_us = self._skew.of_server(now_us)
-        if not self._is_quick(bill) or not self._quick.debit(bill, at_us, tell):
+        if not self._begin(bill, at_us, tell):
             self._ask_long_way(bill, at_us, tell)
         return True
 
-    def _is_quick(self, bill: Bill) -> bool:  # noqa: ARG002
-        """Whether plain debits may go together with others."""
-        return True
+    def _begin(self, bill: Bill, at_us: int, tell: Tell) -> bool:
+        """Let a plain debit go together with others; ``False``: it is none."""
+        return self._quick.debit(bill, at_us, tell)
 
     async def _quickly(self, bill: Bill, at_us: int) -> Charge | Refusal | None:
         """A plain debit, awaited; ``None``: it is not plain. Raises ``StoreUnavailable``."""
@@ -116,7 +118,7 @@ class RedisLedger:
             else:
                 self.call_off(bill)
 
-        if not self._quick.debit(bill, at_us, tell):
+        if not self._begin(bill, at_us, tell):
             return None
         outcome = await future
         if isinstance(outcome, StoreUnavailable):

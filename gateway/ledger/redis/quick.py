@@ -14,6 +14,7 @@ from gateway import log
 from gateway.clock import new_id
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
+from gateway.ledger.bounds import SHARE
 from gateway.ledger.port import Tell
 from gateway.ledger.redis.batch import Heard
 from gateway.ledger.redis.demands import Asked, Demand, Demands, decided
@@ -34,13 +35,19 @@ _SHORT = ((b"Retry-After", b"1"),)
 _log = log.get_logger(__name__)
 
 
+Cut = Callable[[Charge, int, int], Charge]
+"""Told of a charge with which a slice was wanted, what it got, and when; gives back what is told of the charge."""
+
+
 class Waiting(NamedTuple):
-    """A debit that has not gone out yet. ``at_us``: by Redis's clock."""
+    """A debit that has not gone out yet. ``at_us``: by Redis's clock. ``want``, ``cut``: see ``debit``."""
 
     bill: Bill
     asked: list[Asked]
     at_us: int
     tell: Tell
+    want: int | None = None
+    cut: Cut | None = None
 
 
 class Surroundings(NamedTuple):
@@ -79,14 +86,17 @@ class Batch:
 
     __slots__ = ("at_us", "call", "debits", "marker", "memory", "outcome", "sent_s", "sent_us")
 
-    def __init__(self, debits: Sequence[Waiting], marker: str, epoch: str, sent_s: float, sent_us: int) -> None:
-        self.debits, self.marker, self.sent_s, self.sent_us = debits, marker, sent_s, sent_us
+    def __init__(
+        self, debits: Sequence[Waiting], marker: str, epoch: str, cutter: str, sent: tuple[float, int]
+    ) -> None:
+        self.debits, self.marker = debits, marker
+        self.sent_s, self.sent_us = sent
         self.outcome: list[Any] | None = None
         at_us = 0
         rows: dict[Demand, int] = {}
         keys: list[bytes] = []
         words: list[str] = []
-        for _, asked, then_us, _ in debits:
+        for _, asked, then_us, _, want, _ in debits:
             at_us = max(at_us, then_us)
             word = ""
             for each in asked:
@@ -95,11 +105,11 @@ class Batch:
                 if number is None:
                     number = rows[each.demand] = len(rows) + 1
                 word = f"{word}+{number}" if word else str(number)
-            words.append(word)
+            words.append(word if want is None else f"{word}:{want}")
         self.at_us = at_us
         self.memory = f"{marker}:{new_id()}"
         demands = [demand.row(at_us) for demand in rows]
-        self.call = Call((marker, self.memory, *keys), (epoch, str(at_us), " ".join(words), *demands))
+        self.call = Call((marker, self.memory, *keys), (epoch, str(at_us), " ".join(words), cutter, *demands))
 
 
 class Quick:
@@ -108,8 +118,11 @@ class Quick:
     Whoever began a debit is told of its end once; a debit of which nobody knows is put into ``doubts`` before.
     """
 
-    def __init__(self, carrier: Carrier, around: Surroundings, long_way: Callable[[Bill, int, Tell], None]) -> None:
+    def __init__(
+        self, carrier: Carrier, around: Surroundings, long_way: Callable[[Bill, int, Tell], None], me: str
+    ) -> None:
         self._carrier = carrier
+        self._cutter = f"{me} {SHARE}"
         self._around = around
         self._long_way = long_way
         self._demands = Demands(around.names)
@@ -120,14 +133,18 @@ class Quick:
         self.calls = 0
         self.debits = 0
 
-    def debit(self, bill: Bill, at_us: int, tell: Tell) -> bool:
-        """Begin a debit at ``at_us`` (Redis's time). ``False``: it is not plain, or cannot be sent."""
+    def debit(self, bill: Bill, at_us: int, tell: Tell, want: int | None = None, cut: Cut | None = None) -> bool:
+        """Begin a debit at ``at_us`` (Redis's time). ``False``: it is not plain, or cannot be sent.
+
+        ``want``: a slice that is to be cut of whoever pays, see ``slices``; what it got is told to ``cut`` first.
+        ``None``: there are no slices; 0: there are, but none is wanted.
+        """
         if not self._around.presence.here or not self._carrier.ready:
             return False
         asked = self._demands.of(bill)
         if asked is None or (self._carrier.apart and len(asked) > 1):
             return False
-        self._waiting.append(Waiting(bill, asked, at_us, tell))
+        self._waiting.append(Waiting(bill, asked, at_us, tell, want, cut))
         if not self._turning and self._busy < self._carrier.at_once:
             self._turning = True
             asyncio.get_running_loop().call_soon(self._turn)
@@ -160,7 +177,7 @@ class Quick:
 
     def _send(self, debits: Sequence[Waiting], marker: str) -> None:
         sent_s, epoch = asyncio.get_running_loop().time(), self._around.epochs().get(marker, "")
-        batch = Batch(debits, marker, epoch, sent_s, self._around.now_us())
+        batch = Batch(debits, marker, epoch, self._cutter, (sent_s, self._around.now_us()))
         self._busy += 1
         self.calls += 1
         self.debits += len(debits)
@@ -184,10 +201,13 @@ class Quick:
             self._refer(batch)
             return
         at_us = batch.at_us
-        for place, (bill, asked, _, tell) in enumerate(batch.debits, 1):
+        for place, (bill, asked, _, tell, _, cut) in enumerate(batch.debits, 1):
             told: Charge | Refusal | StoreUnavailable | None
+            reply = outcome[place]
             try:
-                told = decided(bill, asked, outcome[place], at_us)
+                told = decided(bill, asked, reply, at_us)
+                if cut is not None and isinstance(told, Charge):
+                    told = cut(told, reply[-1] if type(reply) is list else 0, at_us)
             except Exception as error:  # noqa: BLE001  (the others are to be told all the same)
                 _log.error("an answer of the ledger makes no sense", reason=repr(error))
                 told = _unavailable()
@@ -233,7 +253,7 @@ class Quick:
 
     async def _call_off(self, marker: str, memory: str) -> list[Any]:
         epoch = self._around.epochs().get(marker, "")
-        outcome = await self._carrier.carry_again(Call((marker, memory), (epoch, "0", "")))
+        outcome = await self._carrier.carry_again(Call((marker, memory), (epoch, "0", "", self._cutter)))
         if not isinstance(outcome, list) or outcome[1:2] == [_EPOCH]:
             raise _unavailable()
         return outcome
@@ -262,7 +282,7 @@ class BatchDoubt:
         outcome = await self._quick.find_out(self._batch)
         if outcome[1] == _VOID:
             return None
-        bill, asked, _, _ = self._batch.debits[self._number]
+        bill, asked, *_ = self._batch.debits[self._number]
         told = decided(bill, asked, outcome[self._number + 1], self._batch.at_us)
         return told if isinstance(told, Charge) else None
 

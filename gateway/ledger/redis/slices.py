@@ -17,6 +17,8 @@ LEAST, MOST = 8, MOST_HELD
 GUARD_US = 50_000
 """A slice ends so long before its window, for clocks that disagree."""
 FAST_US = 1_000_000
+WARM_US = 200_000
+"""Whoever comes again within this gets a slice; before, each of his debits is exact, in one call with others'."""
 IDLE_US = 1_000_000
 """A slice of which nothing was spent for so long goes back."""
 _FOREVER = 1 << 62
@@ -50,7 +52,11 @@ class Slice:
 
     def can_pay(self, allowance: Allowance, cost: int, now_us: int) -> bool:
         """Whether it is of this allowance, still good, and large enough."""
-        return self.rest >= cost and now_us < self.until_us and allowance.sole == self.limit
+        return (
+            self.rest >= cost
+            and now_us < self.until_us
+            and (allowance.sole is self.limit or allowance.sole == self.limit)
+        )
 
     def pay(self, bill: Bill, allowance: Allowance, cost: int, now_us: int) -> Charge:
         """Spend ``cost``, which it has."""

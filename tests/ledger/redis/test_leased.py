@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from gateway.clock import now_us
+from gateway.core.allowance import Allowance
 from gateway.core.bucket import Refill
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
@@ -28,6 +29,7 @@ TEAMS = default_of(plan(per(300, 10_000 * DAY)), WORKSPACE)
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine must not look like a gateway that does not answer."""
+    monkeypatch.setattr("gateway.ledger.redis.leased.WARM_US", 60_000_000)
     monkeypatch.setattr("gateway.ledger.redis.leased._PAUSES_S", (0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.3, 1.0))
 
 
@@ -49,6 +51,12 @@ async def leasing(url: str, count: int) -> AsyncIterator[list[LeasedLedger]]:
 async def charge(ledger: RedisLedger, asked: Bill) -> Charge | Refusal:
     now = now_us()
     return ledger.charge_now(asked, now) or await ledger.charge(asked, now)
+
+
+async def warm_up(ledger: LeasedLedger, allowance: Allowance = USERS) -> None:
+    """Two units: with the second comes a slice."""
+    for number in range(2):
+        assert isinstance(await charge(ledger, bill(1, allowance, id_=f"warm{number}")), Charge)
 
 
 async def exactly_left(url: str) -> int:
@@ -116,6 +124,37 @@ async def test_a_scope_pays_whole_before_the_next_is_asked(mortal: RedisServer) 
         assert (payers.count(WORKSPACE), payers.count(USER)) == (260, 20)
 
 
+async def test_whoever_comes_seldom_is_debited_exactly(mortal: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ledger.redis.leased.WARM_US", -60_000_000)
+    async with leasing(mortal.url, 1) as (ledger,):
+        for number in range(20):
+            assert isinstance(await charge(ledger, bill(1, USERS, id_=str(number))), Charge)
+        assert (len(ledger), ledger._quick.debits) == (0, 20)
+
+
+async def test_slices_come_with_debits_that_go_together_and_every_unit_is_somewhere(mortal: RedisServer) -> None:
+    """A hot scope, many at once: what was paid, what is held and what is left are the budget."""
+    async with leasing(mortal.url, 2) as ledgers:
+        loop, paid = asyncio.get_running_loop(), 0
+        for round_ in range(12):
+            futures: list[asyncio.Future[object]] = []
+            for number in range(40):
+                ledger, asked = ledgers[number % 2], bill(1, USERS, id_=f"{round_}-{number}")
+                outcome = ledger.charge_now(asked, now_us())
+                if outcome is not None:
+                    paid += isinstance(outcome, Charge)
+                    continue
+                future: asyncio.Future[object] = loop.create_future()
+                ledger.charge_soon(asked, now_us(), future.set_result)
+                futures.append(future)
+            paid += sum(isinstance(outcome, Charge) for outcome in await asyncio.gather(*futures))
+        assert paid == 480
+        held = sum(ledger._slices[USER].rest for ledger in ledgers if USER in ledger._slices)
+        assert held
+        assert await exactly_left(mortal.url) == BUDGET - paid - held
+    assert await exactly_left(mortal.url) == BUDGET - paid
+
+
 async def test_slices_shrink_as_the_rest_does(mortal: RedisServer) -> None:
     async with leasing(mortal.url, 1) as (ledger,):
         for number in range(BUDGET):
@@ -128,26 +167,26 @@ async def test_slices_shrink_as_the_rest_does(mortal: RedisServer) -> None:
 
 async def test_a_slice_that_nobody_uses_goes_back(mortal: RedisServer) -> None:
     async with leasing(mortal.url, 1) as (ledger,):
-        await charge(ledger, bill(1, USERS))
+        await warm_up(ledger)
         assert ledger._slices[USER].rest == LEAST
         async with asyncio.timeout(20):
             while len(ledger):
                 await asyncio.sleep(0.02)
-        assert await exactly_left(mortal.url) == BUDGET - 1
+        assert await exactly_left(mortal.url) == BUDGET - 2
 
 
 async def test_a_gateway_that_stops_gives_back_what_it_holds(mortal: RedisServer) -> None:
     async with leasing(mortal.url, 1) as (ledger,):
-        await charge(ledger, bill(1, USERS))
+        await warm_up(ledger)
         assert len(ledger) == 1
-    assert await exactly_left(mortal.url) == BUDGET - 1
+    assert await exactly_left(mortal.url) == BUDGET - 2
 
 
 async def test_a_slice_dies_with_its_window_and_pays_nothing_in_the_next(mortal: RedisServer) -> None:
     hourly = default_of(plan(per(BUDGET)))
     async with leasing(mortal.url, 1) as (ledger,):
+        await warm_up(ledger, hourly)
         now = now_us()
-        await ledger.charge(bill(1, hourly), now)
         end = now - now % HOUR + HOUR
         assert isinstance(ledger.charge_now(bill(1, hourly), end - GUARD_US - 60_000_000), Charge)
         assert ledger.charge_now(bill(1, hourly), end - GUARD_US + 5_000_000) is None
@@ -164,7 +203,7 @@ async def test_what_has_no_generation_is_never_cut(mortal: RedisServer) -> None:
 
 async def test_without_redis_what_is_held_is_spent_and_then_nothing(mortal: RedisServer) -> None:
     async with leasing(mortal.url, 1) as (ledger,):
-        await charge(ledger, bill(1, USERS))
+        await warm_up(ledger)
         mortal.stop()
         admitted = 0
         while isinstance(ledger.charge_now(bill(1, USERS), now_us()), Charge):

@@ -3,20 +3,21 @@
 -- KEYS[1]: the marker with the ledger's epoch. KEYS[2]: where the outcome of this call is remembered. Then the scopes'
 -- hashes, one for each who is asked, debit by debit.
 -- ARGV[1]: the epoch that is expected. ARGV[2]: now. ARGV[3]: how the debits ask, one word each: the numbers of the
--- demands that are made of those who are asked, joined by '+'; empty: the call is called off, if it was not made yet.
--- Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
+-- demands that are made of those who are asked, joined by '+', and ':' with the slice that is wanted of whoever pays;
+-- empty: the call is called off, if it was not made yet. ARGV[4]: whose slices they are, and by how much what is left is
+-- divided for one, see slices.lua. Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
 --
 -- Returns the time in microseconds, and for each debit: what is spent now, where one was asked who has one limit with
 -- windows; -1 less that, where it was not enough; else an array: for each who was asked 1 or 0, paid or not, and units
--- and rest of its limits, after it was paid or as they were; or nil: nothing was done. Instead of all these 'void', where
--- the call was called off before.
+-- and rest of its limits, after it was paid or as they were, and last what a slice got, if one was wanted and it was paid;
+-- or nil: nothing was done. Instead of all these 'void', where the call was called off before.
 
 local REMEMBERED_MS = 61000
 
--- Whether a scope has more than the buckets of its limits, and that more may count.
-local function is_more(texts, demand)
+-- Whether a scope has more than the buckets of its limits, and that more may count. Slices do not where one may be cut.
+local function is_more(texts, demand, cuts)
     for field, text in pairs(texts) do
-        if not demand.own[field] then
+        if not demand.own[field] and not (cuts and string.sub(field, 1, 3) == '!s:') then
             if string.byte(field) == 33 then
                 return true
             end
@@ -53,18 +54,30 @@ end
 local function keep_until_full(key, texts, now)
     local longest = 0
     for field, text in pairs(texts) do
-        local lasts = lasts_ms(field, (bucket_from(text)), now)
-        if not lasts then
-            redis.call('PERSIST', key)
-            return
+        if string.byte(field) ~= 33 then
+            local lasts = lasts_ms(field, (bucket_from(text)), now)
+            if not lasts then
+                redis.call('PERSIST', key)
+                return
+            end
+            longest = math.max(longest, lasts)
         end
-        longest = math.max(longest, lasts)
     end
     redis.call('PEXPIRE', key, digits(longest))
 end
 
--- What one who is asked says: whether he has paid, and his buckets; nil: that is not for here.
-local function ask(key, demand, now)
+-- Whether others hold slices of what is asked for, so that it need not be empty.
+local function is_held(texts, me)
+    for field in pairs(texts) do
+        if string.sub(field, 1, 3) == '!s:' and field ~= '!s:' .. me then
+            return true
+        end
+    end
+    return false
+end
+
+-- What one who is asked says: whether he has paid, his buckets, and what a slice got; nil: that is not for here.
+local function ask(key, demand, now, want, cutter)
     local flat = redis.call('HGETALL', key)
     local limits, texts, buckets = demand[2], {}, {}
     for place = 1, #flat, 2 do
@@ -81,9 +94,12 @@ local function ask(key, demand, now)
         own = own + (text and 2 or 0)
         units = math.min(units, left(bucket, limit))
     end
-    if own < #flat and is_more(texts, demand) then
+    if own < #flat and is_more(texts, demand, want) then
         return nil
     elseif units < demand[1] then
+        if want and is_held(texts, cutter.me) then
+            return nil
+        end
         return 0, buckets
     end
     local sets = {}
@@ -94,11 +110,25 @@ local function ask(key, demand, now)
         sets[#sets + 1] = limit[FIELD]
         sets[#sets + 1] = text
     end
+    local slice, paid = 0, buckets
+    if want and want > 0 and demand.short then
+        local limit, bucket = limits[1], buckets[1]
+        paid = {{units = bucket.units, rest = 0}}
+        slice = math.min(want, math.floor(left(bucket, limit) / cutter.share))
+        if slice > 0 then
+            take(bucket, limit, slice, now)
+            sets[2] = text_of(bucket)
+            texts[limit[FIELD]] = sets[2]
+            sets[3], sets[4] = '!s:' .. cutter.me, digits(bucket.generation) .. ' ' .. digits(slice)
+        elseif texts['!s:' .. cutter.me] then
+            redis.call('HDEL', key, '!s:' .. cutter.me)
+        end
+    end
     redis.call('HSET', key, unpack(sets))
     if not stored then
         keep_until_full(key, texts, now)
     end
-    return 1, buckets
+    return 1, paid, slice
 end
 
 -- One debit that asks several, or one who has several limits or a token bucket.
@@ -152,28 +182,39 @@ local function debit_of_one(demand, place, now, now_text)
     return long_reply({}, paid, buckets)
 end
 
-local function debit_of_many(asked, place, now)
-    local reply = {}
+local function debit_of_many(asked, place, now, want, cutter)
+    local reply, only = {}, #asked == 1 and asked[1]
+    if want == 0 and only and only.start then
+        local quick = debit_of_window(KEYS[place], only, ARGV[2])
+        if quick then
+            return quick
+        end
+    end
     for number, demand in ipairs(asked) do
-        local paid, buckets = ask(KEYS[place + number - 1], demand, now)
+        local paid, buckets, slice = ask(KEYS[place + number - 1], demand, now, want, cutter)
         if not paid then
             return false
         end
+        if only and only.short and (slice or 0) == 0 then
+            return paid == 1 and buckets[1].units or -1 - buckets[1].units
+        end
         long_reply(reply, paid, buckets)
         if paid == 1 then
+            reply[#reply + 1] = want and slice or nil
             break
         end
     end
     return reply
 end
 
--- Who is asked, by a word of ARGV[3].
+-- Who is asked, by a word of ARGV[3], and the slice that is wanted of whoever pays.
 local function asked_by(word, demands)
+    local numbers, want = string.match(word, '^([%d+]+):?(%d*)$')
     local asked = {}
-    for number in string.gmatch(word, '%d+') do
+    for number in string.gmatch(numbers, '%d+') do
         asked[#asked + 1] = demands[tonumber(number)]
     end
-    return asked
+    return asked, tonumber(want)
 end
 
 local function demands_from(first, now)
@@ -210,15 +251,17 @@ local replies = {}
 if ARGV[3] == '' then
     replies[1] = 'void'
 else
-    local now, demands, place = tonumber(ARGV[2]), demands_from(4, tonumber(ARGV[2])), 3
+    local now, demands, place = tonumber(ARGV[2]), demands_from(5, tonumber(ARGV[2])), 3
+    local me, share = string.match(ARGV[4], '^(%S+) (%d+)$')
+    local cutter = {me = me, share = tonumber(share)}
     for word in string.gmatch(ARGV[3], '%S+') do
         local number, fine, reply = tonumber(word), nil, nil
         if number then
             fine, reply = pcall(debit_of_one, demands[number], place, now, ARGV[2])
             place = place + 1
         else
-            local asked = asked_by(word, demands)
-            fine, reply = pcall(debit_of_many, asked, place, now)
+            local asked, want = asked_by(word, demands)
+            fine, reply = pcall(debit_of_many, asked, place, now, want, cutter)
             place = place + #asked
         end
         replies[#replies + 1] = fine and reply
