@@ -7,8 +7,8 @@ paid or the subscription ends. So the budgets know nothing of payments.
 from gateway.billing.sales import Sales
 from gateway.core.reconcile import Terms
 from gateway.core.subscription import Event, PlanVersion, Status, Word
-from gateway.store import subscribed, subscriptions
-from gateway.store.rows import PlanRow, SubscriptionDraft, SubscriptionRow
+from gateway.store import plans, subscribed, subscriptions
+from gateway.store.rows import SubscriptionDraft, SubscriptionRow
 from gateway.store.store import Act
 
 PROVIDER = "grace"
@@ -17,31 +17,32 @@ _UNMET = frozenset({Status.PAST_DUE, Status.UNPAID})
 _HUNDRED = 100
 
 
-async def follow(act: Act, sales: Sales, row: SubscriptionRow, plan: PlanRow, terms: Terms) -> None:
+async def follow(act: Act, sales: Sales, row: SubscriptionRow, terms: Terms) -> None:
     """Give the companion, or end it, as ``row`` stands now."""
-    then = sales.policy.then
-    if then.kind == "off" or terms.mode == "payment":
+    if sales.policy.then.kind == "off" or terms.mode == "payment":
         return
     name = f"{row.id}:{row.period_end_us}"
     found = await subscribed.by_provider(act.connection, PROVIDER, checkout_id=name)
     unmet = row.status in _UNMET and row.period_end_us is not None
     if unmet and found is None:
-        await subscriptions.add(act, _companion(row, plan, sales, terms, name))
+        draft = await _companion(act, row, sales, terms, name)
+        if draft is not None:
+            await subscriptions.add(act, draft)
     elif not unmet:
         for each in await subscribed.companions(act.connection, PROVIDER, row.id):
             word = Word(Event.END, act.now_us)
             await subscriptions.change(act, each, lambda old, word=word: subscriptions.advanced(old, word), "end")  # type: ignore[misc]
 
 
-def _companion(row: SubscriptionRow, plan: PlanRow, sales: Sales, terms: Terms, name: str) -> SubscriptionDraft:
+async def _companion(act: Act, row: SubscriptionRow, sales: Sales, terms: Terms, name: str) -> SubscriptionDraft | None:
+    """``None``: there is nothing to take a part of."""
     then = sales.policy.then
     of: PlanVersion | str = row.plan
     override = None
     if then.kind == "plan":
         of = then.plan or of
-    else:
-        limit = plan.terms.throughput
-        override = max(1, (0 if limit is None else limit.amount) * then.percent // _HUNDRED)
+    elif (override := await _part(act, row, then.percent)) is None:
+        return None
     return SubscriptionDraft(
         plan=of,
         scope=row.scope,
@@ -53,3 +54,15 @@ def _companion(row: SubscriptionRow, plan: PlanRow, sales: Sales, terms: Terms, 
         provider=PROVIDER,
         checkout_id=name,
     )
+
+
+async def _part(act: Act, row: SubscriptionRow, percent: int) -> int | None:
+    """So much of the throughput that the subscription has; ``None``: it has none, or no end of it."""
+    if not isinstance(row.plan, PlanVersion):
+        return None
+    plan = (await plans.read_as_held(act.connection, {row.plan}))[row.plan].plan
+    limit = plan.throughput
+    if limit is None or not plan.takes_override:
+        return None
+    amount = limit.amount if row.throughput_override is None else row.throughput_override
+    return max(1, amount * percent // _HUNDRED) if amount > 0 else None

@@ -101,7 +101,7 @@ async def _write(sales: Sales, held: Ordered, read: Read, seller: str, *, dry_ru
         kept = surplus.written(read.extra.kept, now.order.surplus, read.others)
         done = {"reads": reads, "read_us": act.now_us, "due_us": due_us, "problem": None}
         await orders.set_order(act, row.id, **done, account=seller, surplus=kept)
-        await grace.follow(act, sales, row, plan, terms)
+        await grace.follow(act, sales, row, terms)
     if changes:
         _log.info("a sale was settled", subscription=row.id, changes=[change.field for change in changes])
     return Settled(row, changes, written)

@@ -45,8 +45,6 @@ class Order:
     mode: Mode
     tag: Tag | None = None
     url: str | None = None
-    expires_us: int | None = None
-    customer: str | None = None
     agreement: str | None = None
     payment: str | None = None
 
@@ -72,7 +70,6 @@ class Agreement:
     state: AgreementState
     tag: Tag | None = None
     plan_id: str | None = None
-    customer: str | None = None
     period_start_us: int
     period_end_us: int
     stopping: bool = False
@@ -117,12 +114,10 @@ class Receipt:
     paid_us: int | None = None
     period_start_us: int | None = None
     period_end_us: int | None = None
-    agreement: str | None = None
     method: str | None = None
     description: str | None = None
     receipt_url: str | None = None
     pay_url: str | None = None
-    failed: bool = False
     credited: bool = False
 
     @property

@@ -110,7 +110,8 @@ class PastDueSettings(Section):
     )
     then: Annotated[str, AfterValidator(_then)] = Field(
         default="off",
-        description="After that: `off`: nothing; `throttle`: a part of the throughput; `plan free`: another plan.",
+        description="After that: `off`: nothing; `throttle`: a part of the throughput (of no limit: nothing); "
+        "`plan free`: another plan.",
     )
     throttle_percent: Annotated[Whole, Field(ge=1, le=100)] = Field(
         default=10, description="Which part of the plan's throughput `throttle` leaves."

@@ -12,14 +12,16 @@ from gateway.billing.customer_acts import Shown
 from gateway.billing.grace import PROVIDER as GRACE
 from gateway.billing.sales import Then
 from gateway.billing.subscriptions import Viewer, end, reactivate, stop
+from gateway.core.plan import THROUGHPUT, PlanLimit
 from gateway.core.problems import Conflict, NotFound, Unprocessable
 from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.store import audit, payments, plans, subscribed, subscriptions
 from gateway.store.audit import Sought
-from gateway.store.rows import SubscriptionRow
-from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, draft, prices, shop
+from gateway.store.rows import SubscriptionRow, Terms
+from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, another, draft, prices, shop
 
 ME = Viewer("alice")
+HOUR_US = 3_600_000_000
 
 
 @pytest.fixture
@@ -94,6 +96,35 @@ async def test_after_the_grace_there_is_what_the_house_leaves(
     assert held.id == row.id, "what was left is over now that it is paid"
     companions = [each for each in await here.rows() if each.provider == GRACE]
     assert [each.status for each in companions] == [Status.CANCELLED]
+
+
+@pytest.mark.parametrize(
+    ("terms", "override", "left"),
+    [
+        (Terms((PlanLimit(THROUGHPUT, 1000, HOUR_US),), 30), 4000, 400),
+        (Terms((PlanLimit(THROUGHPUT, 5, HOUR_US),), 30), None, 1),
+        (Terms((PlanLimit(THROUGHPUT, 0, HOUR_US),), 30), None, None),
+        (Terms((PlanLimit(THROUGHPUT, 1000, HOUR_US),), 30), -1, None),
+        (Terms((PlanLimit("tokens", 1000, HOUR_US),), 30), None, None),
+        (Terms((), 30, unlimited=True), None, None),
+    ],
+    ids=["an override", "a little", "no limit", "an override without one", "no throughput", "unlimited"],
+)
+async def test_a_part_is_of_what_the_subscription_had_and_of_no_end_it_is_nothing(
+    here: Shop, terms: Terms, override: int | None, left: int | None
+) -> None:
+    here.sales.policy = replace(POLICY, then=Then(kind="throttle", percent=10))
+    plan = await another(here, draft("own", terms=terms))
+    row = await here.bought(mode="subscription", plan=plan)
+    await subscriptions.override(here.store, row.id, override, here.by())
+    declining(here, row)
+    here.later(30 * DAY_S + 2 * 3600)
+    await here.fake.deliver()
+    here.later(4 * DAY_S)
+    await here.sync()
+    now_us = here.sales.now_us()
+    held = await subscribed.held(here.store, ALICE, now_us)
+    assert [each.override for each in held if each.starts_us <= now_us] == ([] if left is None else [left])
 
 
 async def test_with_nothing_left_after_the_grace_there_is_nothing(here: Shop) -> None:

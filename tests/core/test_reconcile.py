@@ -114,7 +114,7 @@ def test_a_renewal_may_be_late_by_the_slack_and_mended_within_the_grace() -> Non
     assert (bought.status, bought.ends_us) == (Status.ACTIVE, NOW + 30 * DAY + 2 * HOUR)
     late = after(bought, RENEWED, agreement=agreement(number=1), receipts=(receipt(),))
     assert late == bought, "the new period is not paid yet"
-    open_ = receipt(1, state=PaymentState.OPEN, failed=True)
+    open_ = receipt(1, state=PaymentState.OPEN)
     failed = after(bought, RENEWED, agreement=agreement(AgreementState.PAST_DUE, 1), receipts=(receipt(), open_))
     assert (failed.status, failed.ends_us) == (Status.PAST_DUE, NOW + 33 * DAY)
     mended = after(failed, RENEWED, agreement=agreement(number=1), receipts=(receipt(), receipt(1)))

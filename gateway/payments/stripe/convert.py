@@ -85,8 +85,6 @@ def order(session: Json, app: str) -> Order:
         mode=mode,
         tag=tag_of(session.get("metadata"), app),
         url=session.get("url"),
-        expires_us=instant(session["expires_at"]),
-        customer=id_of(session.get("customer")),
         agreement=id_of(session.get("subscription")),
         payment=id_of(session.get("payment_intent")) if mode == "payment" else None,
     )
@@ -116,7 +114,6 @@ def agreement(subscription: Json, app: str) -> Agreement:
         state=_AGREEMENTS.get(subscription["status"], AgreementState.INCOMPLETE),
         tag=tag_of(subscription.get("metadata"), app),
         plan_id=(price.get("metadata") or {}).get("plan_id"),
-        customer=id_of(subscription["customer"]),
         period_start_us=min(item["current_period_start"] for item in items) * _SECOND_US,
         period_end_us=until * _SECOND_US,
         # A portal, or flexible billing, says the same as an instant.
@@ -138,7 +135,6 @@ def bought_once(intent: Json, disputes: Iterable[Json]) -> Receipt:
         created_us=intent["created"] * _SECOND_US,
         paid_us=instant(charge.get("created")) if state is PaymentState.PAID else None,
         description=intent.get("description"),
-        failed=intent.get("last_payment_error") is not None and state is PaymentState.OPEN,
         **_of_charges([charge] if charge else [], disputes),
     )
 
@@ -161,10 +157,8 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
         paid_us=instant(invoice["status_transitions"].get("paid_at")),
         period_start_us=instant(start),
         period_end_us=instant(until),
-        agreement=subscription_of(invoice),
         description=invoice.get("description") or next((each.get("description") for each in lines), None),
         pay_url=invoice.get("hosted_invoice_url") if state is PaymentState.OPEN else None,
-        failed=state is PaymentState.OPEN and invoice["attempted"],
         credited=(invoice.get("starting_balance") or 0) < 0 or any(line["amount"] < 0 for line in lines),
         **_of_charges([each for each in charges if each["paid"] and not paid_with.isdisjoint(_names(each))], disputes),
     )
