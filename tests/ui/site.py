@@ -20,7 +20,8 @@ _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "b
 class Site:
     """A running stage. ``shop``: where buyers pay. ``tokens``: by user; ``acme``, ``beta``: workspaces."""
 
-    def __init__(self, facts: dict[str, Any]) -> None:
+    def __init__(self, facts: dict[str, Any], process: asyncio.subprocess.Process) -> None:
+        self._process = process
         self.url: str = facts["url"]
         self.shop: str = facts["shop"]
         self.tokens: dict[str, str] = facts["tokens"]
@@ -33,6 +34,23 @@ class Site:
             return f"{self.url}{path}" + (f"#/{view}" if view else "")
         named = "" if workspace is None else f"&workspace={workspace}"
         return f"{self.url}{path}#access_token={self.tokens[who]}{named}&view={view}"
+
+    async def happen(self, what: str) -> None:
+        """Something in the shop: see the stage."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(f"{what}\n".encode())
+        assert await stdout.readline() == b"done\n"
+
+    def newcomer(self, name: str) -> str:
+        """Register somebody at the upstream and sign them in; their id."""
+        who = {"name": name, "email": f"{name}@example.com", "password": f"{name}-password-1"}
+        user = self.call("/auth/register", "alice", method="POST", body=who)
+        self.call(f"/auth/verify-email?token={user['id']}", "alice")
+        login = {"grant_type": "password", "username": who["email"], "password": who["password"]}
+        self.tokens[name] = self.call("/user/oauth/token", "alice", method="POST", body=login)["access_token"]
+        return str(user["id"])
 
     def call(
         self, path: str, who: str, *, method: str = "GET", body: object = None, workspace: str | None = None
@@ -62,7 +80,7 @@ async def staged(folder: Path) -> AsyncIterator[Site]:
         try:
             line = await process.stdout.readline()
             assert line, (folder / "stage.log").read_text()
-            yield Site(json.loads(line))
+            yield Site(json.loads(line), process)
         finally:
             process.stdin.close()
             await process.wait()

@@ -1,6 +1,8 @@
 """The stage of the browser's tests: the stand-in backend with a whole gateway in front, as a process of its own.
 
 ``python -m tests.ui.stage FOLDER`` prints one line of JSON when both are ready, and ends with its standard input.
+A line there is done in the shop, and answered by a line: ``advance SECONDS`` lets time pass for it, ``settle`` and
+``fail`` let the money of bank transfers arrive, or not.
 """
 
 import asyncio
@@ -67,10 +69,23 @@ async def main(folder: Path) -> None:
     tokens = {user.name.lower(): backend.token(user, _LIFE_S) for user in USERS}
     places = {"url": gateway.urls[0], "shop": market.stripe.url, "acme": ACME.id, "beta": BETA.id}
     print(json.dumps({**places, "tokens": tokens}), flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        happen(market, *line.split())
+        print("done", flush=True)
     await gateway.stop()
     await market.close()
     await backend.close()
+
+
+def happen(market: Market, what: str, seconds: str = "0") -> None:
+    """What takes days in a real shop."""
+    stripe = market.stripe
+    if what == "advance":
+        stripe.advance(int(seconds))
+        return
+    for session in list(stripe.books.kept["sessions"].values()):
+        if session["status"] == "complete" and session["payment_status"] == "unpaid":
+            stripe.selling.settle(session, paid=what == "settle")
 
 
 def free_port() -> int:

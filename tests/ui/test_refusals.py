@@ -115,7 +115,7 @@ async def test_a_pack_is_offered_by_what_it_holds_and_not_by_the_second(windows:
 
 async def test_a_real_refusal_for_its_weight_is_explained(windows: Windows, site: Site) -> None:
     """Nothing made up: a new user has six units an hour, spends two, and a message costs five."""
-    await newcomer(site, "erin", units=6)
+    give(site, site.newcomer("erin"), units=6)
     assert site.call("/message/conversation", "erin") != 429
     assert site.call("/message/whatsapp", "erin", method="POST") == 429
     page = await windows.visit("/billing", "erin")
@@ -125,16 +125,11 @@ async def test_a_real_refusal_for_its_weight_is_explained(windows: Windows, site
     await expect(some).to_contain_text(re.compile(r"To go on now, get a larger plan: .*Pro"))
 
 
-async def newcomer(site: Site, name: str, *, units: int) -> None:
-    """Register somebody at the upstream, and give them a plan of so many units an hour."""
-    who = {"name": name, "email": f"{name}@example.com", "password": f"{name}-password-1"}
-    user = site.call("/auth/register", "alice", method="POST", body=who)
-    site.call(f"/auth/verify-email?token={user['id']}", "alice")
-    login = {"grant_type": "password", "username": who["email"], "password": who["password"]}
-    site.tokens[name] = site.call("/user/oauth/token", "alice", method="POST", body=login)["access_token"]
-    terms = {"name": f"Small {name}", "slug": f"small-{name}", "throughput_limit": units, "window_seconds": 3600}
+def give(site: Site, user: str, *, units: int) -> None:
+    """A plan of so many units an hour."""
+    terms = {"name": "Small", "slug": f"small-{user}", "throughput_limit": units, "window_seconds": 3600}
     plan = site.call("/billing/plan", "su", method="POST", body=terms | {"duration_days": 30})
-    gift = {"plan_id": plan["id"], "scope": "user", "user_id": user["id"]}
+    gift = {"plan_id": plan["id"], "scope": "user", "user_id": user}
     site.call("/billing/subscription/manual", "su", method="POST", body=gift)
 
 

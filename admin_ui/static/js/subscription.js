@@ -29,7 +29,7 @@ export function ACTIONS(row, state) {
   const recurring = sold && row.payment_mode === "subscription";
   if (state === "pending") return sold ? ["resume", "sync", "cancel"] : [];
   if (state === "past_due" || state === "unpaid") return recurring ? ["pay", "sync", "cancel"] : [];
-  if (state === "paused") return recurring ? ["sync", "cancel"] : [];
+  if (state === "paused" || state === "scheduled") return recurring ? ["sync", "cancel"] : [];
   if (state === "expired") return recurring ? ["pay", "sync"] : [];
   if (state === "cancelling") return recurring ? ["reactivate", "sync"] : [];
   if (state === "active" || state === "trialing") return recurring ? ["change", "sync", "cancel"] : [];
