@@ -213,7 +213,9 @@ class History:
             self.shop.fake.selling.unpause(found)
 
     async def _deliver(self, which: int, how: int) -> None:
-        self.shop.webhooks.trouble = Trouble(drop=which % 8 / 8, duplicate=how / 8, shuffle=which % 2 == 0)
+        self.shop.webhooks.trouble = Trouble(
+            drop=which % 8 / 8, delay=(which + how) % 4 / 8, duplicate=how / 8, shuffle=which % 2 == 0
+        )
         await self.shop.fake.deliver()
 
     async def _trouble(self, which: int, how: int) -> None:

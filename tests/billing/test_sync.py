@@ -150,6 +150,23 @@ async def test_edits_made_in_the_dashboard_are_named_and_put_right(here: Shop) -
     assert {each.partition(": ")[2] for each in run.drift} == {"is not sold any more"}
 
 
+async def test_an_edit_in_the_dashboard_is_told_until_it_is_put_right(here: Shop) -> None:
+    await here.sync(full=True)
+    here.later(1)
+    product = here.fake.books.get("products", f"gw_{here.plan.id}")
+    product["name"] = "Something else"
+    here.fake.books.tell("product.updated", product)
+    await here.fake.deliver()
+    assert (await syncs.get(here.store, "stripe")).drift_due, "noticed at once"
+    await here.sync()
+    row = await syncs.get(here.store, "stripe")
+    told = (f"gw_{here.plan.id}: is called 'Something else' and not 'Pro'",)
+    assert (row.drift, row.drift_us, row.drift_due) == (told, here.sales.now_us(), False)
+    assert product["name"] == "Something else", "it is told, and somebody decides"
+    await here.sync(full=True)
+    assert ((await syncs.get(here.store, "stripe")).drift, product["name"]) == ((), "Pro")
+
+
 async def test_a_gateway_that_lost_its_lease_keeps_no_cursor(here: Shop) -> None:
     async def fence(_act: Act) -> None:
         raise PreconditionFailed("Somebody else does the job.")

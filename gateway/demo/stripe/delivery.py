@@ -24,9 +24,13 @@ def signature(body: bytes, secret: str, at: int) -> str:
 
 @dataclass(slots=True)
 class Trouble:
-    """How deliveries go wrong, each as a part of one. ``shuffle``: the order means nothing."""
+    """How deliveries go wrong, each as a part of one. ``delay``: some come with the next delivery only.
+
+    ``shuffle``: the order means nothing.
+    """
 
     drop: float = 0.0
+    delay: float = 0.0
     duplicate: float = 0.0
     shuffle: bool = False
 
@@ -39,20 +43,24 @@ class Delivery:
         self.waiting: list[Object] = []
         self.trouble = Trouble()
         self.refused: list[tuple[str, int]] = []
+        self.late: list[Object] = []
         self._now = now
 
     async def send_all(self, chance: random.Random, session: ClientSession) -> int:
         """Send what waits, with the trouble there is. How many were taken."""
-        taken = 0
-        while self.waiting:
-            batch, self.waiting = self.waiting, []
+        taken, late, self.late = 0, self.late, []
+        while self.waiting or late:
+            batch, self.waiting, late = [*late, *self.waiting], [], []
             for event in self._troubled(batch, chance):
                 taken += await self.send(event, session)
         return taken
 
     def _troubled(self, batch: list[Object], chance: random.Random) -> list[Object]:
         trouble = self.trouble
-        sent = [event for event in batch if chance.random() >= trouble.drop]
+        batch = [event for event in batch if chance.random() >= trouble.drop]
+        late = [event for event in batch if trouble.delay and chance.random() < trouble.delay]
+        self.late += late
+        sent = [event for event in batch if not any(event is each for each in late)]
         sent += [event for event in sent if chance.random() < trouble.duplicate]
         if trouble.shuffle:
             chance.shuffle(sent)

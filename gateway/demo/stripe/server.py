@@ -29,6 +29,8 @@ Seen = Callable[[str, str, Mapping[str, Any], int, Object], None]
 class Fault:
     """What the next request whose path begins with ``path`` meets. ``status`` 0: no answer at all, the connection ends.
 
+    ``hangs_s``: so long nothing comes before that, longer than a client waits.
+
     ``after``: it is done before it fails, so only the answer is lost. A 500 is the answer to its idempotency key from
     then on, whether it was done or not.
     """
@@ -37,6 +39,7 @@ class Fault:
     status: int
     after: bool = False
     method: str = "POST"
+    hangs_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -137,7 +140,7 @@ class FakeStripe:
                 return _raw(status, body)
         if key is not None and fault.status >= 500:  # noqa: PLR2004
             self._once[key] = _Once(asked, fault.status, _failure(fault))
-        return self._broken(request, fault)
+        return await self._broken(request, fault)
 
     def _known(self, asked: tuple[str, str, bytes], key: str | None) -> tuple[int, bytes] | None:
         """What was answered to this key before; to another question under the same key: that it is another."""
@@ -171,7 +174,8 @@ class FakeStripe:
                 return fault
         return None
 
-    def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+    async def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        await asyncio.sleep(fault.hangs_s)
         if fault.status == 0:
             if request.transport is not None:
                 request.transport.abort()

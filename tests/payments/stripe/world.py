@@ -44,11 +44,11 @@ class Sale:
 
 
 @asynccontextmanager
-async def sale(*, automatic: bool = False) -> AsyncIterator[Sale]:
+async def sale(*, automatic: bool = False, retries: int = 2) -> AsyncIterator[Sale]:
     judge = Judge()
     fake = FakeStripe(now=lambda: START, automatic=automatic, on_request=judge)
     await fake.start()
-    access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=2)
+    access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=retries)
     provider = StripeProvider(Config(access=access, secrets=(SECRET,)), Notes())
     try:
         yield Sale(fake, provider, judge)
