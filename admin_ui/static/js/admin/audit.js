@@ -78,8 +78,8 @@ function actionOf(row) {
 function Change(row) {
   const names = [...new Set([...Object.keys(row.before ?? {}), ...Object.keys(row.after ?? {})])].filter((name) => JSON.stringify(row.before?.[name] ?? null) !== JSON.stringify(row.after?.[name] ?? null));
   const shown = (/** @type {string} */ name, /** @type {any} */ value) => (value === undefined || value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : name.endsWith("_us") && value > YEAR_US ? html`<${Time} at=${value / 1000} exact="second" />` : String(value));
-  return html`<table class="changes"><caption class="hidden">${t("audit.changes")}</caption><thead><tr><th scope="col">${t("audit.field")}</th><th scope="col">${t("audit.before")}</th><th scope="col">${t("audit.after")}</th></tr></thead>
-    <tbody>${names.map((name) => html`<tr><th scope="row"><code>${name}</code></th><td>${shown(name, row.before?.[name])}</td><td>${shown(name, row.after?.[name])}</td></tr>`)}</tbody></table>
+  return html`<div class="scrolls" tabindex="0" role="region" aria-label=${t("audit.changes")}><table class="changes"><caption class="hidden">${t("audit.changes")}</caption><thead><tr><th scope="col">${t("audit.field")}</th><th scope="col">${t("audit.before")}</th><th scope="col">${t("audit.after")}</th></tr></thead>
+    <tbody>${names.map((name) => html`<tr><th scope="row"><code>${name}</code></th><td>${shown(name, row.before?.[name])}</td><td>${shown(name, row.after?.[name])}</td></tr>`)}</tbody></table></div>
     ${row.actor_key && html`<p class="hint">${t("audit.key")} <code>${row.actor_key}</code></p>`}
     ${row.request_id && html`<p class="hint">${t("failure.request")} <code>${row.request_id}</code></p>`}`;
 }

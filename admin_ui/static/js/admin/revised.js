@@ -85,7 +85,7 @@ function same(one, other) {
 export function Overtaken({ changes, nameOf, show = (_, value) => String(value ?? "") || "–" }) {
   if (changes.length === 0) return null;
   return html`<div class="note warn" role="status"><p><strong>${t("revised.title")}</strong> ${t("revised.what")}</p>
-    <table class="changes"><caption class="hidden">${t("revised.title")}</caption><thead><tr><th scope="col">${t("audit.field")}</th><th scope="col">${t("audit.before")}</th><th scope="col">${t("revised.now")}</th><th scope="col">${t("revised.here")}</th></tr></thead>
+    <div class="scrolls" tabindex="0" role="region" aria-label=${t("revised.title")}><table class="changes"><caption class="hidden">${t("revised.title")}</caption><thead><tr><th scope="col">${t("audit.field")}</th><th scope="col">${t("audit.before")}</th><th scope="col">${t("revised.now")}</th><th scope="col">${t("revised.here")}</th></tr></thead>
     <tbody>${changes.map((one) => html`<tr key=${one.field}><th scope="row">${nameOf(one.field)}</th><td>${show(one.field, one.was)}</td><td>${show(one.field, one.now)}</td>
-      <td>${one.clash ? html`${show(one.field, one.mine)} <span class="muted">${t("revised.mine")}</span>` : t("revised.taken")}</td></tr>`)}</tbody></table></div>`;
+      <td>${one.clash ? html`${show(one.field, one.mine)} <span class="muted">${t("revised.mine")}</span>` : t("revised.taken")}</td></tr>`)}</tbody></table></div></div>`;
 }

@@ -1,6 +1,6 @@
 // Dialogs: the browser's own, so focus, Escape and the background are right for everybody.
 
-import { html, Shared, useEffect, useId, useRef, useShared, useState } from "../base.js";
+import { html, Shared, useId, useLayoutEffect, useRef, useShared, useState } from "../base.js";
 import { t } from "../i18n.js";
 import { Button, Failed } from "./ui.js";
 import { Failure } from "../http.js";
@@ -13,7 +13,7 @@ import { Leaving, useKept } from "./keep.js";
 export function Dialog({ title, close, children, wide = false, keep = null }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
     return () => dialog?.close(); // which gives the focus back to where it was
