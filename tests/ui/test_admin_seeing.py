@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from gateway.demo.data import ADMIN, ALICE
+from tests.ui.admin_pictures import VIEWS
 from tests.ui.conftest import Windows
-from tests.ui.site import Site
+from tests.ui.samples import REVENUE
+from tests.ui.site import Site, answer
 from tests.ui.test_admin import admin, make_plan
 
 
@@ -71,3 +74,85 @@ async def test_the_configuration_is_shown_with_origins_and_without_secrets(windo
     shown = await page.content()
     assert "correct horse" not in shown
     assert "browser-tests-that" not in shown
+
+
+async def test_revenue_counts_whole_days_the_last_one_too(windows: Windows) -> None:
+    page, _ = await windows.open()
+    asked: list[dict[str, list[str]]] = []
+
+    async def told(route: Route) -> None:
+        asked.append(parse_qs(urlsplit(route.request.url).query))
+        await route.fulfill(json=REVENUE)
+
+    await page.route("**/billing/revenue?*", told)
+    await page.goto(windows.site.address("/billing-admin", "su", view="revenue"))
+    await expect(page.get_by_text("Whole days in UTC, the first and the last included.")).to_be_visible()
+    await page.get_by_label("From").fill("2026-11-01")
+    async with page.expect_response(re.compile("to=2026-12-01")):
+        await page.get_by_label("To").fill("2026-11-30")
+    said = asked[-1]
+    assert (said["from"], said["to"]) == (["2026-11-01T00:00:00.000Z"], ["2026-12-01T00:00:00.000Z"])
+    await expect(page.get_by_role("table", name="Revenue")).to_contain_text("US$10,192.00")
+    await expect(page.get_by_text("US$21,898.00")).to_be_visible()
+    await page.get_by_label("To").fill("2026-10-30")
+    await expect(page.get_by_text("This is before the first day.")).to_be_visible()
+    assert len(asked) < 6, "what means nothing is not asked"
+
+
+async def test_a_path_is_explained_against_the_rules_that_lose_with_how_often_each_was_met(
+    windows: Windows, site: Site
+) -> None:
+    for _ in range(3):
+        site.call("/message/whatsapp", "alice", method="POST", workspace=site.acme)
+    rule = {"method": "ANY", "path_pattern": "/message/{kind}", "weight": 9}
+    made = site.call("/billing/endpoint-weight", "su", method="POST", body=rule)
+    page = await admin(windows, "weights")
+    tried = page.get_by_role("region", name="Try a path")
+    await tried.get_by_label("Method").select_option("POST")
+    await tried.get_by_label("Path").fill("/message/whatsapp")
+    lost = tried.get_by_role("row").filter(has_text="ANY /message/{kind}")
+
+    async def explained() -> None:
+        await tried.get_by_role("button", name="What does it cost?").click()
+        await expect(lost).to_contain_text("Segment 2: a literal (whatsapp) comes before a parameter ({kind})")
+        await expect(tried.locator(".facts")).to_contain_text(re.compile(r"Hits, last day\s*[1-9]"), timeout=2_000)
+
+    for attempt in range(8):  # what was used is known a second or two later
+        try:
+            await explained()
+            break
+        except AssertionError:
+            assert attempt < 7
+    await expect(lost).to_contain_text("Made here")
+    await expect(tried).to_contain_text("Patterns are compared segment by segment from the left")
+    site.call(f"/billing/endpoint-weight?id={made['id']}", "su", method="DELETE")
+
+
+async def test_the_page_speaks_portuguese_in_every_view(windows: Windows) -> None:
+    page = await windows.visit("/billing-admin", "su", view="audit", locale="pt-BR")
+    await expect(page.get_by_role("heading", name="Auditoria", level=2)).to_be_visible()
+    folder = "document.querySelector('script[src]').src.replace(/[^/]*$/, '')"
+    messages = f"Object.entries((await import(`${{{folder}}}messages/%s.js`)).default)"
+    english = dict(await page.evaluate(f"async () => {messages % 'admin-en'}"))
+    portuguese = dict(await page.evaluate(f"async () => {messages % 'admin-pt'}"))
+    assert english.keys() == portuguese.keys()
+    same = {text for key, text in english.items() if portuguese[key] == text}
+    only_english = {text for text in english.values() if text not in same and "{" not in text and len(text) > 3}
+    for view in VIEWS:
+        await page.evaluate("view => { location.hash = `#/${view}`; }", view)
+        await expect(page.locator(".skeleton")).to_have_count(0)
+        await page.wait_for_load_state("networkidle")
+        shown = set((await page.locator("main").inner_text()).splitlines())
+        assert shown & only_english == set(), view
+
+
+async def test_a_part_that_is_held_up_says_why(windows: Windows) -> None:
+    page, _ = await windows.open()
+    parts = {"gateway": "ok", "store": "the disk is full", "stripe": "degraded: Stripe does not answer"}
+    seen = {"requests_per_second": 1.5, "refused_per_second": 0.25, "top_scopes": [], "top_rules": [], "parts": parts}
+    await answer(page, "**/billing/overview", seen)
+    await page.goto(windows.site.address("/billing-admin", "su", view="overview"))
+    await expect(page.locator(".part").filter(has_text="Stripe")).to_contain_text("held up")
+    await expect(page.locator(".part").filter(has_text="Stripe")).to_contain_text("Stripe does not answer")
+    await expect(page.locator(".part").filter(has_text="Store")).to_contain_text("down")
+    await expect(page.locator(".part").filter(has_text="Store")).to_contain_text("the disk is full")

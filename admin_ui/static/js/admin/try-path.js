@@ -60,8 +60,8 @@ function Reasons({ rule, losers }) {
   const others = losers.filter((one) => one.decided_by !== "default");
   if (others.length === 0) return html`<p class="muted">${t("why.alone")}</p>`;
   return html`<div><p>${t("why.intro")}</p>
-    <div class="scrolls" tabindex="0" role="region" aria-label=${t("try.lost")}><table class="changes"><caption class="hidden">${t("try.lost")}</caption><thead><tr><th scope="col">${t("try.lost")}</th><th scope="col" class="right">${t("weight")}</th><th scope="col">${t("why")}</th><th scope="col" class="right">${t("weight.hits")}</th><th scope="col">${t("origin")}</th></tr></thead>
-    <tbody>${others.map((one) => html`<tr key=${`${one.source} ${one.name}`}><th scope="row"><code>${one.name}</code></th><td class="right">${number(one.weight ?? 0)}</td><td>${why(rule, one)}</td><td class="right">${hits(one)}</td><td>${originOf(one)}</td></tr>`)}</tbody></table></div>
+    <div class="scrolls" tabindex="0" role="region" aria-label=${t("try.lost")}><table class="changes"><caption class="hidden">${t("try.lost")}</caption><thead><tr><th scope="col">${t("rule")}</th><th scope="col" class="right">${t("weight")}</th><th scope="col">${t("why")}</th><th scope="col" class="right">${t("weight.hits")}</th><th scope="col">${t("origin")}</th></tr></thead>
+    <tbody>${others.map((one) => html`<tr key=${`${one.source} ${one.name}`}><th scope="row"><code>${one.name}</code></th><td class="right">${number(one.weight ?? 0)}</td><td>${why(rule, one)}</td><td class="right">${hits(one)}</td><td class="whole">${originOf(one)}</td></tr>`)}</tbody></table></div>
     <p class="hint">${t("why.order")}</p></div>`;
 }
 
