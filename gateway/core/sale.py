@@ -102,6 +102,7 @@ class Receipt:
 
     ``pay_url``: where it can be paid while it is open. ``created_us``: when it was made; ``paid_us``: when it was paid.
     ``credited``: a part of what it is for was paid by earlier payments, such as what is left of a plan given up.
+    ``plan_id``: what it bought, where that is said.
     """
 
     id: str
@@ -119,6 +120,7 @@ class Receipt:
     receipt_url: str | None = None
     pay_url: str | None = None
     credited: bool = False
+    plan_id: str | None = None
 
     @property
     def kept(self) -> bool:

@@ -1,6 +1,6 @@
 """What was paid: one row per payment, always as the provider last had it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 from uuid import uuid4
@@ -12,6 +12,7 @@ from gateway.core.scope import Scope
 from gateway.store.rows import SubscriptionRow
 from gateway.store.sales_tables import payments
 from gateway.store.store import Act, Store
+from gateway.store.tables import plans
 
 _KEPT = ("state", "amount", "refunded", "dispute", "method", "description", "receipt_url", "pay_url")
 _TIMES = ("period_start_us", "period_end_us", "paid_us")
@@ -72,8 +73,12 @@ class Revenue:
 
 
 async def put(act: Act, provider: str, of: SubscriptionRow, plan_slug: str, receipts: Iterable[Receipt]) -> int:
-    """Write these payments as they are now. How many were not as they were."""
-    changed = 0
+    """Write these payments as they are now. How many were not as they were.
+
+    ``plan_slug``: for what was paid, where the payment does not say which plan that was.
+    """
+    changed, receipts = 0, tuple(receipts)
+    slugs = await _slugs(act, {receipt.plan_id for receipt in receipts if receipt.plan_id is not None})
     for receipt in receipts:
         values: dict[str, object] = {name: getattr(receipt, name) for name in (*_KEPT, *_TIMES)}
         values |= {"state": receipt.state.value, "dispute": receipt.dispute.value}
@@ -85,7 +90,7 @@ async def put(act: Act, provider: str, of: SubscriptionRow, plan_slug: str, rece
                 "provider": provider,
                 "external_id": receipt.id,
                 "subscription_id": of.id,
-                "plan_slug": plan_slug,
+                "plan_slug": slugs.get(receipt.plan_id or "", plan_slug),
                 "scope_kind": of.scope.kind,
                 "scope_id": of.scope.id,
                 "user_id": of.user_id,
@@ -101,6 +106,13 @@ async def put(act: Act, provider: str, of: SubscriptionRow, plan_slug: str, rece
             _note_change(act, found.id, _fact(before), _fact(before | values), of.scope)
             changed += 1
     return changed
+
+
+async def _slugs(act: Act, plan_ids: Collection[str]) -> Mapping[str, str]:
+    if not plan_ids:
+        return {}
+    query = sa.select(plans.c.id, plans.c.slug).where(plans.c.id.in_(plan_ids))
+    return {row.id: row.slug for row in await act.connection.execute(query)}
 
 
 def _note_change(act: Act, id_: str, before: PaymentFact, after: PaymentFact, scope: Scope) -> None:

@@ -111,6 +111,26 @@ async def test_a_purchase_changes_the_budget_of_the_next_request(here: Market) -
     assert (await left(here.here))[0] == "1000"
 
 
+async def test_a_change_of_plan_costs_what_its_preview_said(here: Market) -> None:
+    price = PriceDraft(currency="usd", amount=9900, is_default=True)
+    dearer = (await plans.create(store_of(here.here), draft("max", 5000), by(), prices=[price])).id
+    order = await here.order(mode="subscription")
+    await here.pay(order["checkout_url"])
+    await settled(here)
+    at, said = f"/subscription/{order['subscription_id']}", {"plan_id": dearer}
+    preview = await here.call("POST", f"{at}/preview", json=said)
+    due, when = preview["amount_due"], preview["proration_date"]
+    await here.call("POST", f"{at}/change", json={**said, "amount_due": due}, status=422)
+    await here.call("POST", f"{at}/change", json={**said, "amount_due": due + 1, "proration_date": when}, status=409)
+    old = {**said, "amount_due": due, "proration_date": "2020-01-01T00:00:00Z"}
+    assert (await here.call("POST", f"{at}/change", json=old, status=409))["content"]["reason"] == "preview_too_old"
+    assert (await left(here.here))[0] == "1000", "nothing of that has changed anything"
+    await here.call("POST", f"{at}/change", json={**said, "amount_due": due, "proration_date": when})
+    assert (await left(here.here))[0] == "5000"
+    newest = (await here.call("GET", "/payment?limit=1"))["data"][0]
+    assert (newest["amount_cents"], newest["plan"]) == (due, "max")
+
+
 @pytest.mark.parametrize("mode", ["payment", "subscription"])
 async def test_who_cancels_with_the_money_back_and_buys_again_finds_the_units_spent(here: Market, mode: str) -> None:
     monthly = draft("monthly", 1000, 30 * DAY)

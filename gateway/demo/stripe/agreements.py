@@ -74,8 +74,15 @@ def item(id_: str, now: int, of: str, price: Object, start: int, end: int) -> Ob
     }
 
 
-def line(id_: str, amount: int, currency: str, description: str, start: int, end: int) -> Object:
-    """A line of an invoice."""
+def line(
+    id_: str, amount: int, currency: str, description: str, *, period: tuple[int, int], price: Object | None = None
+) -> Object:
+    """A line of an invoice. ``period``: its start and its end."""
+    priced = price and {
+        "type": "price_details",
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "unit_amount_decimal": str(price["unit_amount"]),
+    }
     return {
         "id": id_,
         "object": "line_item",
@@ -87,7 +94,8 @@ def line(id_: str, amount: int, currency: str, description: str, start: int, end
         "livemode": False,
         "metadata": {},
         "parent": None,
-        "period": {"start": start, "end": end},
+        "period": {"start": period[0], "end": period[1]},
+        "pricing": priced,
         "subtotal": amount,
     }
 

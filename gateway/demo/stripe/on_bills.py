@@ -21,7 +21,7 @@ def _make_invoice(selling: Selling, _: list[str], form: Form) -> Object:
 def _make_item(selling: Selling, _: list[str], form: Form) -> Object:
     books, now = selling.books, selling.books.now
     line = agreements.line(
-        books.id("il"), int(form.get("amount", 0)), form["currency"], form.get("description") or "", now, now
+        books.id("il"), int(form.get("amount", 0)), form["currency"], form.get("description") or "", period=(now, now)
     )
     books.kept["waiting"].setdefault(form["customer"], {"lines": []})["lines"].append(line)
     own = {"id": books.id("ii"), "object": "invoiceitem", "customer": form["customer"], "date": now}

@@ -134,7 +134,7 @@ class Selling:
     def line(self, price: Object, amount: int, start: int, end: int) -> Object:
         """A line for a price."""
         name = self.books.get("products", price["product"])["name"]
-        return agreements.line(self.books.id("il"), amount, price["currency"], name, start, end)
+        return agreements.line(self.books.id("il"), amount, price["currency"], name, period=(start, end), price=price)
 
     def update(self, subscription: Object, said: Any) -> Object:  # noqa: ANN401
         """Change a subscription: its end, its price, its metadata."""

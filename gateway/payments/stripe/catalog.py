@@ -23,6 +23,12 @@ def product_id(plan_id: str) -> str:
     return f"gw_{plan_id}"
 
 
+def plan_of_product(product: str) -> str | None:
+    """The plan whose product this is; ``None``: it is none of ours."""
+    plan_id = product.removeprefix(product_id(""))
+    return plan_id if product_id(plan_id) == product and plan_id else None
+
+
 def lookup_key(item: Item) -> str:
     """The name of a price. One per plan, currency and way of buying."""
     return f"gw_{item.plan_id}_{item.currency}_{'renewed' if item.mode == 'subscription' else 'once'}"

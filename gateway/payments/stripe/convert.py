@@ -16,6 +16,7 @@ from gateway.core.sale import (
 )
 from gateway.core.scope import Scope
 from gateway.payments.stripe.amounts import from_stripe
+from gateway.payments.stripe.catalog import plan_of_product
 
 Json = Mapping[str, Any]
 _SECOND_US = 1_000_000
@@ -145,7 +146,8 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
     if state is None:
         return None
     currency, lines = invoice["currency"], invoice["lines"]["data"]
-    start, until = _period(lines)
+    bought = _bought(lines)
+    until = max((line["period"]["end"] for line in bought), default=None)
     paid_with = _paid_with(invoice)
     due = invoice["amount_paid"] if state is PaymentState.PAID else invoice["amount_due"]
     return Receipt(
@@ -155,20 +157,26 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
         currency=currency,
         created_us=invoice["created"] * _SECOND_US,
         paid_us=instant(invoice["status_transitions"].get("paid_at")),
-        period_start_us=instant(start),
+        period_start_us=instant(min((line["period"]["start"] for line in bought), default=None)),
         period_end_us=instant(until),
         description=invoice.get("description") or next((each.get("description") for each in lines), None),
         pay_url=invoice.get("hosted_invoice_url") if state is PaymentState.OPEN else None,
+        plan_id=next((plan for line in bought if (plan := _plan_of(line)) is not None), None),
         credited=(invoice.get("starting_balance") or 0) < 0 or any(line["amount"] < 0 for line in lines),
         **_of_charges([each for each in charges if each["paid"] and not paid_with.isdisjoint(_names(each))], disputes),
     )
 
 
-def _period(lines: Sequence[Json]) -> tuple[int | None, int | None]:
-    """What an invoice's lines buy of the subscription: from when until when. Nothing: it is for something else."""
-    bought = [line["period"] for line in lines if _of_subscription(line) and not _is_credit(line)]
-    until = max((period["end"] for period in bought), default=None)
-    return min((period["start"] for period in bought if period["end"] == until), default=None), until
+def _bought(lines: Sequence[Json]) -> list[Json]:
+    """The lines of an invoice that buy the subscription's last period. None: it is for something else."""
+    bought = [line for line in lines if _of_subscription(line) and not _is_credit(line)]
+    until = max((line["period"]["end"] for line in bought), default=None)
+    return [line for line in bought if line["period"]["end"] == until]
+
+
+def _plan_of(line: Json) -> str | None:
+    product = ((line.get("pricing") or {}).get("price_details") or {}).get("product")
+    return plan_of_product(product) if isinstance(product, str) else None
 
 
 def _of_subscription(line: Json) -> bool:

@@ -111,3 +111,11 @@ def test_all_charges_of_an_invoice_count_together() -> None:
 
 def test_a_draft_is_owed_by_nobody() -> None:
     assert convert.agreed(invoice([MONTH], status="draft"), [], []) is None
+
+
+@pytest.mark.parametrize(("product", "plan"), [("gw_p1", "p1"), ("gw_", None), ("prod_of_somebody_else", None)])
+def test_a_payment_is_for_the_plan_whose_product_its_line_names(product: str, plan: str | None) -> None:
+    pricing = {"type": "price_details", "price_details": {"price": "price_1", "product": product}}
+    given_up = line(-100, AT, AT + 40 * DAY, **beside(credit=True), pricing={"price_details": {"product": "gw_p0"}})
+    assert read(invoice([given_up, {**MONTH, "pricing": pricing}])).plan_id == plan
+    assert read(invoice([MONTH])).plan_id is None
