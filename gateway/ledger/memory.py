@@ -13,11 +13,11 @@ from typing import NamedTuple
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, refill, window_of
-from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Shortfall, Standing
 from gateway.core.late import drain_late
 from gateway.core.refund import Settlement, refund, settle
 from gateway.core.scope import Scope
-from gateway.core.till import Till, take_open
+from gateway.core.till import Till, shortfall_of, take_open
 from gateway.ledger.port import Late, Tell
 from gateway.tasks import Tasks
 
@@ -106,15 +106,22 @@ class MemoryLedger:
             await self._load(bill.allowances)
         return outcome
 
-    def take(self, till: Till, cost: int, now_us: int) -> Bucket | None:
+    def take(self, tills: Sequence[Till], cost: int, now_us: int) -> tuple[int, Bucket] | list[Shortfall] | None:
         """See ``Ledger``."""
-        stored = self._scopes.get(till.scope)
-        if type(stored) is not tuple:
-            return None
-        after = take_open(till, stored[0], stored[1], cost, now_us)
-        if after is not None:
-            self._scopes[till.scope] = (till.key, after)
-        return after
+        scopes, shortfalls = self._scopes, list[Shortfall]()
+        for till in tills:
+            stored = scopes.get(till[1])
+            if type(stored) is not tuple:
+                return None
+            after = take_open(till, stored[0], stored[1], cost, now_us)
+            if after is not None:
+                scopes[till[1]] = (till[3], after)
+                return len(shortfalls), after
+            shortfall = shortfall_of(till, stored[0], stored[1], cost, now_us)
+            if shortfall is None:
+                return None
+            shortfalls.append(shortfall)
+        return shortfalls
 
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:  # noqa: ARG002  (the port's arguments)
         """See ``Ledger``. A scope is restored once in its life: that is worth no second way."""

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey
-from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal, Shortfall, Standing
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement
 from gateway.core.scope import Scope
@@ -50,8 +50,11 @@ class Ledger(Protocol):
         """The same without waiting; ``None`` if the answer needs I/O (use ``charge``)."""
         ...
 
-    def take(self, till: Till, cost: int, now_us: int) -> Bucket | None:
-        """The most frequent debit: ``take_open`` of what is at hand. ``None``: nothing happened; ask ``charge_now``."""
+    def take(self, tills: Sequence[Till], cost: int, now_us: int) -> tuple[int, Bucket] | list[Shortfall] | None:
+        """The most frequent debit, of buckets that are at hand: which of ``tills``, asked in order, has paid all of it.
+
+        Or why each of them could not. ``None``: nothing happened; ask ``charge_now``.
+        """
         ...
 
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:

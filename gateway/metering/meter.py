@@ -8,12 +8,14 @@ The ledger decides, the journal remembers; nothing awaits between the two, so th
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import NamedTuple
 
 from gateway.core.cascade import Bill, Charge, Posting, Refusal
 from gateway.core.cascade import charge as presume
 from gateway.core.principal import Principal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.rules import Rule
+from gateway.core.till import refusal_of
 from gateway.journal.record import Record
 from gateway.ledger.port import Ledger
 from gateway.metering.arrears import Arrears
@@ -32,6 +34,14 @@ _LOOK_US = 10_000
 _made = tuple.__new__
 Charged = Callable[[Refusal | StoreUnavailable | None], None]
 """Told that a visit has its outcome (``None``), or with what ``conclude`` has to go on."""
+
+
+class Taken(NamedTuple):
+    """What ``Meter.pay`` has done: ``place``: which till has paid; -1: none, and ``outcome`` is the refusal."""
+
+    place: int
+    outcome: Posting | Refusal
+    record: Record
 
 
 class Meter:
@@ -93,15 +103,20 @@ class Meter:
         visit.record = self._recorder.opened(visit, outcome)
         return outcome
 
-    def pay(self, stand: Stand, rule: Rule, cost: int, id_: str, at_us: int) -> Record | None:
-        """Debit ``cost``, more than 0, from a stand's till. ``None``: nothing happened, ask ``charge_now``."""
-        till = stand.till
-        if till is None or (not 0 <= at_us - self._looked_us < _LOOK_US and not self._look(at_us)):
+    def pay(self, stand: Stand, rule: Rule, cost: int, id_: str, at_us: int) -> Taken | None:
+        """Debit ``cost``, more than 0, from a stand's tills. ``None``: nothing happened, ask ``charge_now``."""
+        if not 0 <= at_us - self._looked_us < _LOOK_US and not self._look(at_us):
             return None
-        after = self._ledger.take(till, cost, at_us)
-        if after is None:
+        taken = self._ledger.take(stand.tills, cost, at_us)
+        if isinstance(taken, tuple):
+            place, after = taken
+            till = stand.tills[place]
+            posting = _made(Posting, (till[1], till[3], after[0], cost, after))
+            return Taken(place, posting, self._recorder.paid(stand, rule, id_, at_us, posting))
+        if not taken or not stand.whole or not rule.enforce:
             return None
-        return self._recorder.paid(stand, rule, id_, at_us, _made(Posting, (till[1], till[3], after[0], cost, after)))
+        refusal = refusal_of(id_, rule.costs, taken, at_us)
+        return Taken(-1, refusal, self._recorder.turned_away(stand, rule, refusal))
 
     def _look(self, at_us: int) -> bool:
         """Whether the store is well: looked at now and then, since failing takes seconds."""

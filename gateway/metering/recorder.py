@@ -15,7 +15,7 @@ from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
 
 _MOST_FRESH = 2_000
-_CHARGE = Kind.CHARGE
+_CHARGE, _REFUSAL = Kind.CHARGE, Kind.REFUSAL
 _made = tuple.__new__
 
 
@@ -80,6 +80,18 @@ class Recorder:
         fresh.append(record)
         if len(fresh) >= _MOST_FRESH:
             self.catch_up()
+        return record
+
+    def turned_away(self, stand: Stand, rule: Rule, refusal: Refusal) -> Record:
+        """A refusal by all tills."""
+        way_out = "wait" if refusal.ready_us is not None else "buy"
+        self._metrics.refusals[rule.name, way_out] += 1
+        scope, costs = refusal.shortfalls[0].allowance.scope, refusal.costs
+        said: tuple[object, ...] = (
+            _REFUSAL, refusal.id, refusal.at_us, rule.name, scope, costs, (), *stand.who, way_out, USUAL, [],
+        )  # fmt: skip
+        record = _made(Record, said)
+        self._journal.append(record)
         return record
 
     def catch_up(self) -> None:

@@ -1,33 +1,38 @@
 """What one caller may spend under rules that ask the same scopes: looked up once, and laid out for a debit."""
 
+from itertools import takewhile
+
 from gateway.core.allowance import Allowance
 from gateway.core.principal import Principal
+from gateway.core.rules import Rule
 from gateway.core.till import Till, till_of
 from gateway.metering.snapshot import Snapshot
+from gateway.metering.till_text import text_of
 
 
 class Stand:
-    """``allowances``: who is asked, in order. ``till``: of the first of them, where that is simple.
+    """``allowances``: who is asked, in order. ``tills``: theirs, up to the first where it is not so simple.
 
-    ``who``: user and workspace. ``template``, ``payer``: what answers and the log say of a charge to the till; made by
-    who says it.
+    ``whole``: all of them have one, so that a refusal is known as well. ``who``: user and workspace. ``texts``: what
+    is said of each till.
     """
 
-    __slots__ = ("_changes", "_number", "_until_us", "allowances", "payer", "principal", "template", "till", "who")
+    __slots__ = ("_changes", "_number", "_until_us", "allowances", "principal", "texts", "tills", "who", "whole")
 
     def __init__(
-        self, snapshot: Snapshot, principal: Principal, kinds: tuple[str, ...], at_us: int, *, fallback: bool
+        self, snapshot: Snapshot, principal: Principal, kinds: tuple[str, ...], rule: Rule, at_us: int
     ) -> None:
-        """Raises ``Unresolved``."""
+        """For rules like ``rule``. Raises ``Unresolved``."""
         catalog = snapshot.catalog
         self._changes, self._number = catalog.changes, catalog.changes[0]
         self.allowances: tuple[Allowance, ...]
-        self.allowances, self._until_us = catalog.asked_until(principal, kinds, at_us, fallback=fallback)
+        self.allowances, self._until_us = catalog.asked_until(principal, kinds, at_us, fallback=rule.fallback)
         self.principal = principal
         self.who = principal.user, principal.workspace
-        self.till: Till | None = till_of(self.allowances[0]) if self.allowances else None
-        self.template = b""
-        self.payer = b""
+        found = [till_of(allowance, rule.costs) for allowance in self.allowances]
+        self.tills: tuple[Till, ...] = tuple(till for till in takewhile(bool, found) if till is not None)
+        self.whole = bool(found) and len(self.tills) == len(found)
+        self.texts = tuple(text_of(till, snapshot.families) for till in self.tills)
 
     def holds(self, now_us: int) -> bool:
         """Whether it is still so."""

@@ -19,7 +19,7 @@ def head(status: int, reason: bytes, fields: Iterable[tuple[bytes, bytes]]) -> b
 
 def whole(answer: Answer, *, close: bool, minor: int, without_body: bool) -> bytes:
     """An answer of our own, with ``Date``, ``Content-Length`` and what the connection needs. HEAD: ``without_body``."""
-    fields = [*answer.fields, (b"Date", _http_date())]
+    fields = [*answer.fields, (b"Date", http_date())]
     if answer.status not in _BODILESS:
         fields.append((b"Content-Length", b"%d" % len(answer.body)))
     fields += connection_fields(close=close, minor=minor)
@@ -34,7 +34,7 @@ def connection_fields(*, close: bool, minor: int) -> list[tuple[bytes, bytes]]:
     return [(b"Connection", b"keep-alive")] if minor == 0 else []
 
 
-def _http_date() -> bytes:
+def http_date() -> bytes:
     """``Date`` (RFC 9110, 6.6.1), made once a second."""
     global _date  # noqa: PLW0603  (a cache of one value)
     second = now_us() // 1_000_000

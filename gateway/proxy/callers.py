@@ -13,7 +13,6 @@ from gateway.identity.cache import Digest
 from gateway.identity.config import Identified
 from gateway.metering.catalog import Unresolved
 from gateway.metering.stand import Stand
-from gateway.proxy.access_line import payer
 from gateway.proxy.client_connection import ClientConnection
 from gateway.proxy.errand import Errand
 from gateway.proxy.plain_request import Shape
@@ -54,14 +53,9 @@ class Caller:
             return None
         rule, snapshot = errand.rule, running.snapshot
         try:
-            found = Stand(snapshot, self.principal, errand.kinds, at_us, fallback=rule.fallback)
+            found = Stand(snapshot, self.principal, errand.kinds, rule, at_us)
         except Unresolved:
             return None
-        if (till := found.till) is not None and till.meter not in rule.costs:
-            found.till = None
-        elif till is not None:
-            found.template = snapshot.families.template_of(till)
-            found.payer = orjson.dumps(payer(till.allowance))
         self.stands[errand.paying] = found
         return found
 

@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from gateway.proxy.ride import Ride
 
 _CHARGED = (
-    b'{"at_us":%d,"request_id":"%b",%b,%b,"payer":%b,"status":%d,'
+    b'{"at_us":%d,"request_id":"%b",%b,"outcome":"charged",%b,"payer":%b,"status":%d,'
     b'"latency_us":%d,"upstream_us":%d,"bytes_in":%d,"bytes_out":%d}\n'
+)
+_REFUSED = (
+    b'{"at_us":%d,"request_id":"%b",%b,"outcome":"refused",%b,"payer":null,"status":%d,'
+    b'"latency_us":%d,"upstream_us":null,"bytes_in":%d,"bytes_out":0}\n'
 )
 
 
 def count(rides: "Sequence[Ride]", metrics: Metrics) -> None:
     """Add them to the counters. One without a ``visit`` was paid from the till of its ``stand``."""
-    charged = Counter([(ride.errand.rule.name, ride.status) for ride in rides if ride.visit is None])
-    for (rule, status), times in charged.items():
-        metrics.requests[rule, "charged", str(status)] += times
+    ends = [(ride.errand.rule.name, ride.upstream_us is None, ride.status) for ride in rides if ride.visit is None]
+    for (rule, refused, status), times in Counter(ends).items():
+        metrics.requests[rule, "refused" if refused else "charged", str(status)] += times
     for ride in rides:
         if ride.visit is not None:
             metrics.requests[ride.errand.rule.name, outcome_of(ride.visit, None), str(ride.status)] += 1
@@ -35,7 +39,7 @@ def count(rides: "Sequence[Ride]", metrics: Metrics) -> None:
 
 def seen(rides: "Sequence[Ride]") -> Iterator[tuple[Principal, int]]:
     """Who has come with them, each once, and when last. Of the others the meter says it."""
-    last = {id(ride.caller): (ride.caller.principal, ride.at_us) for ride in rides if ride.record is not None}
+    last = {id(ride.caller): (ride.caller.principal, ride.at_us) for ride in rides if ride.taken is not None}
     return iter(last.values())
 
 
@@ -43,23 +47,32 @@ def write(rides: "Sequence[Ride]", access: AccessLog) -> None:
     """Add their lines to the access log."""
     for ride in rides:
         if ride.visit is None:
-            access.write_line(_charged_line(ride))
+            access.write_line(_refused_line(ride) if ride.upstream_us is None else _charged_line(ride))
         else:
             access.write(_line(ride))
 
 
 def said_of(method: str, path: str, rule: Rule) -> bytes:
-    """What the line of a charged request says of its line and rule: made once, since the same ones come again."""
-    said = {"method": method, "path": path, "rule": rule.name, "cost": dict(rule.costs), "outcome": "charged"}
+    """What the line of a request by tills says of its line and rule: made once, since the same ones come again."""
+    said = {"method": method, "path": path, "rule": rule.name, "cost": dict(rule.costs)}
     return orjson.dumps(said)[1:-1]
 
 
 def _charged_line(ride: "Ride") -> bytes:
     """``_line`` of a request that was paid from a till, as text."""
-    payer = b"null" if ride.stand is None else ride.stand.payer
+    stand, taken = ride.stand, ride.taken
+    payer = b"null" if stand is None or taken is None else stand.texts[taken[0]].payer
     return _CHARGED % (
         ride.at_us, ride.id.encode(), ride.errand.said, ride.caller.whose, payer, ride.status,
         ride.latency_us, ride.upstream_us or 0, len(ride.data) - ride.end - 2, ride.bytes_out,
+    )  # fmt: skip
+
+
+def _refused_line(ride: "Ride") -> bytes:
+    """``_line`` of a request that all tills refused."""
+    return _REFUSED % (
+        ride.at_us, ride.id.encode(), ride.errand.said, ride.caller.whose, ride.status, ride.latency_us,
+        len(ride.data) - ride.end - 2,
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class Lane:
         ride.id, ride.id_line, ride.at_us, ride.data, ride.end = id_, id_line, at_us, data, end
         ride.wire = b"".join((head, id_line, caller.lines, data[end + 2 :]))
         ride.cross_origin, ride.sent_us, ride.status, ride.state = shape.cross_origin, 0, 0, 0
-        ride.visit = ride.record = ride.stand = ride.connection = None
+        ride.visit = ride.taken = ride.stand = ride.connection = None
         return self._pay(ride, at_us)
 
     def _pay(self, ride: Ride, at_us: int) -> bool:
@@ -77,8 +77,8 @@ class Lane:
                 stand = caller.stand(running, errand, at_us)
             if stand is not None and errand.cost > 0:
                 ride.stand = stand
-                ride.record = self._meter.pay(stand, errand.rule, errand.cost, ride.id, at_us)
-                if ride.record is not None:
+                taken = ride.taken = self._meter.pay(stand, errand.rule, errand.cost, ride.id, at_us)
+                if taken is not None:
                     ride.start()
                     return True
             visit = ride.visit = Visit(ride.id, errand.rule, caller.principal, running.snapshot, at_us)

@@ -4,15 +4,14 @@ An answer that does not come whole at once, or not at all, is the reference path
 out so far and the connection, and goes on from there.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from gateway.clock import now_us
-from gateway.core.cascade import Bill, Charge, Refusal
+from gateway.core.cascade import Bill, Charge, Posting, Refusal
 from gateway.core.hop_by_hop import key_of
 from gateway.core.problems import StoreUnavailable
 from gateway.core.till import charge_of
-from gateway.journal.record import Record
-from gateway.metering.meter import Meter
+from gateway.metering.meter import Meter, Taken
 from gateway.metering.stand import Stand
 from gateway.metering.visit import Visit
 from gateway.proxy import answer
@@ -63,13 +62,13 @@ class Ride:
     """A request that is debited. Made by the lane, which sets all of it: a constructor's call costs a microsecond.
 
     ``data``: as it came; ``end``: of its head. ``wire``: as it goes on. ``cross_origin``: a browser's script asks.
-    ``record``: paid from the till of ``stand``; else ``visit`` has the outcome. ``sent_us``: when it was sent, if it
-    was. What it ended with is for the books: ``status``, ``latency_us``, ``upstream_us``, ``bytes_out``.
+    ``taken``: from the tills of ``stand``; else ``visit`` has the outcome. ``sent_us``: when it was sent, if it was.
+    What it ended with is for the books: ``status``, ``latency_us``, ``upstream_us``, ``bytes_out``.
     """
 
     __slots__ = (
         "at_us", "bytes_out", "caller", "client", "connection", "crew", "cross_origin", "data", "end", "errand", "id",
-        "id_line", "latency_us", "record", "running", "sent_us", "stand", "state", "status", "upstream_us", "visit",
+        "id_line", "latency_us", "running", "sent_us", "stand", "state", "status", "taken", "upstream_us", "visit",
         "wire",
     )  # fmt: skip
     complete = True
@@ -87,12 +86,12 @@ class Ride:
     id: str
     id_line: bytes
     latency_us: int
-    record: Record | None
     running: Running
     sent_us: int
     stand: Stand | None
     state: int
     status: int
+    taken: Taken | None
     upstream_us: int | None
     visit: Visit | None
     wire: bytes
@@ -128,7 +127,12 @@ class Ride:
             self.fail(error)
 
     def _set_out(self, at_us: int) -> None:
-        if self.visit is not None and isinstance(self.visit.outcome, Refusal):
+        taken = self.taken
+        if taken is not None:
+            if taken[0] < 0:
+                self._turn_away(taken)
+                return
+        elif self.visit is not None and isinstance(self.visit.outcome, Refusal):
             self._refuse(self.visit.outcome)
             return
         connection = self.connection = self.running.route.pool.take()
@@ -146,6 +150,18 @@ class Ride:
         client.write(whole(said, close=close, minor=1, without_body=False))
         self._close(said.status, None, 0, close=close)
 
+    def _turn_away(self, taken: Taken) -> None:
+        """``_refuse`` where all tills have said no."""
+        client, stand, snapshot, refusal = self.client, self.stand, self.running.snapshot, taken.outcome
+        if stand is None or not isinstance(refusal, Refusal) or snapshot.dialect != "wacraft":
+            self._refuse(cast("Refusal", refusal))
+            return
+        close = client.closing
+        wire = answer.turned_away(refusal, stand, snapshot, self.id_line, cross_origin=self.cross_origin, close=close)
+        self.status = 429
+        client.write(wire)
+        self._close(429, None, 0, close=close)
+
     def answered(self, status: int, plain: AnswerReader) -> bool:
         """The whole answer has come. ``False``: it is not for the lane."""
         try:
@@ -156,10 +172,10 @@ class Ride:
 
     def _answered(self, status: int, plain: AnswerReader) -> bool:
         client, noted, lines = self.client, plain.noted, b""
-        if self.record is not None:
+        if self.taken is not None:
             if noted & OURS or not (self.errand.always_paid or self.errand.rule.is_paid_at(status)):
                 return False
-            lines = self._lines(self.record)
+            lines = self._lines(self.taken)
         elif self.visit is not None and isinstance(self.visit.outcome, Charge):
             if noted & OURS or not self.visit.rule.is_paid_at(status):
                 return False
@@ -180,15 +196,14 @@ class Ride:
         self._close(status, now - self.sent_us if now > self.sent_us else 0, body, close=close)
         return True
 
-    def _lines(self, record: Record) -> bytes:
+    def _lines(self, taken: Taken) -> bytes:
         """How the till stands now that it has paid."""
-        stand = self.stand
-        if stand is None or stand.till is None:
+        stand, (place, posting, _) = self.stand, taken
+        if stand is None or not isinstance(posting, Posting):
             return b""
-        after, till = record.postings[0].after, stand.till
-        reset_us = after.generation + till.window_us
-        families = self.running.snapshot.families
-        return families.filled(stand.template, till.capacity - after.spent, reset_us, self.errand.cost, self.at_us)
+        after, till = posting[4], stand.tills[place]
+        reset_us, families = after[0] + till.window_us, self.running.snapshot.families
+        return families.filled(stand.texts[place][0], till.capacity - after[1], reset_us, self.errand.cost, self.at_us)
 
     def _close(self, status: int, upstream_us: int | None, bytes_out: int, *, close: bool) -> None:
         """The end of it: the access log, the counters, the record; then the client may ask again."""
@@ -196,12 +211,12 @@ class Ride:
         latency_us = self.latency_us = now - self.at_us if now > self.at_us else 0
         self.upstream_us, self.bytes_out = upstream_us, bytes_out
         self.state = _WRITTEN_DOWN
-        crew, record = self.crew, self.record
+        crew, taken = self.crew, self.taken
         try:
             crew.chronicle.close_ride(self)
         finally:
-            if record is not None:
-                crew.meter.complete(record, status, latency_us, upstream_us)
+            if taken is not None:
+                crew.meter.complete(taken[2], status, latency_us, upstream_us)
             elif self.visit is not None:
                 crew.meter.close(self.visit, status=status, latency_us=latency_us, upstream_latency_us=upstream_us)
         self.client.end_ride(self, close=close)
@@ -298,10 +313,13 @@ class Ride:
 
     def _visit(self) -> Visit:
         """The visit of a request that was paid from a till."""
-        rule, caller, record, stand = self.errand.rule, self.caller, self.record, self.stand
+        rule, caller, taken, stand = self.errand.rule, self.caller, self.taken, self.stand
         visit = self.visit = Visit(self.id, rule, caller.principal, self.running.snapshot, self.at_us)
-        if record is not None and stand is not None and stand.till is not None:
+        if taken is not None and stand is not None:
+            place, outcome, visit.record = taken
             visit.bill = Bill(self.id, rule.costs, stand.allowances)
-            visit.outcome = charge_of(stand.till, record.postings[0], self.id, rule.costs, self.at_us)
-            visit.record = record
+            if isinstance(outcome, Posting):
+                visit.outcome = charge_of(stand.tills[place], outcome, self.id, rule.costs, self.at_us)
+            else:
+                visit.outcome = outcome
         return visit

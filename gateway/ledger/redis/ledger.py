@@ -90,7 +90,7 @@ class RedisLedger:
             outcome = await self._quickly(bill, at_us)
         return outcome or await self._charge(bill, at_us)
 
-    def take(self, till: Till, cost: int, now_us: int) -> None:  # noqa: ARG002  (the port's arguments)
+    def take(self, tills: Sequence[Till], cost: int, now_us: int) -> None:  # noqa: ARG002  (the port's arguments)
         """See ``Ledger``: nothing is at hand here."""
         return
 

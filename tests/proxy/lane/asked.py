@@ -1,6 +1,7 @@
 """A ledger that has to be asked for every charge, as one in Redis has: the memory ledger behind a turn of the loop."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.core.cascade import Bill, Charge, Refusal
@@ -23,7 +24,7 @@ class Asked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
-    def take(self, till: Till, cost: int, now_us: int) -> None:
+    def take(self, tills: Sequence[Till], cost: int, now_us: int) -> None:
         """Nothing is at hand."""
 
     def charge_now(self, bill: Bill, now_us: int) -> None:
