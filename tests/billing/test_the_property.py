@@ -27,6 +27,8 @@ from tests.billing.judge import entitled
 from tests.billing.shop import Shop, shop
 from tests.payments.stripe.judge import Judge
 
+pytestmark = pytest.mark.slow
+
 HISTORIES, PARTS = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")), 4
 """How many histories, and in how many parts, which may run at the same time."""
 WEEK, MAX, YEAR, GIFT, MONTH = range(5)

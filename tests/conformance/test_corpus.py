@@ -8,6 +8,8 @@ from gateway.settings.models import Settings
 from tests.conformance.script import Case, cases
 from tests.conformance.stage import perform
 
+pytestmark = pytest.mark.slow
+
 CASES = cases()
 ONE_OF_EACH = list({(case.file, case.at): case for case in reversed(CASES)}.values())
 """Of the cases that are alike the first."""

@@ -18,6 +18,8 @@ from tests.conformance.odd import conversations
 from tests.conformance.script import cases
 from tests.conformance.test_corpus import LANES
 
+pytestmark = pytest.mark.slow
+
 MANY = int(os.environ.get("WEIGHBRIDGE_FUZZ") or ("100000" if os.environ.get("CI") else "6000"))
 FEW = int(os.environ.get("WEIGHBRIDGE_FUZZ") or "6000")
 SEED = int(os.environ.get("WEIGHBRIDGE_SEED", "20260401"))

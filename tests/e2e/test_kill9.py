@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import jwt
+import pytest
 
 from gateway.clock import now_us
 from gateway.core.scope import Scope
@@ -17,6 +18,8 @@ from tests.e2e.audit import Audit, restored_from
 from tests.e2e.clients import Books, Clients, Order, ask_each, order, pick
 from tests.e2e.plain_upstream import plain_upstream
 from tests.e2e.zygote import Zygote, zygote
+
+pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("WEIGHBRIDGE_KILLS", "100"))
 SEED = int(os.environ.get("WEIGHBRIDGE_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)

@@ -16,6 +16,8 @@ from tests.e2e.plain_upstream import plain_upstream
 from tests.e2e.served import PROGRAM, Served, environment
 from tests.redis_server.server import RedisServer, own_redis
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["migrated_database", "postgresql"]
 BUDGET = 1_000
 REQUESTS = 3_000

@@ -16,6 +16,8 @@ from tests.e2e.served import Served, configure, served
 from tests.redis_server.fixtures import mortal
 from tests.redis_server.server import RedisServer
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["mortal"]
 BUDGET = 200
 
