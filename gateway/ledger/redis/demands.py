@@ -75,10 +75,10 @@ class Demand:
 class Asked:
     """One who is asked for one cost. ``marker`` and ``key``: Redis's."""
 
-    __slots__ = ("allowance", "costs", "demand", "key", "marker")
+    __slots__ = ("allowance", "demand", "key", "marker")
 
-    def __init__(self, allowance: Allowance, costs: Costs, demand: Demand, names: Names) -> None:
-        self.allowance, self.costs, self.demand = allowance, costs, demand
+    def __init__(self, allowance: Allowance, demand: Demand, names: Names) -> None:
+        self.allowance, self.demand = allowance, demand
         self.marker, self.key = names.marker(allowance.scope), names.scope(allowance.scope)
 
 
@@ -87,30 +87,32 @@ class Demands:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._asked: dict[tuple[int, int], Asked | None] = {}
-        self._holding: dict[tuple[int, int], tuple[Allowance, Costs]] = {}
+        self._bills: dict[tuple[int, int], tuple[Sequence[Allowance], Costs, list[Asked] | None]] = {}
+        self._asked: dict[tuple[int, int], tuple[Allowance, Costs, Asked | None]] = {}
         self._demands: dict[tuple[int, int], Demand] = {}
 
     def of(self, bill: Bill) -> list[Asked] | None:
         """All who are asked, in order; ``None``: the debit is not plain."""
-        known, costs, found = self._asked, bill.costs, []
-        for allowance in bill.allowances:
-            place = id(allowance), id(costs)
-            asked = known[place] if place in known else self._find(place, allowance, costs)
-            if asked is None:
-                return None
-            found.append(asked)
-        return found or None
+        known = self._bills.get((id(bill.allowances), id(bill.costs)))
+        return self._find(bill.allowances, bill.costs) if known is None else known[2]
 
-    def _find(self, place: tuple[int, int], allowance: Allowance, costs: Costs) -> Asked | None:
-        if len(self._asked) >= _REMEMBERED:
+    def _find(self, allowances: Sequence[Allowance], costs: Costs) -> list[Asked] | None:
+        if len(self._bills) >= _REMEMBERED or len(self._asked) >= _REMEMBERED:
+            self._bills.clear()
             self._asked.clear()
-            self._holding.clear()
             self._demands.clear()
+        found = [asked for allowance in allowances if (asked := self._find_one(allowance, costs)) is not None]
+        plain = found if found and len(found) == len(allowances) else None
+        self._bills[id(allowances), id(costs)] = allowances, costs, plain  # what is held keeps its identity
+        return plain
+
+    def _find_one(self, allowance: Allowance, costs: Costs) -> Asked | None:
+        known = self._asked.get((id(allowance), id(costs)))
+        if known is not None:
+            return known[2]
         demand = self._demand(allowance, costs)
-        asked = None if demand is None else Asked(allowance, costs, demand, self._names)
-        self._asked[place] = asked
-        self._holding[place] = allowance, costs  # what is held keeps its identity
+        asked = None if demand is None else Asked(allowance, demand, self._names)
+        self._asked[id(allowance), id(costs)] = allowance, costs, asked
         return asked
 
     def _demand(self, allowance: Allowance, costs: Costs) -> Demand | None:

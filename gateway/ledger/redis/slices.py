@@ -19,8 +19,8 @@ GUARD_US = 50_000
 FAST_US = 1_000_000
 WARM_US = 200_000
 """Whoever comes again within this gets a slice; before, each of his debits is exact, in one call with others'."""
-IDLE_US = 1_000_000
-"""A slice of which nothing was spent for so long goes back."""
+IDLE_US = 10_000_000
+"""A slice of which nothing was spent for so long goes back. Whoever needs it before asks for it."""
 _FOREVER = 1 << 62
 
 

@@ -7,10 +7,11 @@
 -- empty: the call is called off, if it was not made yet. ARGV[4]: whose slices they are, and by how much what is left is
 -- divided for one, see slices.lua. Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
 --
--- Returns the time in microseconds, and for each debit: what is spent now, where one was asked who has one limit with
--- windows; -1 less that, where it was not enough; else an array: for each who was asked 1 or 0, paid or not, and units
--- and rest of its limits, after it was paid or as they were, and last what a slice got, if one was wanted and it was paid;
--- or nil: nothing was done. Instead of all these 'void', where the call was called off before.
+-- Returns the time in microseconds, and for each debit: what is spent now, where the first who was asked has one limit that
+-- is no token bucket, and has paid; -1 less what is spent, where it was not enough and he was the only one; else an array:
+-- for each who was asked 1 or 0, paid or not, and units and rest of its limits, after it was paid or as they were, and last
+-- what a slice got, if one was wanted and it was paid; or nil: nothing was done. Instead of all these 'void', where the call
+-- was called off before.
 
 local REMEMBERED_MS = 61000
 
@@ -184,9 +185,9 @@ end
 
 local function debit_of_many(asked, place, now, want, cutter)
     local reply, only = {}, #asked == 1 and asked[1]
-    if want == 0 and only and only.start then
-        local quick = debit_of_window(KEYS[place], only, ARGV[2])
-        if quick then
+    if (want or 0) == 0 and asked[1].start then
+        local quick = debit_of_window(KEYS[place], asked[1], ARGV[2])
+        if quick and (only or quick >= 0) then
             return quick
         end
     end
@@ -253,16 +254,17 @@ if ARGV[3] == '' then
 else
     local now, demands, place = tonumber(ARGV[2]), demands_from(5, tonumber(ARGV[2])), 3
     local me, share = string.match(ARGV[4], '^(%S+) (%d+)$')
-    local cutter = {me = me, share = tonumber(share)}
+    local cutter, words = {me = me, share = tonumber(share)}, {}
     for word in string.gmatch(ARGV[3], '%S+') do
         local number, fine, reply = tonumber(word), nil, nil
         if number then
             fine, reply = pcall(debit_of_one, demands[number], place, now, ARGV[2])
             place = place + 1
         else
-            local asked, want = asked_by(word, demands)
-            fine, reply = pcall(debit_of_many, asked, place, now, want, cutter)
-            place = place + #asked
+            local asked = words[word] or {asked_by(word, demands)}
+            words[word] = asked
+            fine, reply = pcall(debit_of_many, asked[1], place, now, asked[2], cutter)
+            place = place + #asked[1]
         end
         replies[#replies + 1] = fine and reply
     end
