@@ -1,21 +1,22 @@
 """``python -m bench``: the gateway, a bare aiohttp proxy and others of its trade on the same core, in one run."""
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import goals, load, report, workload
+from bench import extras, goals, load, report, tables, workload
 from bench.rounds import Measured, Plan, measure
 from bench.subjects import SUBJECTS, Bench, Subject
 
+ALL_CORES = os.sched_getaffinity(0)
+WIDTH = 120
+"""Of tables that go to a file."""
 RESULTS = Path(__file__).parent / "results"
 WRK_HINT = "wrk is not installed (apt-get install wrk): the slower Python load generator is used, and may be the limit."
 ONE_CORE = "There is one core only: subject and load generator share it, so the figures say little."
@@ -31,8 +32,8 @@ ONE_CORE = "There is one core only: subject and load generator share it, so the 
 @click.option(
     "--only",
     multiple=True,
-    type=click.Choice([subject.name for subject in SUBJECTS]),
-    help="And nothing that needs no load.",
+    type=click.Choice([*(subject.name for subject in SUBJECTS), *extras.NAMES]),
+    help="Subjects of the table, and parts that are measured besides it.",
 )
 @click.option(
     "--results", default=RESULTS, type=click.Path(file_okay=False, path_type=Path), help="Where the JSON goes."
@@ -43,27 +44,26 @@ def main(rounds: int, seconds: float, warm_up: float, connections: int, only: tu
     Example: python -m bench --rounds 5 --seconds 10
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
     plan = Plan(rounds=rounds, seconds=seconds, warm_up=warm_up, connections=connections)
     chosen = tuple(subject for subject in SUBJECTS if not only or subject.name in only)
+    parts = tuple(name for name in extras.NAMES if not only or name in only)
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as directory:
-        measured = _run(console, chosen, plan, Path(directory))
-    found = None if only else _lab(console)
+        measured = _run(console, chosen, plan, Path(directory)) if chosen else Measured({}, {})
+    os.sched_setaffinity(0, ALL_CORES)
+    with console.status("besides") as status:
+        found, failed = extras.run(parts, lambda name: status.update(f"besides: {name}"))
+    measured = replace(measured, missing={**measured.missing, **failed})
     table = report.rows(measured)
     reached = goals.goals(table, measured.lane_share, measured.latency, found)
     report.show(console, table, measured.missing, plan)
+    tables.show(console, found)
     report.show_goals(console, reached)
     path = report.save(results, measured, table, plan, reached, found)
     console.print(f"All figures: {path}", highlight=False, soft_wrap=True)
     unwell = [name for name, why in measured.missing.items() if why.startswith("did not run")]
     sys.exit(1 if unwell or any(row.failed for row in table) else 0)
-
-
-def _lab(console: Console) -> dict[str, Any]:
-    """``bench.lab``, in a process of its own: memory and caches are then its own as well."""
-    console.print("rules, buckets and journal by themselves", style="dim")
-    done = subprocess.run([sys.executable, "-m", "bench.lab"], capture_output=True, text=True, check=True, timeout=600)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def _run(console: Console, chosen: tuple[Subject, ...], plan: Plan, directory: Path) -> Measured:

@@ -34,9 +34,9 @@ class Goal:
 
 
 def goals(
-    table: Sequence[Row], lane_share: float | None, latency: Latency | None, lab: Mapping[str, Any] | None
+    table: Sequence[Row], lane_share: float | None, latency: Latency | None, extras: Mapping[str, Any]
 ) -> list[Goal]:
-    """Every goal, in the order of the README's table."""
+    """Every goal, in the order of the README's table. ``extras``: what was found besides the rounds, by part."""
     by_name = {row.name: row for row in table}
 
     def ratio(one: str, other: str, of: Callable[[Row], float] = lambda row: row.per_second) -> float | None:
@@ -53,12 +53,25 @@ def goals(
         Goal("requests/s against the bare aiohttp proxy", bare, 1.5, 1.5),
         Goal("requests/s against nginx + Lua counter", ratio(ours, subjects.NGINX_LUA), 0.65, 0.8),
         Goal("Redis: requests/s against nginx + Lua + Redis", ratio(subjects.SHARED, subjects.NGINX_REDIS), 0.9, 1.1),
+        Goal("leased: requests/s against our own in memory", ratio(subjects.LEASED, ours), 0.9, 0.97),
         Goal("requests/s against Caddy", ratio(ours, subjects.CADDY), 3, 4),
+        Goal("requests/s against LiteLLM", ratio(ours, subjects.LITELLM), 150, 250),
         Goal("CPU of a refusal against that of a forwarded request", refusing, 1, 0.5, most=True),
-        Goal("share of requests in the fast lane", lane_share, 0.99, 0.99, ""),
         *_latency(latency),
-        *_lab(lab),
+        Goal("share of requests in the fast lane", lane_share, 0.99, 0.99, ""),
+        Goal("share of wacraft's recorded calls there", _at(extras, "recorded", "share"), 0.9, 0.9, ""),
+        *_lab(extras.get("lab")),
+        *_large(extras),
+        *_starting(extras),
     ]
+
+
+def _at(found: Mapping[str, Any], *path: str) -> Any:
+    for name in path:
+        if name not in found:
+            return None
+        found = found[name]
+    return found
 
 
 def _latency(latency: Latency | None) -> list[Goal]:
@@ -71,11 +84,37 @@ def _latency(latency: Latency | None) -> list[Goal]:
 
 
 def _lab(lab: Mapping[str, Any] | None) -> list[Goal]:
-    if lab is None:
-        return []
-    matching = lab["matching_ns"]["10000"] / lab["matching_ns"]["10"]
+    found = lab or {}
+    few, many = _at(found, "matching_ns", "10"), _at(found, "matching_ns", "10000")
+    share, stall = _at(found, "journal", "share"), _at(found, "journal", "stall_ms")
     return [
-        Goal("rule matching, 10,000 rules against 10", matching, 1.5, 1.1, most=True),
-        Goal("memory of a bucket with state", lab["bucket_bytes"], 600, 400, "B", most=True),
-        Goal("journal at 40,000 charges/s, of one core", lab["journal"]["share"], 0.08, 0.04, "", most=True),
+        Goal("rule matching, 10,000 rules against 10", many / few if few else None, 1.5, 1.1, most=True),
+        Goal("memory of a bucket with state", _at(found, "bucket_bytes"), 600, 400, "B", most=True),
+        Goal("journal at 40,000 charges/s, of one core", share, 0.08, 0.04, "", most=True),
+        Goal("journal: the longest stall of the loop", stall, 5, 2, "ms", most=True),
+    ]
+
+
+def _large(extras: Mapping[str, Any]) -> list[Goal]:
+    size, ratios, growths = "100 MB", list[float](), list[float]()
+    for direction in ("down", "up"):
+        through = _at(extras, "bodies", subjects.GATEWAY, size, direction)
+        beside = _at(extras, "bodies", subjects.NGINX, size, direction)
+        if through is not None:
+            growths.append(through["grew_mb"])
+            ratios += [through["mb_s"] / beside["mb_s"]] if beside is not None else []
+    return [
+        Goal("bodies of 100 MB against nginx, the slower way", min(ratios, default=None), 0.4, 0.6),
+        Goal("memory that bodies of 100 MB take", max(growths, default=None), 16, 8, "MB", most=True),
+        Goal("memory 1,000 slow SSE readers go on to take", _at(extras, "streams", "grew_mb"), 8, 4, "MB", most=True),
+    ]
+
+
+def _starting(extras: Mapping[str, Any]) -> list[Goal]:
+    resident = _at(extras, "starting", "empty", "rss_bytes")
+    megabytes = None if resident is None else resident / 1e6
+    ready = _at(extras, "starting", "stored", "ready_s")
+    return [
+        Goal("memory of an idle process", megabytes, 100, 70, "MB", most=True),
+        Goal("time to ready with 1,000,000 stored buckets", ready, 2, 1, "s", most=True),
     ]

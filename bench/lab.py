@@ -4,9 +4,10 @@
 """
 
 import asyncio
+import gc
 import json
-import tracemalloc
-from itertools import accumulate
+import os
+from pathlib import Path
 
 from bench import journaling, matching
 from gateway.core.allowance import Plan, PlanLimit, resolve
@@ -14,44 +15,40 @@ from gateway.core.cascade import Bill
 from gateway.core.scope import Scope
 from gateway.ledger.memory import MemoryLedger
 
-BUCKETS = 200_000
-CHARGES = 40_000
-SCOPES = 100_000
-RATE = 40_000
+BUCKETS = 1_000_000
+SCOPES = (100, 10_000, 100_000)
 _HOUR_US = 3_600_000_000
 _START_US = 1_767_225_600_000_000
-_TRIES = 7
+_COSTS = {"throughput": 1}
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def bucket_bytes() -> float:
-    """The memory of one scope with one bucket that has state."""
+    """The resident memory of one scope with one bucket that has state, among a million of them."""
     plan = Plan("p", "P", (PlanLimit("throughput", 1_000, _HOUR_US),))
-    allowances = [resolve(Scope("user", f"{number:032x}"), (), plan, _START_US) for number in range(BUCKETS)]
-    ledger = MemoryLedger()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for number, allowance in enumerate(allowances):
+    scopes = [Scope("user", f"{number:032x}") for number in range(BUCKETS)]
+    ledger, before = MemoryLedger(), _resident()
+    for number, scope in enumerate(scopes):
+        allowance = resolve(scope, (), plan, _START_US)
         if allowance is not None:
             ledger.charge_now(Bill("id", _COSTS, (allowance,)), _START_US + number)
-    used = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    return used / len(ledger)
+    return (_resident() - before) / len(ledger)
 
 
-_COSTS = {"throughput": 1}
-
-
-def _zipf(count: int) -> list[float]:
-    return list(accumulate(1 / rank for rank in range(1, count + 1)))
+def _resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def main() -> None:
     """Measure everything."""
-    matching_ns = matching.cost_ns()
+    matching_ns, bucket = matching.cost_ns(), bucket_bytes()
+    journal = {scopes: asyncio.run(journaling.share(scopes=scopes)) for scopes in SCOPES}
     found = {
         "matching_ns": matching_ns,
-        "bucket_bytes": bucket_bytes(),
-        "journal": asyncio.run(journaling.share()),
+        "bucket_bytes": bucket,
+        "journal": journal[SCOPES[-1]],
+        "journal_by_scopes": journal,
     }
     print(json.dumps(found))
 

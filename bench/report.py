@@ -81,7 +81,8 @@ def show(console: Console, table: list[Row], missing: Mapping[str, str], plan: P
         view.add_column(heading, justify="right", no_wrap=True)
     for row in table:
         view.add_row(*_cells(row))
-    console.print(view)
+    if table:
+        console.print(view)
     for name, why in missing.items():
         console.print(f"{name}: {why}", style="yellow", markup=False, highlight=False)
 
@@ -122,7 +123,7 @@ def save(
     table: list[Row],
     plan: Plan,
     goals: "Sequence[Goal]" = (),
-    lab: Mapping[str, Any] | None = None,
+    extras: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write everything that was measured to a new JSON file and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,7 @@ def save(
         "goals": [asdict(each) | {"verdict": each.verdict} for each in goals],
         "lane_share": measured.lane_share,
         "latency": None if measured.latency is None else asdict(measured.latency),
-        "lab": lab,
+        "extras": extras,
         "missing": dict(measured.missing),
         "samples": {name: [asdict(sample) for sample in samples] for name, samples in measured.samples.items()},
     }

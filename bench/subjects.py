@@ -8,19 +8,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import upstream
+import yaml
+
+from bench import upstream, workload
 from bench.processes import Running, free_port, running
 
 HERE = Path(__file__).parent
 YARDSTICK = "bare aiohttp proxy"
 GATEWAY = "weighbridge"
 SHARED = "weighbridge, Redis"
+LEASED = "weighbridge, Redis, leased"
 REFUSING = "weighbridge, refusing"
 NGINX = "nginx proxy_pass"
 NGINX_LUA = "nginx + Lua counter"
 NGINX_REDIS = "nginx + Lua + Redis"
 HAPROXY = "HAProxy stick table"
 CADDY = "Caddy reverse_proxy"
+LITELLM = "LiteLLM pass-through"
 NGINX_HINT = "apt-get install nginx-light"
 LUA_HINT = "apt-get install nginx-light libnginx-mod-http-lua"
 REDIS_HINT = "apt-get install redis-server"
@@ -108,7 +112,7 @@ def _bare(_bench: Bench, port: int, upstream_port: int) -> list[str]:
     return [sys.executable, str(HERE / "bare_proxy.py"), str(port), f"http://127.0.0.1:{upstream_port}"]
 
 
-def _weighbridge(change: Callable[[str], str] = lambda text: text) -> Callable[[Bench, int, int], list[str]]:
+def weighbridge(change: Callable[[str], str] = lambda text: text) -> Callable[[Bench, int, int], list[str]]:
     """The gateway with ``gateway.yaml``, ``change``d."""
 
     def command(bench: Bench, port: int, _upstream_port: int) -> list[str]:
@@ -129,8 +133,14 @@ def _gateway_environment(bench: Bench, port: int, upstream_port: int) -> Mapping
     }
 
 
-def _in_redis(config: str) -> str:
-    return config.replace('ledger: "sqlite:///${BENCH_LEDGER}"', 'ledger: "${BENCH_REDIS}"')
+def in_redis(config: str, mode: str = "exact") -> str:
+    """The configuration with its budgets in Redis."""
+    there = f'ledger: {{url: "${{BENCH_REDIS}}", mode: {mode}, journal: "sqlite:///${{BENCH_LEDGER}}"}}'
+    return config.replace('ledger: "sqlite:///${BENCH_LEDGER}"', there)
+
+
+def _leased(config: str) -> str:
+    return in_redis(config, "leased")
 
 
 def _tight(config: str) -> str:
@@ -148,15 +158,34 @@ def _served(template: str, *argv: str) -> Callable[[Bench, int, int], list[str]]
     return command
 
 
+def _litellm(bench: Bench, port: int, upstream_port: int) -> list[str]:
+    """A pass-through route for each resource, with all that lies below it."""
+    upstream_url, config = f"http://127.0.0.1:{upstream_port}", bench.directory / "litellm.yaml"
+    routes = [
+        {"path": f"/resource{number}", "target": f"{upstream_url}/resource{number}", "include_subpath": True}
+        for number in range(workload.RESOURCES)
+    ]
+    config.write_text(yaml.safe_dump({"general_settings": {"pass_through_endpoints": routes}}))
+    return ["litellm", "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+
+
 _NGINX = ("nginx", "-p", "{directory}", "-c")
 
 SUBJECTS = (
     Subject(YARDSTICK, _bare),
-    Subject(GATEWAY, _weighbridge(), _gateway_environment, proof="X-RateLimit-Limit"),
-    Subject(REFUSING, _weighbridge(_tight), _gateway_environment, proof="X-RateLimit-Limit", refuses=True),
+    Subject(GATEWAY, weighbridge(), _gateway_environment, proof="X-RateLimit-Limit"),
+    Subject(REFUSING, weighbridge(_tight), _gateway_environment, proof="X-RateLimit-Limit", refuses=True),
     Subject(
         SHARED,
-        _weighbridge(_in_redis),
+        weighbridge(in_redis),
+        _gateway_environment,
+        programs=("redis-server",),
+        hint=REDIS_HINT,
+        proof="X-RateLimit-Limit",
+    ),
+    Subject(
+        LEASED,
+        weighbridge(_leased),
         _gateway_environment,
         programs=("redis-server",),
         hint=REDIS_HINT,
@@ -185,6 +214,13 @@ SUBJECTS = (
         programs=("haproxy",),
         hint="apt-get install haproxy",
         proof="X-RateLimit-Spent",
+    ),
+    Subject(
+        LITELLM,
+        _litellm,
+        lambda bench, _port, _upstream: {"HOME": str(bench.directory)},
+        programs=("litellm",),
+        hint="pip install 'litellm[proxy]' (optional)",
     ),
     Subject(
         CADDY,

@@ -1,13 +1,15 @@
+import asyncio
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from subprocess import run
 
 import jwt
 import pytest
 
-from bench import report, workload
+from bench import bulk, extras, report, workload
 from bench.goals import Goal, goals
 from bench.load import Load, parse
 from bench.rounds import Latency, Measured, Sample
@@ -101,7 +103,7 @@ def test_ratios_are_taken_within_a_round() -> None:
 
 
 def goal(table: list[report.Row], what: str) -> Goal:
-    return next(each for each in goals(table, None, None, None) if what in each.what)
+    return next(each for each in goals(table, None, None, {}) if what in each.what)
 
 
 def test_a_slower_gateway_misses_the_goal_and_a_missing_one_is_no_success() -> None:
@@ -118,10 +120,57 @@ def test_between_the_minimum_and_the_goal_only_the_minimum_is_met() -> None:
 
 def test_of_what_shall_be_small_less_is_better() -> None:
     added = Latency(p50_us=1_400, p99_us=7_000, bare_p50_us=1_000, bare_p99_us=2_000)
-    reached = {each.what: each.verdict for each in goals([], 0.995, added, None)}
+    reached = {each.what: each.verdict for each in goals([], 0.995, added, {})}
     assert reached["added latency at half of peak, p50"] == "minimum"
     assert reached["added latency at half of peak, p99"] == "missed"
     assert reached["share of requests in the fast lane"] == "goal"
+
+
+def test_what_the_parts_find_is_held_against_its_goals() -> None:
+    way = {"mb_s": 50.0, "cpu_us_mb": 1.0, "grew_mb": 1.0}
+    found = {
+        "bodies": {
+            GATEWAY: {"100 MB": {"down": way, "up": way | {"mb_s": 25.0, "grew_mb": 12.0}}},
+            NGINX: {"100 MB": {"down": way, "up": way}},
+        },
+        "recorded": {"share": 0.89},
+        "starting": {"empty": {"rss_bytes": 99_000_000}, "stored": {"ready_s": 0.9}},
+        "streams": {"grew_mb": 30.0},
+        "lab": {"matching_ns": {"10": 100.0, "10000": 140.0}, "bucket_bytes": 300, "journal": {"share": 0.05}},
+    }
+    reached = {each.what: each.verdict for each in goals([], None, None, found)}
+    assert reached["bodies of 100 MB against nginx, the slower way"] == "minimum"
+    assert reached["memory that bodies of 100 MB take"] == "minimum"
+    assert reached["memory 1,000 slow SSE readers go on to take"] == "missed"
+    assert reached["share of wacraft's recorded calls there"] == "missed"
+    assert reached["memory of an idle process"] == "minimum"
+    assert reached["time to ready with 1,000,000 stored buckets"] == "goal"
+    assert reached["rule matching, 10,000 rules against 10"] == "minimum"
+    assert reached["journal: the longest stall of the loop"] == "not measured"
+
+
+@pytest.mark.parametrize("part", extras.NAMES)
+def test_each_part_is_a_program_of_its_own(part: str) -> None:
+    assert callable(import_module(f"bench.{part}").main)
+
+
+def test_a_part_that_fails_is_named_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    found, missing = extras.run(("nothing",), lambda _: None)
+    assert found == {}
+    assert "No module named bench.nothing" in missing["nothing"]
+
+
+async def test_a_body_of_any_length_comes_back_and_is_counted() -> None:
+    server = await asyncio.get_running_loop().create_server(bulk.Upstream, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    get, post = b"GET /bytes/700000 HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /bytes HTTP/1.1\r\nHost: x\r\n"
+    async with server:
+        assert await bulk.repeat(port, get, 0, times=3, connections=2, expected=700_000) > 0
+        head = post + b"Content-Length: 600000\r\n\r\n"
+        assert await bulk.repeat(port, head, 600_000, times=3, connections=2, expected=6) > 0
+        with pytest.raises(RuntimeError, match="had 700000 bytes"):
+            await bulk.repeat(port, get, 0, times=1, connections=1, expected=1)
 
 
 def test_a_subject_that_shall_refuse_fails_where_it_does_not() -> None:
