@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import NoReturn, TypeVar
 
@@ -16,7 +16,7 @@ from gateway.billing.run import Run
 from gateway.billing.sales import Sales
 from gateway.billing.sync import Syncer
 from gateway.core.problems import StoreUnavailable
-from gateway.payments.port import Fault, ProviderError, Strange
+from gateway.payments.port import Check, Item, ProviderError, Strange, Verdict
 from gateway.selling import open_sales
 from gateway.settings.models import Settings
 from gateway.store import orders, syncs
@@ -26,6 +26,12 @@ from gateway.store.mandate import Actor, Mandate
 from gateway.store.open import open_store
 
 _T = TypeVar("_T")
+_MARKS: Mapping[Verdict, tuple[str, str]] = {
+    "good": ("✓", "green"),
+    "look": ("!", "yellow"),
+    "bad": ("✗", "red"),
+    "ask": ("?", "cyan"),
+}
 
 
 def sync(settings: Settings, *, full: bool, dry_run: bool, as_json: bool) -> None:
@@ -53,16 +59,21 @@ def move_account(settings: Settings, *, as_json: bool) -> None:
 
 def doctor(settings: Settings, *, url: str | None, as_json: bool) -> None:
     """Look at the account's set-up, and print what to mend. Exit 1 if something serious is wrong."""
-    faults = [*_own_faults(settings), *_with_sales(settings, lambda sales: _examined(sales, url), as_json=as_json)]
-    serious = any(fault.serious for fault in faults)
+    checks = [*_own(settings), *_with_sales(settings, lambda sales: _examined(sales, url), as_json=as_json)]
+    bad = [check for check in checks if check.verdict == "bad"]
     if as_json:
-        click.echo(json.dumps({"ok": not serious, "faults": [fault._asdict() for fault in faults]}))
-        sys.exit(1 if serious else 0)
-    for fault in faults:
-        click.secho(f"{'✗' if fault.serious else '!'} {fault.what}", fg="red" if fault.serious else "yellow")
-        click.echo(f"    {fault.mend}")
-    click.echo("Ready to sell." if not faults else f"{len(faults)} things to look at.")
-    sys.exit(1 if serious else 0)
+        click.echo(json.dumps({"ok": not bad, "checks": [check._asdict() for check in checks]}))
+        sys.exit(1 if bad else 0)
+    for check in checks:
+        mark, colour = _MARKS[check.verdict]
+        click.secho(f"{mark} {check.what}", fg=colour)
+        if check.mend:
+            click.echo(f"    {check.mend}")
+    asked = sum(check.verdict == "ask" for check in checks)
+    click.echo(
+        f"Not ready: {len(bad)} to mend." if bad else f"Ready to sell, once you have looked at the {asked} marked ?."
+    )
+    sys.exit(1 if bad else 0)
 
 
 async def _synced(sales: Sales, *, full: bool, dry_run: bool, quiet: bool) -> Run:
@@ -89,33 +100,51 @@ async def _moved(sales: Sales) -> tuple[str | None, str]:
     return before, after
 
 
-async def _examined(sales: Sales, url: str | None) -> list[Fault]:
+async def _examined(sales: Sales, url: str | None) -> list[Check]:
     try:
         await sales.provider.admitted()
     except Strange as error:
-        return [Fault(error.message, "mend the key, or move on to its account: nothing is sold until then")]
+        return [Check(error.message, "bad", "mend the key, or move on to its account: nothing is sold until then")]
     except ProviderError as error:
-        return [Fault(f"the account cannot be read: {error.message}", "see payments.stripe.api_key and api_base")]
-    found = list(await sales.provider.examine(url))
+        mend = "see payments.stripe.api_key and api_base"
+        return [Check(f"the account cannot be read: {error.message}", "bad", mend)]
     items = await catalog_push.items(sales)
-    for item in items:
-        objection = sales.provider.objection(item)
-        what = f"plan {item.slug} cannot be sold ({item.mode}): {objection}"
-        found += [] if objection is None else [Fault(what, "change its price or its days")]
+    currencies = sorted({item.currency for item in items})
+    return [*await sales.provider.examine(url, currencies), *_sold(sales, items), *await _catalog(sales, items)]
+
+
+def _sold(sales: Sales, items: Sequence[Item]) -> list[Check]:
     if not items:
-        found.append(
-            Fault("no active plan has a price", "add prices to plans, or nothing can be bought", serious=False)
-        )
-    return found
+        return [Check("no active plan has a price", "look", "add prices to plans, or nothing can be bought")]
+    objections = [(item, sales.provider.objection(item)) for item in items]
+    found = [
+        Check(f"plan {item.slug} cannot be sold ({item.mode}): {why}", "bad", "change its price or its days")
+        for item, why in objections
+        if why is not None
+    ]
+    return found or [Check(f"{len(items)} prices can be charged")]
 
 
-def _own_faults(settings: Settings) -> list[Fault]:
+async def _catalog(sales: Sales, items: Sequence[Item]) -> list[Check]:
+    good = [item for item in items if sales.provider.objection(item) is None]
+    drift = await sales.provider.push(good, dry_run=True)
+    if not drift:
+        return [Check("the catalog there is as it is here")]
+    return [Check(f"{len(drift)} of the catalog are not there as here", "look", "weighbridge sync --full --dry-run")]
+
+
+def _own(settings: Settings) -> list[Check]:
     stripe, found = settings.payments.stripe, []
     if stripe is not None and not stripe.webhook_secrets:
-        found.append(Fault("no webhook secret is configured", "set payments.stripe.webhook_secrets to the endpoint's"))
+        mend = "set payments.stripe.webhook_secrets to the endpoint's"
+        found.append(Check("no webhook secret is configured", "bad", mend))
+    else:
+        found.append(Check("a webhook secret is configured"))
     if settings.payments.return_origins is None:
         mend = "list your own pages in payments.return_origins"
-        found.append(Fault("customers may be sent to any https page", mend, serious=False))
+        found.append(Check("customers may be sent to any https page", "look", mend))
+    else:
+        found.append(Check("customers are sent back to your own pages only"))
     return found
 
 

@@ -83,9 +83,27 @@ async def test_the_doctor_names_what_is_missing_until_nothing_is(here: Shop, tmp
     client = here.sales.provider._client  # type: ignore[attr-defined]
     await client.post("webhook_endpoints", url=url, enabled_events=list(EVENTS), api_version=VERSION)
     code, said = await weighbridge(tmp_path, "doctor", "stripe", "--url", url, "--json")
-    faults = json.loads(said)["faults"]
-    assert (code, [fault["what"] for fault in faults]) == (0, ["the key is of the sandbox: no money is real"])
+    verdicts = [check["verdict"] for check in json.loads(said)["checks"]]
+    assert (code, set(verdicts)) == (0, {"good", "look", "ask"})
+    code, said = await weighbridge(tmp_path, "doctor", "stripe", "--url", url)
+    assert (code, "✓ it sends all events that are needed" in said, "Ready to sell" in said) == (0, True, True), said
+    assert "! 5 of the catalog are not there as here" in said
     terms = replace(here.plan.terms, duration_days=2000)
     await plans.update(here.store, here.plan.id, lambda old: replace(old, terms=terms), here.by())
     code, said = await weighbridge(tmp_path, "doctor", "stripe", "--url", url)
     assert (code, "every three years at most" in said) == (1, True), said
+
+
+async def test_a_key_of_another_account_is_said_by_both_and_there_is_a_way_on(here: Shop, tmp_path: Path) -> None:
+    assert (await weighbridge(tmp_path, "sync"))[0] == 0
+    here.fake.books.account = "acct_other"
+    for argv in (("doctor", "stripe"), ("sync", "--full")):
+        code, said = await weighbridge(tmp_path, *argv)
+        assert (code, "weighbridge sync --move-account" in said, "acct_other (sandbox)" in said) == (1, True, True), (
+            said
+        )
+    code, said = await weighbridge(tmp_path, "sync", "--move-account")
+    assert (code, said.startswith("Sold through acct_other/test from now on.")) == (0, True), said
+    assert (await weighbridge(tmp_path, "sync", "--full"))[0] == 0
+    code, said = await weighbridge(tmp_path, "sync", "--move-account", "--json")
+    assert json.loads(said) == {"ok": True, "before": "acct_other/test", "after": "acct_other/test"}

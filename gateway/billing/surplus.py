@@ -53,7 +53,7 @@ async def extra(sales: Sales, others: Sequence[Agreement]) -> Extra:
     """What is to be known of agreements that do not count. Raises ``ProviderError``."""
     receipts = {each.id: await sales.provider.receipts(agreement=each.id) for each in others}
     return Extra(
-        running=tuple(each.id for each in others if each.state is not AgreementState.ENDED),
+        running=tuple(each.id for each in others if each.state is not AgreementState.ENDED and not each.stopping),
         receipts=tuple(receipt for of_it in receipts.values() for receipt in of_it),
         kept=tuple(kept for id_, of_it in receipts.items() for kept in _kept(id_, of_it)),
     )

@@ -127,12 +127,16 @@ class Owner(NamedTuple):
     agreement: str | None = None
 
 
-class Fault(NamedTuple):
-    """What is wrong with how the provider is set up, and how to mend it. Not ``serious``: it works, but."""
+Verdict = Literal["good", "look", "bad", "ask"]
+"""``look``: it works, but; ``ask``: only a person can see it."""
+
+
+class Check(NamedTuple):
+    """One thing about how the provider is set up: how it is and, unless that is good, how to mend it."""
 
     what: str
-    mend: str
-    serious: bool = True
+    verdict: Verdict = "good"
+    mend: str = ""
 
 
 class Account(NamedTuple):
@@ -206,7 +210,7 @@ class Provider(Protocol):
         ...
 
     async def expire_order(self, id_: str) -> Order:
-        """Close a checkout's page, if it still is open; what it is now."""
+        """Close a checkout's page, if it still is open and the provider can; what it is now."""
         ...
 
     async def agreement(self, id_: str) -> Agreement:
@@ -226,7 +230,7 @@ class Provider(Protocol):
         ...
 
     async def end(self, agreement: str) -> Agreement:
-        """End it now."""
+        """End it now; where the provider cannot, stop it."""
         ...
 
     async def preview(self, agreement: str, item: Item, at_us: int) -> Preview:
@@ -246,7 +250,10 @@ class Provider(Protocol):
         ...
 
     def signals(self, after: str | None, since_us: int) -> AsyncIterator[Signal]:
-        """What has happened after the one with key ``after``, oldest first. Raises ``Gone`` if it is forgotten."""
+        """What has happened after the one with key ``after``, oldest first. Raises ``Gone`` if it is forgotten.
+
+        Nothing, where the provider keeps no list.
+        """
         ...
 
     async def owner(self, signal: Signal) -> Owner:
@@ -268,8 +275,8 @@ class Provider(Protocol):
         """Why ``item`` cannot be sold as it is, in words; ``None``: it can."""
         ...
 
-    async def examine(self, webhook_url: str | None) -> tuple[Fault, ...]:
-        """What is wrong with its set-up."""
+    async def examine(self, webhook_url: str | None, currencies: Sequence[str]) -> tuple[Check, ...]:
+        """How it is set up, point by point. ``currencies``: those in which something is sold."""
         ...
 
     async def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from gateway.demo.stripe import objects
 from gateway.demo.stripe.act import Acts, Form
-from gateway.demo.stripe.objects import Object
+from gateway.demo.stripe.objects import Object, listed
 from gateway.demo.stripe.selling import Selling
 
 
@@ -73,7 +73,49 @@ def _portal(selling: Selling, _: list[str], form: Form) -> Object:
     return books.keep("portals", {**made, "url": f"{selling.url}/portal/{made['id']}"})
 
 
+def _portals(_selling: Selling, _: list[str], __: Form) -> Object:
+    """The settings of the portal: those that it has once somebody has saved them."""
+    off = {"enabled": False}
+    features = {
+        "customer_update": {"enabled": False, "allowed_updates": []},
+        "invoice_history": off,
+        "payment_method_update": {"enabled": True, "payment_method_configuration": None},
+        "subscription_cancel": {
+            "enabled": True,
+            "mode": "at_period_end",
+            "proration_behavior": "none",
+            "cancellation_reason": {"enabled": False, "options": ["other"]},
+        },
+        "subscription_update": {
+            "enabled": False,
+            "billing_cycle_anchor": None,
+            "default_allowed_updates": [],
+            "proration_behavior": "none",
+            "schedule_at_period_end": {"conditions": []},
+            "trial_update_behavior": "end_trial",
+        },
+    }
+    made = {
+        "id": "bpc_not_real",
+        "object": "billing_portal.configuration",
+        "active": True,
+        "application": None,
+        "business_profile": {"headline": None, "privacy_policy_url": None, "terms_of_service_url": None},
+        "created": 0,
+        "default_return_url": None,
+        "features": features,
+        "is_default": True,
+        "livemode": False,
+        "login_page": {"enabled": False, "url": None},
+        "metadata": {},
+        "name": None,
+        "updated": 0,
+    }
+    return listed([made], "/v1/billing_portal/configurations")
+
+
 ACTS: Acts = (
+    ("GET billing_portal/configurations", _portals),
     ("POST customers", _make_customer),
     ("GET customers/*", _get_customer),
     ("DELETE customers/*", _delete_customer),

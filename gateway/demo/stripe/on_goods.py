@@ -44,6 +44,7 @@ def _account(selling: Selling, _: list[str], __: Form) -> Object:
         "charges_enabled": True,
         "payouts_enabled": True,
         "country": "US",
+        "default_currency": "usd",
     }
 
 

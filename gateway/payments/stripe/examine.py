@@ -1,58 +1,151 @@
-"""What is wrong with an account's set-up, in sentences that say how to mend it."""
+"""How an account is set up for selling, point by point, in sentences that say how to mend what is wrong."""
 
-from gateway.payments.port import Fault, ProviderError
+from collections.abc import AsyncIterator, Sequence
+
+from gateway.payments.port import Check, ProviderError
 from gateway.payments.stripe.client import VERSION, Client, Json
 from gateway.payments.stripe.signals import EVENTS
 
+_READ = {
+    "customers": "Customers",
+    "products": "Products",
+    "prices": "Prices",
+    "checkout/sessions": "Checkout Sessions",
+    "subscriptions": "Subscriptions",
+    "invoices": "Invoices",
+    "invoice_payments": "Invoices",
+    "charges": "Charges",
+    "disputes": "Disputes",
+    "events": "Events",
+}
+"""What the gateway reads, and the name of the right to it in the dashboard."""
+_BY_HAND = (
+    (
+        "what becomes of a subscription whose retries all failed",
+        "Settings → Billing → Subscriptions and emails: cancel it, or mark it unpaid",
+    ),
+    (
+        "which mails Stripe sends: receipts, failed payments, cards that expire",
+        "Settings → Emails; Settings → Billing → Subscriptions and emails",
+    ),
+    ("what customers read on their card statement", "Settings → Business → Public details: the statement descriptor"),
+    ("whether tax is due: the gateway charges prices as they are", "ask your accountant; Stripe Tax is not used"),
+)
 
-async def examine(client: Client, *, test: bool, webhook_url: str | None) -> tuple[Fault, ...]:
-    """Key, account, webhook endpoint, its events and its version."""
+
+async def examine(client: Client, webhook_url: str | None, currencies: Sequence[str]) -> tuple[Check, ...]:
+    """Key, account, rights, currencies, portal, and the webhook endpoint with its events and its version."""
+    whose = await client.whose()
+    found = [Check(f"the key is of {whose}")]
+    if whose.test:
+        found = [Check(f"the key is of {whose}: no money is real", "look", "use a live key when you sell")]
+    found += await _account(client, currencies, test=whose.test)
+    missing = [right async for right in _missing(client)]
+    found.append(
+        _all_or(
+            "the key may read all that is needed",
+            "the key may not read",
+            missing,
+            "give it these rights in the dashboard, under Developers → API keys",
+        )
+    )
+    found += await _portal(client)
+    found += await _webhook(client, webhook_url)
+    return (*found, *(Check(what, "ask", where) for what, where in _BY_HAND))
+
+
+def _all_or(good: str, bad: str, missing: Sequence[str], mend: str) -> Check:
+    if not missing:
+        return Check(good)
+    return Check(f"{bad} {', '.join(dict.fromkeys(missing))}", "bad", mend)
+
+
+async def _account(client: Client, currencies: Sequence[str], *, test: bool) -> list[Check]:
     try:
         account = await client.get("account")
     except ProviderError as error:
-        return (Fault(f"the account cannot be read: {error.message}", "see payments.stripe.api_key and api_base"),)
-    found = _account(account, test=test)
+        return [
+            Check(
+                f"the account cannot be read: {error.message}",
+                "look",
+                "give a restricted key the right to, so that it is known by name",
+            )
+        ]
+    found = []
+    if account.get("charges_enabled", False):
+        found.append(Check("the account can charge"))
+    else:
+        found.append(
+            Check("the account cannot charge", "look" if test else "bad", "finish its activation in Stripe's dashboard")
+        )
+    if account.get("payouts_enabled", False):
+        found.append(Check("the account is paid out"))
+    else:
+        found.append(Check("the account is not paid out", "look", "add a bank account in Stripe's dashboard"))
+    own = account.get("default_currency")
+    if other := sorted(set(currencies) - {own}) if own else []:
+        mend = f"add a bank account in it, or know that Stripe converts it to {own} at its rate"
+        found.append(Check(f"prices in {', '.join(other)} are not in the account's own currency", "look", mend))
+    elif currencies:
+        found.append(Check(f"prices are in {', '.join(sorted(currencies))}"))
+    return found
+
+
+async def _missing(client: Client) -> AsyncIterator[str]:
+    """The rights that a restricted key lacks, as far as reading shows."""
+    for path, name in _READ.items():
+        try:
+            await client.get(path, limit=1)
+        except ProviderError as error:
+            if error.code not in ("right", "key"):
+                raise
+            yield name
+
+
+async def _portal(client: Client) -> list[Check]:
+    try:
+        page = await client.get("billing_portal/configurations", is_default=True, active=True, limit=1)
+    except ProviderError as error:
+        return [Check(f"the customer portal cannot be looked at: {error.message}", "look", "give the key the right to")]
+    if page["data"]:
+        return [Check("the customer portal is set up")]
+    return [
+        Check(
+            "the customer portal is not set up", "bad", "save its settings once: Settings → Billing → Customer portal"
+        )
+    ]
+
+
+async def _webhook(client: Client, url: str | None) -> list[Check]:
     try:
         endpoints = [each async for each in client.every("webhook_endpoints")]
     except ProviderError as error:
-        return (
-            *found,
-            Fault(f"webhook endpoints cannot be read: {error.message}", "give the key the right to", serious=False),
-        )
-    if webhook_url is None:
-        return (*found, Fault("which endpoint is ours is not known", "say --url https://…", serious=False))
-    return (*found, *_endpoint(endpoints, webhook_url))
-
-
-def _account(account: Json, *, test: bool) -> list[Fault]:
-    found = []
-    if test:
-        found.append(
-            Fault("the key is of the sandbox: no money is real", "use a live key when you sell", serious=False)
-        )
-    if not account.get("charges_enabled", False):
-        found.append(
-            Fault("the account cannot charge", "finish its activation in Stripe's dashboard", serious=not test)
-        )
-    if not account.get("payouts_enabled", False):
-        found.append(Fault("the account is not paid out", "add a bank account in Stripe's dashboard", serious=False))
-    return found
-
-
-def _endpoint(endpoints: list[Json], url: str) -> list[Fault]:
+        return [Check(f"webhook endpoints cannot be read: {error.message}", "look", "give the key the right to")]
+    if url is None:
+        return [Check("which endpoint is ours is not known", "look", "say --url https://…")]
     ours = [each for each in endpoints if each["url"] == url]
     if not ours:
-        return [Fault(f"no webhook endpoint points to {url}", f"add one with the API version {VERSION} and our events")]
-    endpoint, found = ours[0], []
+        return [
+            Check(
+                f"no webhook endpoint points to {url}", "bad", f"add one with the API version {VERSION} and our events"
+            )
+        ]
+    found = [Check(f"one webhook endpoint points to {url}")]
     if len(ours) > 1:
-        found.append(Fault(f"{len(ours)} endpoints point to {url}", "remove all but one", serious=False))
+        found = [Check(f"{len(ours)} endpoints point to {url}", "look", "remove all but one")]
+    return [*found, *_endpoint(ours[0])]
+
+
+def _endpoint(endpoint: Json) -> list[Check]:
+    found = [Check("the webhook endpoint is enabled")]
     if endpoint["status"] != "enabled":
-        found.append(Fault("the webhook endpoint is disabled", "enable it, and see why Stripe could not deliver"))
-    if endpoint.get("api_version") not in (VERSION, None):
+        found = [Check("the webhook endpoint is disabled", "bad", "enable it, and see why Stripe could not deliver")]
+    version = endpoint.get("api_version")
+    if version == VERSION:
+        found.append(Check(f"its API version is {VERSION}"))
+    else:
         found.append(
-            Fault(f"the endpoint's API version is {endpoint['api_version']}", f"make one with {VERSION}", serious=False)
+            Check(f"its API version is {version or 'that of the account'}", "look", f"make one with {VERSION}")
         )
     missing = [] if "*" in endpoint["enabled_events"] else sorted(set(EVENTS) - set(endpoint["enabled_events"]))
-    if missing:
-        found.append(Fault(f"the endpoint does not send {', '.join(missing)}", "add these events"))
-    return found
+    return [*found, _all_or("it sends all events that are needed", "it does not send", missing, "add these events")]

@@ -9,8 +9,8 @@ from gateway.core.scope import Scope
 from gateway.payments.port import (
     Account,
     BadSignature,
+    Check,
     Drift,
-    Fault,
     Foreign,
     Gone,
     Item,
@@ -210,9 +210,9 @@ class StripeProvider:
             return error.message
         return None
 
-    async def examine(self, webhook_url: str | None) -> tuple[Fault, ...]:
+    async def examine(self, webhook_url: str | None, currencies: Sequence[str]) -> tuple[Check, ...]:
         """See the port."""
-        return await examine.examine(self._client, test=self.test, webhook_url=webhook_url)
+        return await examine.examine(self._client, webhook_url, currencies)
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -241,15 +241,37 @@ async def test_the_portal_is_of_one_customer() -> None:
 
 
 async def test_what_is_wrong_with_the_account_is_said_with_what_to_do() -> None:
+    url = "https://gw.test/billing/webhook/stripe"
     async with sale() as here:
-        faults = await here.provider.examine("https://gw.test/billing/webhook/stripe")
-        assert any("no webhook endpoint points to" in each.what for each in faults)
-        client = here.provider._client
-        await client.post(
-            "webhook_endpoints", url="https://gw.test/billing/webhook/stripe", enabled_events=["invoice.paid"]
-        )
-        faults = await here.provider.examine("https://gw.test/billing/webhook/stripe")
-        assert any("does not send" in each.what and "charge.refunded" in each.what for each in faults)
+
+        async def bad() -> list[str]:
+            checks = await here.provider.examine(url, ["eur", "usd"])
+            assert all(each.mend for each in checks if each.verdict != "good")
+            return [each.what for each in checks if each.verdict == "bad"]
+
+        assert await bad() == [f"no webhook endpoint points to {url}"]
+        await here.provider._client.post("webhook_endpoints", url=url, enabled_events=["invoice.paid"])
+        (silent,) = await bad()
+        assert silent.startswith("it does not send charge.dispute.closed,")
+        (endpoint,) = here.fake.books.kept["endpoints"].values()
+        endpoint |= {"status": "disabled", "enabled_events": ["*"]}
+        assert await bad() == ["the webhook endpoint is disabled"]
+        endpoint["status"] = "enabled"
+        assert await bad() == []
+        here.fake.faults += [Fault(path, 403, method="GET") for path in ("disputes", "events")]
+        assert await bad() == ["the key may not read Disputes, Events"]
+
+
+async def test_what_is_well_and_what_only_a_person_can_see_is_on_the_list_too() -> None:
+    async with sale() as here:
+        checks = await here.provider.examine(None, ["eur", "usd"])
+        said = {
+            verdict: [each.what for each in checks if each.verdict == verdict] for verdict in ("good", "look", "ask")
+        }
+        assert {"the account can charge", "the customer portal is set up"} <= set(said["good"])
+        assert "prices in eur are not in the account's own currency" in said["look"]
+        assert "the key is of acct_not_real (sandbox): no money is real" in said["look"]
+        assert len(said["ask"]) >= 3
 
 
 async def test_no_error_shows_the_key() -> None:
