@@ -119,6 +119,17 @@ def _price(plan: PlanRow, currency: str | None) -> PriceRow:
     raise Unprocessable(f"This plan has {said}.", content={"fields": [{"field": "currency", "problem": said}]})
 
 
+async def _check_currency(act: Act, sales: Sales, purchase: Purchase, currency: str) -> None:
+    """A provider's customer has one currency for all that renews. Raises ``Conflict`` for another one."""
+    others = await orders.renewing_in(act.connection, purchase.scope, sales.provider.name) - {currency}
+    if others:
+        known = ", ".join(sorted(others))
+        raise Conflict(
+            f"What renews for one customer is paid in one currency, here {known}. Choose that, or buy this once.",
+            content={"reason": "other_currency", "currencies": sorted(others)},
+        )
+
+
 async def _ordered(
     sales: Sales, purchase: Purchase, plan: PlanRow, price: PriceRow, seller: str, by: Mandate
 ) -> tuple[Ordered, CheckoutRow, Sequence[Ordered]]:
@@ -127,6 +138,8 @@ async def _ordered(
     version = PlanVersion(plan.id, plan.version)
     wish = (version, purchase.mode, price.currency, price.amount)
     async with sales.store.write(by) as act:
+        if purchase.mode == "subscription":
+            await _check_currency(act, sales, purchase, price.currency)
         waiting = await orders.waiting(act.connection, purchase.scope, purchase.user_id, sales.provider.name, seller)
         for held in waiting:
             has = (held.subscription.plan, held.subscription.mode, held.order.currency, held.order.amount)

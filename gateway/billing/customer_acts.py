@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from gateway.billing import once
 from gateway.billing.checkout import customer_of, item_of
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
@@ -104,6 +105,7 @@ async def change(
     Raises a ``Problem``: ``Conflict`` also if it would cost something else than was shown.
     """
     item = await _other(sales, row, plan_id)
+    await once.check_move(sales, row, item, by)
     at_us = by.now_us if shown is None else _still_good(row, shown, by.now_us)
     with asking():
         if shown is not None and shown.amount_due is not None:
@@ -154,5 +156,7 @@ async def _other(sales: Sales, row: SubscriptionRow, plan_id: str) -> Item:
     currency = (await orders.get(sales.store, row.id)).order.currency
     for price in plan.prices:
         if price.currency == currency:
+            if row.status is Status.TRIALING and plan.slug not in sales.policy.trials:
+                raise once.no_trial()
             return item_of(plan, price, "subscription")
     raise Unprocessable(f"That plan has no price in {currency}, in which this is paid.")

@@ -36,11 +36,32 @@ async def offered(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: I
             days = await _trial_days(act, sales, row, item)
             await orders.set_checkout(act, page.id, trial_days=days)
     if days is None:
-        raise Conflict(
-            "This costs nothing, and it is there already or about to be: take it again when it has ended.",
-            content={"reason": "free_once"},
-        )
+        raise _free_already()
     return days
+
+
+async def check_move(sales: Sales, row: SubscriptionRow, item: Item, by: Mandate) -> None:
+    """Take what a change to ``item`` gives. Raises ``Conflict`` if that has no trial, or is free and there already."""
+    async with sales.store.write(by) as act:
+        if row.status is Status.TRIALING and not await _trial_days(act, sales, row, item):
+            raise no_trial()
+        if item.amount == 0 and not await claims.take(act, "free", item.plan_id, (row.scope,), row.id):
+            raise _free_already()
+
+
+def no_trial() -> Conflict:
+    """A trial is of its plan: what it costs nothing to try is not a way to something dearer."""
+    return Conflict(
+        "That plan has no trial, or it was had already. Change when this trial is over, or buy that plan.",
+        content={"reason": "no_trial"},
+    )
+
+
+def _free_already() -> Conflict:
+    return Conflict(
+        "This costs nothing, and it is there already or about to be: take it again when it has ended.",
+        content={"reason": "free_once"},
+    )
 
 
 async def _trial_days(act: Act, sales: Sales, row: SubscriptionRow, item: Item) -> int:

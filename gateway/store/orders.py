@@ -157,6 +157,22 @@ async def read(connection: AsyncConnection, subscription_id: str) -> Ordered:
     return Ordered(subscription, OrderRow(**found._asdict()), pages)
 
 
+async def renewing_in(connection: AsyncConnection, scope: Scope, provider: str) -> frozenset[str]:
+    """The currencies in which something of a scope renews."""
+    query = (
+        sa.select(orders.c.currency)
+        .join(subscriptions, subscriptions.c.id == orders.c.subscription_id)
+        .where(
+            subscriptions.c.scope_kind == scope.kind,
+            subscriptions.c.scope_id == scope.id,
+            subscriptions.c.mode == "subscription",
+            subscriptions.c.status.not_in((Status.PENDING, Status.CANCELLED)),
+            orders.c.provider == provider,
+        )
+    )
+    return frozenset((await connection.execute(query)).scalars())
+
+
 async def waiting(
     connection: AsyncConnection, scope: Scope, user_id: str, provider: str, account: str
 ) -> tuple[Ordered, ...]:

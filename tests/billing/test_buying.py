@@ -127,6 +127,17 @@ async def test_a_page_whose_name_never_reached_us_still_finds_its_order(here: Sh
     assert (row.status, row.checkout_id) == (Status.ACTIVE, session["id"])
 
 
+async def test_what_renews_is_paid_in_one_currency(here: Shop) -> None:
+    row = await here.bought(mode="subscription")
+    with pytest.raises(Conflict, match="one currency, here usd") as refused:
+        await here.buy(mode="subscription", currency="jpy")
+    assert refused.value.content == {"reason": "other_currency", "currencies": ["usd"]}
+    assert (await here.bought(currency="jpy")).status is Status.ACTIVE, "once is another matter"
+    here.fake.money.end(here.fake.books.get("subscriptions", row.external_id or ""))
+    await here.fake.deliver()
+    assert (await here.bought(mode="subscription", currency="jpy")).status is Status.ACTIVE
+
+
 async def test_the_success_page_confirms_before_the_webhook_does(here: Shop) -> None:
     page = await here.buy()
     here.pay(page)

@@ -93,6 +93,30 @@ async def test_what_a_page_offers_stays_what_it_offers(here: Shop) -> None:
     assert await here.buy(mode="subscription") == page
 
 
+async def test_a_trial_is_no_way_to_a_dearer_plan(here: Shop) -> None:
+    dearer = await made(here, draft("max", 5000), prices(1900))
+    row = await here.bought(mode="subscription")
+    with pytest.raises(Conflict, match="no trial"):
+        await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    with pytest.raises(Conflict, match="no trial"):
+        await customer_acts.change(here.sales, row, dearer.id, here.by())
+    here.sales.policy = replace(POLICY, trials={"pro": 14, "max": 7})
+    changed = await customer_acts.change(here.sales, row, dearer.id, here.by())
+    assert (changed.status, changed.period_end_us) == (Status.TRIALING, row.period_end_us)
+    assert trial_days(here, (await here.buy(mode="subscription", plan=dearer)).external_id) == 0, "it was had now"
+    back = await customer_acts.change(here.sales, changed, here.plan.id, here.by())
+    assert back.status is Status.TRIALING, "it is the same trial"
+
+
+async def test_a_change_to_what_costs_nothing_is_had_once_as_well(here: Shop) -> None:
+    here.sales.policy = POLICY
+    free = await made(here, draft("gift"), prices(0))
+    await here.bought(plan=free)
+    row = await here.bought(mode="subscription")
+    with pytest.raises(Conflict, match="costs nothing"):
+        await customer_acts.change(here.sales, row, free.id, here.by())
+
+
 @pytest.mark.parametrize("mode", ["payment", "subscription"])
 async def test_what_costs_nothing_is_had_once_at_a_time(here: Shop, mode: Mode) -> None:
     free = await made(here, draft("gift"), prices(0))

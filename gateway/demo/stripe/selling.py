@@ -39,11 +39,17 @@ class Selling:
             raise refused("You specified `payment` mode but passed a recurring price, or the other way round.")
         if said.get("customer"):
             books.customer(said["customer"])
+            self._one_currency(said["customer"], lines[0][0], said["mode"])
         id_ = books.id("cs_test")
         amount, currency = sum(price["unit_amount"] * count for price, count in lines), lines[0][0]["currency"]
         made = objects.session(id_, books.now, said, amount=amount, currency=currency, url=f"{self.url}/pay/{id_}")
         books.kept["said"][id_] = {"lines": lines, "said": said}
         return books.keep("sessions", made)
+
+    def _one_currency(self, customer: str, price: Object, mode: str) -> None:
+        running = [each for each in self.books.of("subscriptions", customer=customer) if each["ended_at"] is None]
+        if mode == "subscription" and any(each["currency"] != price["currency"] for each in running):
+            raise refused(f"You cannot combine currencies on a single customer, which has {running[0]['currency']}.")
 
     def expire(self, session: Object) -> Object:
         """Close the page of a session that is open."""
