@@ -29,8 +29,9 @@ def seed(site: Site) -> str:
     made = site.call(
         "/billing/plan", "su", method="POST", body={**plan, "prices": [{"currency": "usd", "price_cents": 9}]}
     )
-    weight = {"method": "GET", "path_pattern": f"/{slug}", "weight": 3}
-    site.call("/billing/endpoint-weight", "su", method="POST", body=weight)
+    for method, weight in (("GET", 3), ("ANY", 1)):  # the one wins, the other loses
+        rule = {"method": method, "path_pattern": f"/{slug}", "weight": weight}
+        site.call("/billing/endpoint-weight", "su", method="POST", body=rule)
     site.call("/billing/api-key", "su", method="POST", body={"name": name, "user_id": DAVE.id})
     gift = {"plan_id": made["id"], "scope": "user", "user_id": DAVE.id, "expires_at": "2031-01-01T00:00:00Z"}
     site.call("/billing/subscription/manual", "su", method="POST", body=gift)

@@ -121,6 +121,12 @@ def _made_up(granularity: str) -> dict[str, object]:
 
 def _live(site: Site) -> None:
     """A few real requests, plans, keys and subscriptions, for the admin's tables."""
+    for method, pattern, weight, note in (
+        ("POST", "/media/**", 10, "uploads are stored twice"),
+        ("GET", "/message/{kind}", 4, "lists of messages are long"),
+    ):
+        body = {"method": method, "path_pattern": pattern, "weight": weight, "description": note}
+        site.call("/billing/endpoint-weight", "su", method="POST", body=body)
     for path, times in (("/contact", 40), ("/message/conversation", 25), ("/status", 9)):
         for _ in range(times):
             site.call(path, "alice", workspace=site.acme)
@@ -136,8 +142,6 @@ def _live(site: Site) -> None:
         user = "0b3f6f9e-1111-4a11-8a11-a11ce0000001"
         gift = {"plan_id": made["id"], "scope": "user", "user_id": user}
         site.call("/billing/subscription/manual", "su", method="POST", body=gift)
-    weight = {"method": "POST", "path_pattern": "/media/**", "weight": 10, "description": "uploads are stored twice"}
-    site.call("/billing/endpoint-weight", "su", method="POST", body=weight)
     for name in ("nightly export", "status board"):
         body = {"name": name, "user_id": "0b3f6f9e-2222-4b22-8b22-b0b000000002"}
         site.call("/billing/api-key", "su", method="POST", body=body)

@@ -5,6 +5,7 @@ import { t, tWord } from "../i18n.js";
 import { number } from "../format.js";
 import { api, Failure, withQuery } from "../http.js";
 import { Badge, Failed, Field } from "../parts/ui.js";
+import { Table } from "../parts/table.js";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
@@ -59,10 +60,14 @@ function Reasons({ rule, losers }) {
   if (rule.source === "default") return html`<p class="muted">${t("why.only-default")}</p>`;
   const others = losers.filter((one) => one.decided_by !== "default");
   if (others.length === 0) return html`<p class="muted">${t("why.alone")}</p>`;
-  return html`<div><p>${t("why.intro")}</p>
-    <div class="scrolls" tabindex="0" role="region" aria-label=${t("try.lost")}><table class="changes"><caption class="hidden">${t("try.lost")}</caption><thead><tr><th scope="col">${t("rule")}</th><th scope="col" class="right">${t("weight")}</th><th scope="col">${t("why")}</th><th scope="col" class="right">${t("weight.hits")}</th><th scope="col">${t("origin")}</th></tr></thead>
-    <tbody>${others.map((one) => html`<tr key=${`${one.source} ${one.name}`}><th scope="row"><code>${one.name}</code></th><td class="right">${number(one.weight ?? 0)}</td><td>${why(rule, one)}</td><td class="right">${hits(one)}</td><td class="whole">${originOf(one)}</td></tr>`)}</tbody></table></div>
-    <p class="hint">${t("why.order")}</p></div>`;
+  return html`<p>${t("why.intro")}</p>
+    <${Table} rows=${others} caption=${t("try.lost")} keyOf=${(/** @type {Loser} */ one) => `${one.source} ${one.name}`} columns=${[
+      { name: t("rule"), show: (/** @type {Loser} */ one) => html`<code>${one.name}</code>` },
+      { name: t("weight"), right: true, show: (/** @type {Loser} */ one) => number(one.weight ?? 0) },
+      { name: t("why"), wide: true, show: (/** @type {Loser} */ one) => why(rule, one) },
+      { name: t("weight.hits"), right: true, show: hits },
+      { name: t("origin"), show: originOf }]} />
+    <p class="hint">${t("why.order")}</p>`;
 }
 
 /** The first thing in which the winner is better. @param {Rule} rule @param {Loser} loser */
