@@ -252,9 +252,10 @@ def bounds_of(settings: Settings) -> list[str]:
     leased = ledger.mode == "leased"
     policies = [settings.on_store_failure, *(rule.on_store_failure for rule in settings.rules if rule.on_store_failure)]
     held = [
-        bounds.held_sentence(plan.slug, limits[0].amount)
+        bounds.held_sentence(plan.slug, plan.limits[0].amount)
+        if len(plan.limits) == 1 and plan.limits[0].refill is not Refill.CONTINUOUS
+        else bounds.exact_sentence(plan.slug)
         for plan in convert.plans(settings).values()
-        if leased and len(limits := plan.limits) == 1 and limits[0].amount > 0
-        if limits[0].refill is not Refill.CONTINUOUS
+        if leased and any(limit.amount > 0 for limit in plan.limits) and not plan.unlimited
     ]
     return [*(bounds.sentence(each) for each in bounds.bounds(leased=leased, policies=policies)), *held]

@@ -76,6 +76,13 @@ def sentence(bound: Bound) -> str:
     return f"{bound.event}: refused too early {bound.refused_early}; admitted too much {bound.admitted_too_much}"
 
 
+def exact_sentence(plan: str) -> str:
+    """That a plan's budgets are not leased."""
+    return (
+        f"plan '{plan}': exact in mode leased too, because only one limit with windows, or a pack's, is cut into slices"
+    )
+
+
 def held_sentence(plan: str, amount: int) -> str:
     """What a plan's owner can lose to one gateway that dies."""
     return (

@@ -167,9 +167,6 @@ class LeasedLedger(RedisLedger):
         return charge._replace(postings=(posting._replace(after=after),))
 
     def _hold(self, scope: Scope, new: Slice) -> None:
-        known = self._slices.get(scope)
-        if known is not None and known.key == new.key and known.after.generation == new.after.generation:
-            new.rest += known.rest  # two were cut at once
         self._slices[scope] = new
         self._recall.holds(scope)
         if self._exact_until_us.get(scope, 0) > new.cut_us:  # somebody has asked for it meanwhile
@@ -236,7 +233,7 @@ class LeasedLedger(RedisLedger):
         """Pay exactly, with what is left of the slice here, and cut the next one."""
         scope, limit = allowance.scope, allowance.sole
         assert limit is not None  # noqa: S101  (for the types: only such are cut)
-        alone = scope in self._cutting
+        alone = scope in self._cutting or scope in self._wanting
         last = None if alone else self._slices.pop(scope, None)
         exact = alone or not self._recall.hears or self._exact_until_us.get(scope, 0) > now_us
         want = 0 if exact else wanted(last, now_us)

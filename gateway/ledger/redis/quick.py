@@ -136,7 +136,7 @@ class Quick:
     def debit(self, bill: Bill, at_us: int, tell: Tell, want: int | None = None, cut: Cut | None = None) -> bool:
         """Begin a debit at ``at_us`` (Redis's time). ``False``: it is not plain, or cannot be sent.
 
-        ``want``: a slice that is to be cut of whoever pays, see ``slices``; what it got is told to ``cut`` first.
+        ``want``: a slice that is to be cut of the first, if he pays (``slices``); what it got is told to ``cut``.
         ``None``: there are no slices; 0: there are, but none is wanted.
         """
         if not self._around.presence.here or not self._carrier.ready:

@@ -4,7 +4,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from gateway.cli import main
-from gateway.ledger.bounds import bounds, sentence
+from gateway.ledger.bounds import bounds, exact_sentence, sentence
 from gateway.ledger.redis.doctor import examine
 from tests.redis_server.server import RedisServer, free_port
 
@@ -14,7 +14,9 @@ upstream: {{url: "http://127.0.0.1:9"}}
 ledger: {{url: "{url}", mode: {mode}}}
 store: null
 defaults: {{user: pro, workspace: null}}
-plans: [{{slug: pro, throughput_limit: 5000, window_seconds: 60}}]
+plans:
+  - {{slug: pro, throughput_limit: 5000, window_seconds: 60}}
+  - {{slug: both, limits: [{{amount: 10, window: 1s}}, {{amount: 1000000, window: 30d}}]}}
 on_store_failure: {policy}
 """
 
@@ -62,6 +64,9 @@ def test_check_prints_how_far_budgets_can_be_off(tmp_path: Path) -> None:
         in leased.output
     )
     assert "Redis is away, on_store_failure lease" in leased.output
+    assert exact_sentence("both") in leased.output
+    assert exact_sentence("pro") not in leased.output
+    assert exact_sentence("both") not in exact.output
 
 
 def test_every_bound_stands_in_the_documentation() -> None:

@@ -3,7 +3,7 @@
 -- KEYS[1]: the marker with the ledger's epoch. KEYS[2]: where the outcome of this call is remembered. Then the scopes'
 -- hashes, one for each who is asked, debit by debit.
 -- ARGV[1]: the epoch that is expected. ARGV[2]: now. ARGV[3]: how the debits ask, one word each: the numbers of the
--- demands that are made of those who are asked, joined by '+', and ':' with the slice that is wanted of whoever pays;
+-- demands that are made of those who are asked, joined by '+', and ':' with the slice that is wanted of the first, if he pays;
 -- empty: the call is called off, if it was not made yet. ARGV[4]: whose slices they are, and by how much what is left is
 -- divided for one, see slices.lua. Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
 --
@@ -192,7 +192,8 @@ local function debit_of_many(asked, place, now, want, cutter)
         end
     end
     for number, demand in ipairs(asked) do
-        local paid, buckets, slice = ask(KEYS[place + number - 1], demand, now, want, cutter)
+        local wants = want and (number == 1 and want or 0)
+        local paid, buckets, slice = ask(KEYS[place + number - 1], demand, now, wants, cutter)
         if not paid then
             return false
         end
