@@ -66,6 +66,7 @@ class History:
 
     def __post_init__(self) -> None:
         self.shop.fake.chance = random.Random(self.seed)
+        self.shop.fake.money.gives_up = ("canceled", "unpaid")[self.seed % 2]
         self.sold: dict[str, int] = {}
         self.begun: dict[str, int] = {}
         self._free: set[str] = set()

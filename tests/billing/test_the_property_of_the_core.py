@@ -22,7 +22,7 @@ from gateway.payments.stripe import convert
 from tests.billing.histories import STEPS, History, Step
 from tests.billing.judge import DAY_S, GRACE_S, SLACK_S, entitled
 
-HISTORIES = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")) * 3
+HISTORIES = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")) * 2
 APP, US = "weighbridge", 1_000_000
 PLANS = ((7, 300, 0), (30, 1900, 0), (365, 4900, 0), (30, 0, 0), (30, 500, 14))
 """Days, price and days of a trial."""
