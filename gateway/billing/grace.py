@@ -21,15 +21,17 @@ async def follow(act: Act, sales: Sales, row: SubscriptionRow, terms: Terms) -> 
     """Give the companion, or end it, as ``row`` stands now."""
     if sales.policy.then.kind == "off" or terms.mode == "payment":
         return
-    name = f"{row.id}:{row.period_end_us}"
-    found = await subscribed.by_provider(act.connection, PROVIDER, checkout_id=name)
+    running = await subscribed.companions(act.connection, PROVIDER, row.id)
     unmet = row.status in _UNMET and row.period_end_us is not None
-    if unmet and found is None:
+    if unmet and not running:
+        name = f"{row.id}:{row.period_end_us}"
+        if await subscribed.by_provider(act.connection, PROVIDER, checkout_id=name) is not None:
+            name += f":{row.revision}"  # it was met meanwhile, and is unmet again
         draft = await _companion(act, row, sales, terms, name)
         if draft is not None:
             await subscriptions.add(act, draft)
     elif not unmet:
-        for each in await subscribed.companions(act.connection, PROVIDER, row.id):
+        for each in running:
             word = Word(Event.END, act.now_us)
             await subscriptions.change(act, each, lambda old, word=word: subscriptions.advanced(old, word), "end")  # type: ignore[misc]
 

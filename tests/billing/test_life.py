@@ -98,6 +98,26 @@ async def test_after_the_grace_there_is_what_the_house_leaves(
     assert [each.status for each in companions] == [Status.CANCELLED]
 
 
+async def test_what_is_unmet_a_second_time_has_a_companion_again(here: Shop) -> None:
+    here.sales.policy = replace(POLICY, then=Then(kind="plan", plan="basic"))
+    row = await here.bought(mode="subscription")
+    (charge,) = here.fake.books.kept["charges"].values()
+
+    async def companions() -> list[Status]:
+        return sorted(each.status for each in await here.rows() if each.provider == GRACE)
+
+    refund = here.fake.money.refund(charge, None)
+    await here.fake.deliver()
+    assert await companions() == [Status.ACTIVE]
+    here.fake.money.refund_failed(refund)
+    await here.fake.deliver()
+    assert ((await here.row(row.id)).status, await companions()) == (Status.ACTIVE, [Status.CANCELLED])
+    here.fake.money.refund(charge, None)
+    await here.fake.deliver()
+    await here.sync(full=True)
+    assert await companions() == [Status.ACTIVE, Status.CANCELLED]
+
+
 @pytest.mark.parametrize(
     ("terms", "override", "left"),
     [

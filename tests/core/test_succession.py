@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.bucket import Calendar, Refill
-from gateway.core.plan import Plan, PlanLimit, own_window_us
+from gateway.core.plan import Plan, PlanLimit, Subscription, grant_of, own_window_us
+from gateway.core.scope import Scope
 from gateway.core.succession import Forerunner, anchor_after
 
 DAY = 86_400_000_000
@@ -91,3 +92,11 @@ def test_only_windows_that_begin_with_the_subscription_are_its_own(limits: tuple
 
 def test_a_calendars_windows_are_everybodys() -> None:
     assert own_window_us(Plan("p", "P", (PlanLimit("t", 5, 0, anchor=Calendar("month", UTC)),))) == 0
+
+
+def test_who_goes_on_with_a_window_has_the_same_bucket() -> None:
+    plan = Plan("p", "P", (PlanLimit("throughput", 5, 30 * DAY),))
+    first = Subscription("s1", plan, Scope("user", "a"), NOW, NOW + 10 * DAY)
+    again = Subscription("s2", plan, Scope("user", "a"), NOW + 12 * DAY, NOW + 42 * DAY, anchor_us=NOW)
+    fresh = Subscription("s3", plan, Scope("user", "a"), NOW + 12 * DAY, NOW + 42 * DAY)
+    assert grant_of(first).keys == grant_of(again).keys != grant_of(fresh).keys
