@@ -9,8 +9,8 @@ from playwright.async_api import Route, expect
 from gateway.demo.data import ADMIN, ALICE
 from tests.ui.admin_pictures import VIEWS
 from tests.ui.conftest import Windows
-from tests.ui.samples import REVENUE
-from tests.ui.site import Site, answer
+from tests.ui.samples import REVENUE, at
+from tests.ui.site import Site, answer, violations
 from tests.ui.test_admin import admin, make_plan
 
 
@@ -156,3 +156,22 @@ async def test_a_part_that_is_held_up_says_why(windows: Windows) -> None:
     await expect(page.locator(".part").filter(has_text="Stripe")).to_contain_text("Stripe does not answer")
     await expect(page.locator(".part").filter(has_text="Store")).to_contain_text("down")
     await expect(page.locator(".part").filter(has_text="Store")).to_contain_text("the disk is full")
+
+
+async def test_a_comparison_under_way_is_shown_with_how_far_it_has_come(windows: Windows) -> None:
+    page, _ = await windows.open()
+    run = {"started_at": at(minutes=-2), "ended_at": at(), "full": True, "dry_run": False, "happenings": 0}
+    run |= {"compared": 1234, "changes": {}, "drift": [], "problems": [], "cut": False}
+    ended = run | {"started_at": at(hours=-1), "changes": {"sub-1": ["it ends later"]}, "cut": True}
+    seen = {"provider": "stripe", "test": False, "overdue": 0, "events": {"done": 3}, "running": run, "runs": [ended]}
+    twice = {"subscription_id": "sub-2", "agreement": "sub_x", "amount_cents": 4_900, "currency": "usd"}
+    seen |= {"drift": ["price_1 is not ours any more"], "paid_twice": [twice]}
+    await answer(page, "**/billing/sync", seen)
+    await page.goto(windows.site.address("/billing-admin", "su", view="sync"))
+    await expect(page.get_by_text("Comparing now (All of them): 1,234 so far")).to_be_visible()
+    await expect(page.get_by_text("sub-2: US$49.00")).to_be_visible()
+    await expect(page.get_by_text("price_1 is not ours any more")).to_be_visible()
+    assert await violations(page) == []
+    await page.get_by_role("button", name="Show details").click()
+    await expect(page.get_by_text("sub-1: it ends later")).to_be_visible()
+    await expect(page.get_by_text("There is more than is kept of a run")).to_be_visible()

@@ -217,3 +217,27 @@ async def test_pressed_again_after_an_answer_that_was_lost_a_subscription_is_giv
     await expect(form).to_be_hidden()
     of_bob = site.call(f"/billing/subscription/all?user_id={BOB.id}", "su")
     assert [each["plan"]["name"] for each in of_bob].count("Only Once") == 1
+
+
+async def test_escape_from_signing_in_again_asks_before_it_throws_away_the_form_below(
+    windows: Windows, site: Site
+) -> None:
+    page = await admin(windows, "plans")
+    windows.watches[0].expect("401")
+    await form_with_text(page)
+    form = page.get_by_role("dialog", name="New plan")
+    await form.get_by_label("Name", exact=True).fill("Survivor")
+    await page.route("**/billing/plan", lambda route: route.fulfill(status=401, json={"message": "token is expired"}))
+    await form.get_by_role("button", name="Create").click()
+    again = page.get_by_role("dialog", name="Sign in again")
+    await expect(again).to_be_visible()
+    await page.keyboard.press("Escape")
+    await again.get_by_role("alertdialog").get_by_role("button", name="Go on editing").click()
+    await again.get_by_role("radio", name="Token").check(force=True)
+    await again.get_by_label("Access token").fill(site.tokens["su"])
+    await again.get_by_role("button", name="Sign in").click()
+    await expect(again).to_be_hidden()
+    await expect(form.get_by_label("Description")).to_have_value("an hour of work")
+    await page.unroute_all()
+    await form.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("row").filter(has_text="survivor")).to_be_visible()

@@ -25,7 +25,7 @@ export function Dialog({ title, close, children, wide = false, keep = null }) {
     else leave();
   };
   // Chromium closes at a second Escape whatever `cancel` says, so the key is taken before it gets there.
-  const escape = (/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape" && !event.defaultPrevented) cancel(event); };
+  const escape = (/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing) cancel(event); };
   const closed = () => {
     if (!box.current?.isConnected || box.current.open) return;
     if (keep) box.current.showModal();

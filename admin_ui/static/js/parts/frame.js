@@ -6,7 +6,7 @@ import { accept, choose, offered, session, signOut, subjectOf, workspace } from 
 import { shortId } from "../format.js";
 import { forget } from "../http.js";
 import { chooseTheme, theme } from "../theme.js";
-import { link } from "../route.js";
+import { keepers, link } from "../route.js";
 import { Button } from "./ui.js";
 import { Confirmation, Dialog } from "./dialog.js";
 import { toast, Toasts } from "./toasts.js";
@@ -41,7 +41,7 @@ export function Frame({ about, admin = false, places = [], here = "", me, worksp
       ${admin && places.length > 0 && html`<${Places} places=${places} here=${here} side />`}
       <main id="content" tabindex="-1"><${View} key=${here}>${children}<//></main>
     </div>
-    ${expired && html`<${Dialog} title=${t("sign-in.again")} close=${() => leave()}><${SignIn} about=${about} admin=${admin} why=${t("sign-in.expired")} /><//>`}
+    ${expired && html`<${Dialog} title=${t("sign-in.again")} close=${() => leave()} keep=${keepers.size > 0 ? t("keep.typed") : null}><${SignIn} about=${about} admin=${admin} why=${t("sign-in.expired")} /><//>`}
     <${HandedOver} />
     <${Confirmation} /><${Toasts} />`;
 }
