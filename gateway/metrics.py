@@ -73,6 +73,9 @@ INSTRUMENTS = (
         "Prices and products that are not at the provider as we have them.",
         ("provider",),
     ),
+    Instrument(
+        "payment_compared", "gauge", "Sales compared by the full sync that is under way; 0: none is.", ("provider",)
+    ),
     Instrument("payment_paid_twice", "gauge", "Sales that were paid twice and not given back yet.", ("provider",)),
     Instrument("payment_repairs", "counter", "Sales that the sync had to put right.", ("provider",)),
     Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),

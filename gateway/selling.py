@@ -10,6 +10,7 @@ from gateway.billing import inbox
 from gateway.billing.memory import StoreMemory
 from gateway.billing.sales import Policy, Sales, Then
 from gateway.billing.sync import DRY, Fence, Syncer
+from gateway.billing.walk import taken_up
 from gateway.clock import new_id, now_us
 from gateway.core.problems import PreconditionFailed, StoreUnavailable
 from gateway.jobs.lease import Candidate, Held, run
@@ -84,6 +85,7 @@ class Selling:
             "payment_signal_age_seconds",
             "payment_cursor_age_seconds",
             "payment_catalog_drift",
+            "payment_compared",
             "payment_paid_twice",
             "payment_overdue",
         ):
@@ -154,6 +156,7 @@ class Selling:
             "payment_signal_age_seconds": 0 if oldest_us is None else (at_us - oldest_us) / 1_000_000,
             "payment_cursor_age_seconds": 0 if row.cursor_us is None else (at_us - row.cursor_us) / 1_000_000,
             "payment_catalog_drift": len(row.drift),
+            "payment_compared": 0 if row.walk is None else taken_up(row.walk).run.compared,
             "payment_paid_twice": len(await orders.paid_twice(sales.store, sales.provider.name)),
             "payment_overdue": await orders.count_overdue(sales.store, sales.provider.name, at_us),
         }

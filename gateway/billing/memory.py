@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway.payments.port import Account, Strange
-from gateway.store import attempts, syncs
+from gateway.store import attempts, orders, syncs
 from gateway.store.mandate import Actor, Mandate
 from gateway.store.store import Store
 
@@ -19,6 +19,9 @@ class StoreMemory:
         kept = (await syncs.get(self._store, self._provider)).account
         before = None if kept is None else Account.named(kept)
         if before is not None and not before.may_be(account):
+            if not await orders.any_of(self._store, self._provider):
+                await self._move(before, account)
+                return
             raise Strange(
                 f"The key is of {account}, and what is kept here was sold through {before}. Nothing was asked or "
                 "changed there. Put the key of that account back; or, to sell through this one from now on, run "
@@ -27,6 +30,11 @@ class StoreMemory:
         if before is None or (before.id is None and account.id is not None):
             async with self._store.write(self._by()) as act:
                 await syncs.bind(act, self._provider, account.name, kept)
+
+    async def _move(self, before: Account, account: Account) -> None:
+        """Nothing was sold yet: then there is nothing to lose."""
+        async with self._store.write(self._by()) as act:
+            await syncs.move(act, self._provider, before.name, account.name)
 
     async def attempt(self, act: str) -> int:
         """See the port."""

@@ -269,6 +269,13 @@ async def read_since(store: Store, subscription_id: str, since_us: int) -> bool:
         return found is not None and found > since_us
 
 
+async def any_of(store: Store, provider: str) -> bool:
+    """Whether anything was ever ordered through a provider."""
+    query = sa.select(orders.c.subscription_id).where(orders.c.provider == provider).limit(1)
+    async with store.read() as connection:
+        return (await connection.execute(query)).first() is not None
+
+
 async def count(store: Store, provider: str) -> int:
     """How many sales are kept in step."""
     query = sa.select(sa.func.count()).select_from(orders).where(*_in_step(provider))

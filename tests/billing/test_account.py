@@ -10,13 +10,13 @@ from gateway.billing import customer_acts
 from gateway.billing.memory import StoreMemory
 from gateway.billing.sync import Syncer
 from gateway.core.problems import Conflict, Unavailable
-from gateway.core.subscription import Event, Status
+from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.demo.stripe.server import FakeStripe
 from gateway.payments.port import Account, Provider, Strange
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.store import orders, syncs
-from tests.billing.shop import SECRET, START_S, Shop, shop
+from tests.billing.shop import ALICE, SECRET, START_S, Shop, shop
 
 KEY = "sk_test_" + "0" * 24
 
@@ -50,6 +50,24 @@ async def another_key(here: Shop, *, live: bool = False) -> AsyncIterator[FakeSt
         await here.sales.provider.close()
         await other.close()
         here.sales.provider = before
+
+
+async def ordered(here: Shop) -> None:
+    """Something was sold, at no account's that is known."""
+    plan = PlanVersion(here.plan.id, here.plan.version)
+    money = {"provider": "stripe", "currency": "usd", "amount": 500}
+    async with here.store.write(here.by()) as act:
+        await orders.place(act, orders.Placed(plan=plan, scope=ALICE, user_id="alice", mode="payment", **money))  # type: ignore[arg-type]
+
+
+async def test_while_nothing_was_sold_a_key_may_be_exchanged_for_another(here: Shop) -> None:
+    memory = StoreMemory(here.store, "stripe", here.sales.now_us)
+    for account in (Account("acct_1", test=True), Account("acct_2", test=False)):
+        await memory.admit(account)
+        assert (await syncs.get(here.store, "stripe")).account == account.name
+    await ordered(here)
+    with pytest.raises(Strange):
+        await memory.admit(Account("acct_1", test=True))
 
 
 async def test_the_first_key_says_through_whom_is_sold(here: Shop) -> None:
@@ -118,6 +136,7 @@ async def test_the_account_that_is_configured_has_to_be_that_of_the_key(here: Sh
 async def test_a_restricted_key_that_may_not_say_whose_it_is_sells_in_its_mode(here: Shop) -> None:
     memory = StoreMemory(here.store, "stripe", here.sales.now_us)
     await memory.admit(Account(None, test=True))
+    await ordered(here)
     with pytest.raises(Strange):
         await memory.admit(Account(None, test=False))
     await memory.admit(Account("acct_1", test=True))

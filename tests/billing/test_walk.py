@@ -126,3 +126,37 @@ async def test_runs_that_find_nothing_do_not_push_out_those_that_did(here: Shop)
     runs = (await syncs.get(here.store, "stripe")).runs
     assert [each["changed"] for each in runs] == [0, 1, 0]
     assert runs[0]["started_us"] == here.sales.now_us()
+
+
+async def test_a_long_absence_is_read_in_parts_each_of_which_is_kept(
+    here: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.billing.sync._MOST_HAPPENINGS", 4)
+    await here.sync(full=True)
+    here.later(1)
+    page = await here.buy()
+    here.pay(page)
+    here.webhooks.waiting.clear()
+    here.later(3600)
+    cursors = []
+    while await here.syncer.step(fence):
+        cursors.append(str((await syncs.get(here.store, "stripe")).cursor))
+    told = [event["id"] for event in here.fake.books.events]
+    assert len(cursors) > 1
+    assert cursors == sorted(set(cursors)), "each goes on where the one before it ended"
+    assert (await syncs.get(here.store, "stripe")).cursor == told[-1]
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+
+
+async def test_many_sales_that_are_due_at_once_are_looked_at_in_parts(
+    here: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.billing.sync._MOST_DUE", 2)
+    monkeypatch.setattr("gateway.billing.sync._BATCH", 1)
+    await here.sync(full=True)
+    ids = await bought_unheard(here, 5)
+    here.later(11 * 60)
+    reached = []
+    while await here.syncer.step(fence):
+        reached.append(await active(here, ids))
+    assert (reached, await active(here, ids)) == ([2, 4], 5)

@@ -17,7 +17,7 @@ export function Sync() {
   const [pace, setPace] = useState(10_000);
   const live = useLive("/sync", { every: pace });
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
-  const answer = (asked && /** @type {State | undefined} */ (live.data)?.runs.find((run) => Date.parse(run.started_at) >= Date.parse(asked.at) && run.full === asked.full && run.dry_run === asked.dry)) || null;
+  const answer = (asked && /** @type {State | undefined} */ (live.data)?.runs.find((run) => Date.parse(run.started_at) >= Date.parse(asked.at) && (run.full || !asked.full) && run.dry_run === asked.dry)) || null;
   useEffect(() => setPace(asked && !answer ? 2_000 : 10_000), [asked, answer]);
   const run = async (/** @type {{full?: boolean, dry_run?: boolean}} */ how) => {
     setFailure(null);
