@@ -66,7 +66,7 @@ class LedgerSettings(Section):
         default="exact",
         description="With Redis: `exact` asks it for every charge. `leased`: each gateway holds a small slice of a "
         "budget and spends it by itself; never one unit too much, but what a gateway holds when it dies is lost to its "
-        "owner until the window ends. `weighbridge check` says how much that can be. Not with a cluster.",
+        "owner until the window ends. `weighbridge check` says how much that can be.",
         json_schema_extra=RESTART,
     )
     journal: Annotated[str, AfterValidator(_journal)] = Field(
@@ -146,7 +146,5 @@ class LedgerSettings(Section):
             for key in changed
             if key not in _OF_REDIS and self.path is None
         ]
-        if self.mode == "leased" and self.shared and place_of(self.url).kind == "cluster":
-            faults.append(Fault(("mode",), "leased does not work with a cluster: exact, or a single Redis"))
         fail_on(faults)
         return self

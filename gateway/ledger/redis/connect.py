@@ -68,7 +68,7 @@ def _behind_sentinels(place: Place, common: Options, patience: Options) -> Serve
 def _cluster(place: Place, common: Options) -> Servers:
     host, port = place.hosts[0]
     options: Options = {**common, **_tls(place), "max_connections": CONNECTIONS}
-    return ClusterServers(RedisCluster(host=host, port=port, **options))
+    return ClusterServers(RedisCluster(host=host, port=port, **options), {**common, **_tls(place)})
 
 
 def _tls(place: Place) -> Options:

@@ -54,8 +54,6 @@ async def open_redis(  # noqa: PLR0913  (each is a choice by name)
     ``leased``: gateways hold slices. ``now_us`` ``None``: callers' instants are taken for Redis's time.
     """
     place = place_of(url)
-    if leased and place.kind == "cluster":
-        raise ValueError("mode leased does not work with a cluster: use exact, or a single Redis")
     servers = servers_at(place, timeout_s)
     names = Names(prefix, sharded=place.kind == "cluster")
     skew = Skew(fixed=now_us is None)

@@ -4,7 +4,7 @@ What a call came to is a value: its replies, ``Refused`` (nothing was done) or `
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -134,10 +134,8 @@ class OneServer:
         """See ``Servers``."""
         async with self._client.pubsub() as heard:
             await heard.subscribe(channel)
-            while True:
-                message = await heard.get_message(timeout=None)
-                if message is not None:
-                    yield message["data"] if message["type"] == "message" else b""
+            async for data in _messages(heard):
+                yield data
 
     async def primary(self, service: str) -> tuple[str, int]:
         """Which server the Sentinels name. Raises as ``ask`` does."""
@@ -159,8 +157,10 @@ class OneServer:
 class ClusterServers:
     """The nodes of a cluster: what goes to one node goes as one pipeline."""
 
-    def __init__(self, client: RedisCluster) -> None:
+    def __init__(self, client: RedisCluster, options: Mapping[str, Any]) -> None:
         self._client: Any = client
+        self._options = options
+        self._listened = 0
 
     async def run(self, script: Script, calls: Sequence[Call]) -> list[Outcome]:
         """See ``Servers``."""
@@ -192,9 +192,22 @@ class ClusterServers:
         """See ``Servers``."""
         return await _pipelined(self._client.pipeline(transaction=False), commands)
 
-    def listen(self, channel: str) -> AsyncIterator[bytes]:
-        """Nothing: ledgers on a cluster have no slices."""
-        raise NotImplementedError(channel)
+    async def listen(self, channel: str) -> AsyncIterator[bytes]:
+        """See ``Servers``. What is published on any node reaches all: one of them is listened to, each time another."""
+        nodes = self._client.get_primaries() or self._client.get_nodes()
+        if not nodes:
+            await self._client.initialize()
+            nodes = self._client.get_primaries()
+        node = nodes[self._listened % len(nodes)]
+        self._listened += 1
+        client: Any = Redis(host=node.host, port=node.port, **self._options)
+        try:
+            async with client.pubsub() as heard:
+                await heard.subscribe(channel)
+                async for data in _messages(heard):
+                    yield data
+        finally:
+            await client.aclose(close_connection_pool=True)
 
     async def renew(self) -> None:
         """See ``Servers``."""
@@ -204,6 +217,14 @@ class ClusterServers:
     async def close(self) -> None:
         """See ``Servers``."""
         await self._client.aclose()
+
+
+async def _messages(heard: Any) -> AsyncIterator[bytes]:  # noqa: ANN401  (of the library)
+    """What is said, nothing when the subscription is confirmed."""
+    while True:
+        message = await heard.get_message(timeout=None)
+        if message is not None:
+            yield message["data"] if message["type"] == "message" else b""
 
 
 async def _pipelined(pipeline: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401  (of either client)

@@ -3,15 +3,18 @@
 import asyncio
 import ssl
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from gateway.clock import now_us
 from gateway.core.cascade import Charge
 from gateway.core.problems import StoreUnavailable
 from gateway.core.scope import Scope
+from gateway.ledger.redis.leased import LeasedLedger
 from gateway.ledger.redis.open import open_redis
-from tests.core.budgets import NOW, bill, default_of, per, plan
+from tests.core.budgets import DAY, NOW, bill, default_of, per, plan
 from tests.ledger.redis.test_away import until_away, until_back
 from tests.ledger.redis.world import USERS, Journal, ledger_at, left, paid
 from tests.redis_server.server import RedisServer
@@ -55,9 +58,34 @@ async def test_a_node_that_forgot_is_filled_before_it_admits_anything(nodes: lis
         assert [await left(ledger, each) for each in MANY] == [[6]] * len(MANY)
 
 
-async def test_leases_and_a_cluster_do_not_go_together() -> None:
-    with pytest.raises(ValueError, match="does not work with a cluster"):
-        await open_redis("redis+cluster://127.0.0.1:1", leased=True)
+async def test_slices_on_a_cluster_come_back_before_anybody_is_refused(
+    nodes: list[RedisServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ledger.redis.leased.WARM_US", 60_000_000)
+    monkeypatch.setattr("gateway.ledger.redis.leased._PAUSES_S", (0.003, 0.01, 0.03, 0.1, 0.3, 1.0))
+    async with AsyncExitStack() as stack:
+        ledgers = []
+        for node in nodes[:2]:
+            url = f"redis+cluster://127.0.0.1:{node.port}"
+            ledger = await open_redis(url, prefix="t", gather_s=0, timeout_s=5.0, leased=True)
+            stack.push_async_callback(ledger.close)
+            assert isinstance(ledger, LeasedLedger)
+            ledgers.append(ledger)
+        async with asyncio.timeout(30):
+            while not all(ledger._recall.hears for ledger in ledgers):
+                await asyncio.sleep(0.01)
+        budgets = [default_of(plan(per(400, 10_000 * DAY)), Scope("user", f"u{number}")) for number in range(4)]
+        at_once = 0
+        paid = dict.fromkeys((budget.scope.id for budget in budgets), 0)
+        for number in range(450):
+            for budget in budgets:
+                ledger, asked = ledgers[number % 2], bill(1, budget, id_=f"{budget.scope.id}-{number}")
+                outcome = ledger.charge_now(asked, now_us())
+                at_once += isinstance(outcome, Charge)
+                outcome = outcome or await ledger.charge(asked, now_us())
+                paid[budget.scope.id] += isinstance(outcome, Charge)
+        assert paid == dict.fromkeys(paid, 400)
+        assert at_once > 400
 
 
 async def test_a_fail_over_in_the_middle_of_calls_charges_nobody_twice(pair: Watched) -> None:
