@@ -12,7 +12,6 @@ import uvloop
 
 from gateway import log
 from gateway.cli.common import config_option, load
-from gateway.demo.run import run_backend, run_demo
 from gateway.server import StartError
 from gateway.server import serve as run_gateway
 from gateway.supervisor import supervise, workers_of
@@ -57,6 +56,8 @@ def demo(port: int, backend: str | None) -> None:
     """  # noqa: D301
     log.configure("warning", "console")
     try:
+        from gateway.demo.run import run_backend, run_demo  # noqa: PLC0415  (no other command needs the demo's parts)
+
         _run((lambda: run_demo(port)) if backend is None else (lambda: run_backend(backend, os.environ)))
     except StartError as error:
         raise click.ClickException(str(error)) from None

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.core.scope import Scope
@@ -78,6 +78,8 @@ def _upsert(connection: AsyncConnection) -> sa.Insert:
     if connection.dialect.name == "sqlite":
         light = sqlite.insert(directory)
         return light.on_conflict_do_update(keys, set_={"last_seen_us": _larger(last, light.excluded.last_seen_us)})
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (3 MB that a gateway with an SQLite file does without)
+
     full = postgresql.insert(directory)
     larger = _larger(last, full.excluded.last_seen_us)
     return full.on_conflict_do_update(index_elements=keys, set_={"last_seen_us": larger})

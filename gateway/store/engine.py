@@ -6,7 +6,6 @@ without a word. Hence ``BEGIN IMMEDIATE`` where something will be written: one w
 
 from pathlib import Path
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -53,6 +52,8 @@ def _sqlite(path: Path, patience_s: float) -> AsyncEngine:
 
 
 def _postgresql(dsn: str, patience_s: float) -> AsyncEngine:
+    import asyncpg  # noqa: PLC0415  (3 MB that a gateway with an SQLite file does without)
+
     async def connect() -> "asyncpg.Connection[asyncpg.Record]":
         connection: asyncpg.Connection[asyncpg.Record]
         try:

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-import asyncpg
 import sqlalchemy as sa
 
 from gateway.store.engine import PATIENCE_S
@@ -21,6 +20,8 @@ NOTIFY = sa.text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 async def hear(dsn: str, told: Callable[[], None]) -> None:
     """Call ``told`` at each notice, until cancelled. A connection that is lost is opened again."""
+    import asyncpg  # noqa: PLC0415  (as in ``engine``: only with PostgreSQL)
+
     while True:
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
             await _hear_once(dsn, told)
@@ -28,6 +29,8 @@ async def hear(dsn: str, told: Callable[[], None]) -> None:
 
 
 async def _hear_once(dsn: str, told: Callable[[], None]) -> None:
+    import asyncpg  # noqa: PLC0415
+
     lost = asyncio.Event()
     connection = await asyncpg.connect(dsn, timeout=PATIENCE_S)
     try:
