@@ -24,7 +24,7 @@ from gateway.journal.record import USUAL, Kind, Rare, Record
 CHUNK = 1_000
 _LARGEST = (1 << 63) - 1
 _COMPRESS_FROM, _COMPRESS_TO = 1_024, 65_536
-_WORDS = ("kind", "rule", "user", "workspace", "outcome")
+_ALIKE, _WORDS = ("kind", "workspace", "outcome"), ("rule", "user")
 
 
 def encode(records: Columns, texts: KeyTexts) -> tuple[bytes, Columns]:
@@ -68,15 +68,16 @@ def _stored(records: Columns, texts: KeyTexts) -> dict[str, Any]:
     word, words = _table()
     scope, scopes = _table()
     from_us = fields.at_us[0] if fields.at_us else 0  # other instants are told from it: few digits
-    stored: dict[str, Any] = {name: [*map(word, getattr(fields, name))] for name in _WORDS}
+    stored: dict[str, Any] = {name: _column(getattr(fields, name), word) for name in _ALIKE}
+    stored |= {name: [*map(word, getattr(fields, name))] for name in _WORDS}
     stored |= {"id": fields.id, "from_us": from_us, "at_us": [*map(sub, fields.at_us, repeat(from_us))]}
-    stored |= {"cost": records.cost, "costs": records.costs, "end": [*zip_longest(*fields.end)]}
+    stored |= {"cost": _column(records.cost), "costs": records.costs, "end": [*zip_longest(*fields.end)]}
     payer = stored["scope"] = [*map(scope, fields.scope)]
     if records.postings.scope:
         # Nearly always each record has one posting, to the scope that pays.
         payers = records.postings.scope
         payer = payer if payers == fields.scope else [*map(scope, payers)]
-        stored["postings"] = [*map(len, fields.postings)]
+        stored["postings"] = _column([*map(len, fields.postings)])
         stored |= _stored_postings(records.postings, payer, from_us, texts)
     stored["scopes"] = [None if known is None else (known[0], known[1]) for known in scopes]
     stored["words"] = list(words)
@@ -88,18 +89,26 @@ def _stored_postings(postings: Postings, payer: Index, from_us: int, texts: KeyT
     starts, spent, as_of_us, grants, rates = zip(*postings.after, strict=True)
     grant, granted = _table()
     start, started = _table()
-    generation = [*map(start, postings.generation)]
+    generation = _column(postings.generation, start)
     as_of = [*map(sub, as_of_us, repeat(from_us))]
     return {
         "posting": [
-            payer, postings.limit, generation, postings.amount,
-            generation if starts == postings.generation else [*map(start, starts)],
-            spent, as_of, [*map(grant, grants)], rates,
+            payer, _column(postings.limit), generation, _column(postings.amount),
+            generation if starts == postings.generation else _column(starts, start),
+            spent, as_of, _column(grants, grant), _column(rates),
         ],
         "limits": [*map(texts, postings.limits)],
         "grants": list(granted),
         "starts": list(started),
     }  # fmt: skip
+
+
+def _column(values: Sequence[Any], number: Callable[[Any], int] | None = None) -> Any:  # noqa: ANN401  (JSON)
+    """``values``, as numbers of a table if there is one; if all are the same, it alone."""
+    first = values[0] if values else None
+    if values and values.count(first) == len(values):
+        return first if number is None else number(first)
+    return values if number is None else [*map(number, values)]
 
 
 def _table() -> tuple[Callable[[Any], int], Mapping[Any, int]]:
@@ -123,22 +132,25 @@ def _rest(rare: Sequence[Rare], texts: KeyTexts) -> list[tuple[int, dict[str, An
 def _records(stored: Mapping[str, Any]) -> list[Record]:
     words, costs = stored["words"], [_costs(cost) for cost in stored["costs"]]
     scopes = [None if scope is None else Scope(*scope) for scope in stored["scopes"]]
-    kinds = {number: Kind(words[number]) for number in set(stored["kind"])}
     from_us, word, rows = int(stored["from_us"]), words.__getitem__, len(stored["id"])
+    kind, cost, number, workspace, outcome = (
+        _each(stored.get(name, 0), rows) for name in ("kind", "cost", "postings", "workspace", "outcome")
+    )
+    kinds = {word: Kind(words[word]) for word in set(kind)}
     postings = _postings(stored, scopes, from_us)
     rests = {number: _rare(rest) for number, rest in stored["rest"]}
     ends = zip(*stored["end"], strict=True) if stored["end"] else repeat(())
     said = zip(
-        map(kinds.__getitem__, stored["kind"]),
+        map(kinds.__getitem__, kind),
         stored["id"],
         map(add, map(int, stored["at_us"]), repeat(from_us)),
         map(word, stored["rule"]),
         map(scopes.__getitem__, stored["scope"]),
-        map(costs.__getitem__, stored["cost"]),
-        (tuple(islice(postings, number)) for number in stored.get("postings", repeat(0, rows))),
+        map(costs.__getitem__, cost),
+        (tuple(islice(postings, each)) for each in number),
         map(word, stored["user"]),
-        map(word, stored["workspace"]),
-        map(word, stored["outcome"]),
+        map(word, workspace),
+        map(word, outcome),
         strict=True,
     )
     return [
@@ -156,7 +168,10 @@ def _rare(rest: Mapping[str, Any]) -> Rare:
 def _postings(stored: Mapping[str, Any], scopes: Sequence[Scope | None], from_us: int) -> Iterator[Posting]:
     if "posting" not in stored:
         return
-    payer, limit, generation, amount, start, spent, as_of_us, grant, rate = stored["posting"]
+    many = len(stored["posting"][5])
+    payer, limit, generation, amount, start, spent, as_of_us, grant, rate = (
+        _each(column, many) for column in stored["posting"]
+    )
     limits = [key_from(text) for text in stored["limits"]]
     grants, starts = [tuple(ids) for ids in stored["grants"]], [*map(int, stored["starts"])]
     numbers = (map(int, column) for column in (amount, spent, as_of_us, rate))
@@ -167,6 +182,11 @@ def _postings(stored: Mapping[str, Any], scopes: Sequence[Scope | None], from_us
             raise ValueError("a posting without a scope")
         after = Bucket(starts[start_], spent_, as_of_us_ + from_us, grants[ids], per_window)
         yield Posting(known, limits[key], starts[generation_], taken, after)
+
+
+def _each(column: Any, rows: int) -> list[Any]:  # noqa: ANN401  (JSON)
+    """The inverse of ``_column``."""
+    return column if isinstance(column, list) else [column] * rows
 
 
 def _costs(stored: Mapping[str, int | str]) -> dict[str, int]:

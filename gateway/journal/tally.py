@@ -137,7 +137,8 @@ class Tally:
         """Count charges, those that are ``plain`` if not all are."""
         fields = records.fields
         priced = [tuple((costs or _FREE).items()) for costs in records.costs]
-        charges = [*zip(fields.scope, fields.rule, map(priced.__getitem__, records.cost), strict=True)]
+        prices = repeat(priced[0]) if len(priced) == 1 else map(priced.__getitem__, records.cost)
+        charges = [*zip(fields.scope, fields.rule, prices)]  # noqa: B905  (``repeat`` has no end)
         minutes = {at_us // MINUTE_US for at_us in (min(fields.at_us, default=0), max(fields.at_us, default=0))}
         if plain is None and len(minutes) == 1:
             self._counts.setdefault(minutes.pop(), Counter()).update(charges)
