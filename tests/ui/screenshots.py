@@ -14,12 +14,20 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, Route, async_playwright
 
-from tests.ui import admin_pictures
+from tests.ui import admin_pictures, buyer_pictures
 from tests.ui.chromium import FLAGS, program
 from tests.ui.samples import PAYMENTS, PLANS, SUBSCRIPTIONS, about
 from tests.ui.site import Site, answer, staged
 
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
+WIDE = {"width": 2560, "height": 1300}
+LOOKS = (
+    ("light", "desktop", DESKTOP),
+    ("light", "phone", PHONE),
+    ("light", "wide", WIDE),
+    ("dark", "desktop", DESKTOP),
+    ("dark", "phone", PHONE),
+)
 CUSTOMER = ("plans", "subscriptions", "payments")
 RULES = ("POST /message/whatsapp", "GET /message/**", "ANY /contact", "POST /media/whatsapp/upload", "GET /campaign/**")
 _SIZES = {"minute": 60, "hour": 3_600, "day": 86_400}
@@ -33,9 +41,8 @@ async def main(folder: Path) -> None:
         async with staged(stage) as site, async_playwright() as playwright:
             await asyncio.to_thread(_live, site)
             browser = await playwright.chromium.launch(executable_path=program(), args=list(FLAGS))
-            for scheme in ("light", "dark"):
-                for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
-                    await _all(browser, site, folder, f"{name}-{scheme}", {"color_scheme": scheme, "viewport": size})
+            for scheme, name, size in LOOKS:
+                await _all(browser, site, folder, f"{name}-{scheme}", {"color_scheme": scheme, "viewport": size})
             await browser.close()
     finally:
         shutil.rmtree(stage)
@@ -55,8 +62,12 @@ async def _all(browser: Browser, site: Site, folder: Path, suffix: str, how: dic
     await page.unroute("**/billing/usage/history?*")
     await page.unroute("**/billing/usage")
     await answer(page, "**/billing/subscription?*", [])
-    await page.goto(site.address("/billing", "dave", view="plans"))
+    await buyer_pictures.afresh(page, site.address("/billing", "dave", view="plans"))
     await _shoot(page, folder / f"customer-refused-{suffix}.png", full="phone" not in suffix)
+    await page.goto("about:blank")
+    await page.unroute_all()
+    await _fill(page, site)
+    await buyer_pictures.take(page, site, folder, suffix, _shoot)
     await page.goto("about:blank")
     await page.unroute_all()
     await page.goto(site.address("/billing", None))
@@ -69,6 +80,8 @@ async def _shoot(page: Page, path: Path, *, full: bool = True) -> None:
     await page.wait_for_load_state("networkidle")
     await page.locator(".skeleton").first.wait_for(state="detached")
     await page.wait_for_timeout(400)  # charts are drawn a frame after their data
+    for close in await page.locator(".toast:not(.bad) .close").all():
+        await close.click()
     await page.screenshot(path=path, full_page=full)
 
 

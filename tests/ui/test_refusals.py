@@ -92,7 +92,7 @@ async def test_who_may_not_pay_for_a_rule_does_not_count(windows: Windows, site:
     limits = [full, limit(0, 0, of=10, window_s=60, full_in_s=40)]
     page = await at_noon(windows, limits, {"GET /user/me": 2}, rules, workspace=site.acme)
     some = page.get_by_role("region", name="Some of your requests are being refused")
-    await expect(some).to_contain_text("GET /user/me: costs 1 units, 0 left (You). They pass again in 0:40.")
+    await expect(some).to_contain_text("GET /user/me: costs 1 unit, 0 left (You). They pass again in 0:40.")
 
 
 async def test_past_refusals_are_no_present_ones(windows: Windows) -> None:

@@ -96,10 +96,11 @@ export function t(key, parameters = {}) {
  * Words that the server chose (a status, a kind): ours where we know them, else its own.
  * @param {string} group
  * @param {string | null | undefined} word
+ * @param {number} [n] how many, where that matters; many, if it is not said
  * @returns {string}
  */
-export function tWord(group, word) {
+export function tWord(group, word, n = 2) {
   if (!word) return "–";
   const key = `${group}.${word}`;
-  return key in messages ? t(/** @type {Key} */ (key)) : word.replaceAll("_", " ");
+  return key in messages ? t(/** @type {Key} */ (key), { n }) : word.replaceAll("_", " ");
 }

@@ -5,7 +5,7 @@ import { beginLanguage, language, t } from "./i18n.js";
 import { begin, session, useWorkspaceHeader } from "./session.js";
 import { beginTheme } from "./theme.js";
 import { readRoute } from "./route.js";
-import { setCurrencies, shortId } from "./format.js";
+import { setCurrencies } from "./format.js";
 import { api } from "./http.js";
 import { useLive } from "./live.js";
 import { Loaded } from "./parts/ui.js";
@@ -38,7 +38,7 @@ function handedOver() {
 
 /** Who was signed in by a link: it may have come from anybody. @param {string | null} subject */
 function tellWho(subject) {
-  if (subject !== null) toast(subject ? t("handed.as", { who: shortId(subject) }) : t("handed.in"));
+  if (subject !== null) toast(subject ? t("handed.as", { who: subject }) : t("handed.in"));
 }
 
 /** A fault of the page itself: nothing that was pressed may do nothing without a word. @param {any} reason */

@@ -46,7 +46,7 @@ function Success({ about }) {
   return html`<${Frame} about=${about} title=${t("billing")}><section class="door wide-door"><h1>${t(arrived ? "success.done" : "success.title")}</h1>
     <${Loaded} live=${list} what=${t("subscriptions.failed")}>${() => html`<div class="panel padded" role="status">
       ${row && state ? html`<p><strong>${row.plan?.name ?? bought.current?.plan}</strong> <${State} of=${state} /></p>
-        <p>${t(arrived ? "success.active" : state !== "pending" ? "success.other" : list.again ? "success.pending" : "success.late")}</p>
+        <p>${t(state === "trialing" ? "success.trial" : arrived ? "success.active" : state !== "pending" ? "success.other" : list.again ? "success.pending" : "success.late")}</p>
         ${arrived && row.expires_at && html`<p class="muted">${t(endName(row, state))} <${Time} at=${endOf(row, state)} /></p>`}
         ${!arrived && html`<p class="muted">${t("success.reference")} <${Id} id=${row.id} /></p>`}`
       : html`<p>${t(list.again ? "success.nothing" : "success.nothing-late")}</p>`}</div>`}<//>

@@ -50,7 +50,7 @@ function Nothing({ standing, plans, name, now, refused }) {
     <h2 id=${`refused-${standing.meter}`}>${standing.meter === "throughput" ? t("refused.title") : t("refused.title-meter", { unit })}</h2>
     <p>${t("refused.what")}</p>
     <p class="refused-wait" role="timer">${at === null ? t("refused.never") : html`${t("refused.until")} <strong class="count">${countdown((at - now) / 1000)}</strong>`}</p>
-    <ul>${spent.map((entry) => html`<li><strong>${name(entry.scope)}</strong>: ${t("refused.budget", { limit: entry.burst ?? entry.throughput_limit, unit, plan: entry.plan ?? "–" })} ${refill(entry, now)}</li>`)}</ul>
+    <ul>${spent.map((entry) => html`<li><strong>${name(entry.scope)}</strong>: ${t("refused.budget", { limit: entry.burst ?? entry.throughput_limit, unit: tWord("meter", standing.meter, entry.burst ?? entry.throughput_limit), plan: entry.plan ?? "–" })} ${refill(entry, now)}</li>`)}</ul>
     ${refused > 0 && html`<p class="muted">${t("refused.count", { n: refused })}</p>`}
     <${Help} plans=${plans ?? []} usage=${spent} least=${1} />
   </section>`;
@@ -65,8 +65,8 @@ function Some({ dear, plans, usage, name, now }) {
   return html`<section class="refused" aria-labelledby="refused-some">
     <h2 id="refused-some">${t("refused.some-title")}</h2>
     <p>${t("refused.some-what")}</p>
-    <ul>${dear.slice(0, MOST_RULES).map((one) => html`<li><strong>${one.rule}</strong>: ${one.pays.length === 0 ? t("refused.nobody-pays", { cost: one.cost, unit: tWord("meter", one.meter) })
-      : t("refused.too-dear", { cost: one.cost, unit: tWord("meter", one.meter), left: one.left, who: names(one.pays, name) })}${" "}
+    <ul>${dear.slice(0, MOST_RULES).map((one) => html`<li><strong>${one.rule}</strong>: ${one.pays.length === 0 ? t("refused.nobody-pays", { cost: one.cost, unit: tWord("meter", one.meter, one.cost) })
+      : t("refused.too-dear", { cost: one.cost, unit: tWord("meter", one.meter, one.cost), left: one.left, who: names(one.pays, name) })}${" "}
       ${one.at === null ? t("refused.too-dear-ever") : html`${t("refused.until")} <strong class="count" role="timer">${countdown((one.at - now) / 1000)}</strong>.`}${" "}
       <span class="muted">${t("refused.count", { n: one.refused })}</span></li>`)}</ul>
     ${dear.length > MOST_RULES && html`<p class="muted">${t("refused.more-rules", { n: dear.length - MOST_RULES })}</p>`}

@@ -93,7 +93,7 @@ function actions(row, live, workspace, change) {
   const post = (/** @type {string} */ path, /** @type {Partial<import("../http.js").Asked>} */ more = {}) => api(at(path), { method: "POST", workspace, ...more });
   return {
     cancel: () => confirm({
-      title: t("cancel-it.title"), text: t(row.status === "pending" ? "cancel-it.pending" : "cancel-it.text"), action: t("action.cancel"),
+      title: t("cancel-it.title"), text: t(row.status === "pending" ? "cancel-it.pending" : "cancel-it.text"), action: t("action.cancel"), back: t("cancel-it.back"),
       save: async () => {
         await api(at("/subscription"), { method: "DELETE", workspace });
         if (row.status !== "pending") show({ cancel_at_period_end: true });

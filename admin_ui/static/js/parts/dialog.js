@@ -40,9 +40,9 @@ export function Dialog({ title, close, children, wide = false, keep = null }) {
 
 /**
  * A form in a dialog. `save` may throw a `Failure`: it is shown, and what was typed stays.
- * @param {{title: string, close: () => void, save: () => Promise<unknown>, action: string, children?: any, kind?: "main" | "danger", wide?: boolean, ready?: boolean, failed?: (failure: Failure | null) => void}} props `ready`: whether there is something to save
+ * @param {{title: string, close: () => void, save: () => Promise<unknown>, action: string, children?: any, kind?: "main" | "danger", wide?: boolean, ready?: boolean, back?: string, failed?: (failure: Failure | null) => void}} props `back`: what to call going back; `ready`: whether there is something to save
  */
-export function FormDialog({ title, close, save, action, children, kind = "main", wide = false, ready = true, failed }) {
+export function FormDialog({ title, close, save, action, children, kind = "main", wide = false, ready = true, back = t("cancel"), failed }) {
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
   const [busy, setBusy] = useState(false);
   const [typed, setTyped] = useState(false);
@@ -67,13 +67,13 @@ export function FormDialog({ title, close, save, action, children, kind = "main"
     <form onSubmit=${submit} onInput=${() => setTyped(true)}>
       ${children}
       ${failure && html`<${Failed} failure=${failure} what=${t("failure.not-done")} />`}
-      <footer><${Button} act=${close}>${t("cancel")}<//>
+      <footer><${Button} act=${close}>${back}<//>
         <button type="submit" class=${`button ${kind}`} disabled=${!ready} aria-busy=${busy}>${busy && html`<span class="spinner" aria-hidden="true"></span>`}${action}</button></footer>
     </form>
   <//>`;
 }
 
-/** @typedef {{title: string, text: any, action: string, kind?: "main" | "danger", save: () => Promise<unknown>}} Question */
+/** @typedef {{title: string, text: any, action: string, back?: string, kind?: "main" | "danger", save: () => Promise<unknown>}} Question */
 const asked = new Shared(/** @type {Question | null} */ (null));
 
 /**
@@ -87,7 +87,7 @@ export function confirm(question) {
 export function Confirmation() {
   const question = useShared(asked);
   if (!question) return null;
-  return html`<${FormDialog} title=${question.title} close=${() => asked.set(null)} save=${question.save} action=${question.action} kind=${question.kind ?? "danger"}><p>${question.text}</p><//>`;
+  return html`<${FormDialog} title=${question.title} close=${() => asked.set(null)} save=${question.save} action=${question.action} back=${question.back} kind=${question.kind ?? "danger"}><p>${question.text}</p><//>`;
 }
 
 /**

@@ -3,7 +3,6 @@
 import { html, useEffect, useErrorBoundary, useRef, useShared } from "../base.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { accept, choose, offered, session, signOut, subjectOf, workspace } from "../session.js";
-import { shortId } from "../format.js";
 import { forget } from "../http.js";
 import { chooseTheme, theme } from "../theme.js";
 import { keepers, link } from "../route.js";
@@ -68,10 +67,10 @@ function HandedOver() {
     forget();
     accept(given);
   };
-  const name = (/** @type {string | null} */ subject) => (subject ? html`<code title=${subject}>${shortId(subject)}</code>` : t("handed.unnamed"));
+  const name = (/** @type {string | null} */ subject) => (subject ? html`<code>${subject}</code>` : t("handed.unnamed"));
   return html`<${Dialog} title=${t("handed.title")} close=${stay}>
     <p>${t("handed.what")}</p>
-    <dl class="facts"><div><dt>${t("handed.now")}</dt><dd>${name(subjectOf(token))}</dd></div><div><dt>${t("handed.link")}</dt><dd>${name(subjectOf(given.token))}</dd></div></dl>
+    <dl class="facts wide"><div><dt>${t("handed.now")}</dt><dd>${name(subjectOf(token))}</dd></div><div><dt>${t("handed.link")}</dt><dd>${name(subjectOf(given.token))}</dd></div></dl>
     <footer class="dialog-actions"><${Button} kind="main" act=${stay}>${t("handed.stay")}<//><${Button} act=${change}>${t("handed.change")}<//></footer>
   <//>`;
 }
