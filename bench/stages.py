@@ -35,7 +35,7 @@ _ANSWER = (
     b"Content-Length: %d\r\nConnection: keep-alive\r\n\r\n%b" % (len(upstream.BODY), upstream.BODY)
 )
 _CLIENTS, _REQUESTS, _ROUND, _ROUNDS = 32, 1_000, 250, 40
-_BITE = 50
+_BITE = 10
 
 
 class _Wire(asyncio.Transport):

@@ -109,11 +109,16 @@ class AccessLog:
 
     def write_line(self, line: bytes) -> None:
         """The same for a line that is made already, with its line end."""
-        if self._taken - self._done >= self._queue:
-            self._dropped += 1
-            return
-        self._taken += 1
-        self._lines.append(line)
+        self.write_lines([line])
+
+    def write_lines(self, lines: list[bytes]) -> None:
+        """The same for many: if there is no room for all, the last ones are lost."""
+        room = self._queue - (self._taken - self._done)
+        if room < len(lines):
+            self._dropped += len(lines) - room
+            lines = lines[:room]
+        self._taken += len(lines)
+        self._lines += lines
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._hand_over)
 

@@ -26,9 +26,12 @@ class Sightings:
 
     def saw(self, principal: Principal, at_us: int) -> None:
         """A request of somebody known."""
-        for seen, id_ in ((self._users, principal.user), (self._workspaces, principal.workspace)):
-            if id_ is not None and (id_ in seen or len(seen) < REMEMBERED):
-                seen[id_] = at_us
+        seen, id_ = self._users, principal.user
+        if id_ is not None and (id_ in seen or len(seen) < REMEMBERED):
+            seen[id_] = at_us
+        seen, id_ = self._workspaces, principal.workspace
+        if id_ is not None and (id_ in seen or len(seen) < REMEMBERED):
+            seen[id_] = at_us
 
     async def flush(self, store: Store, now_us: int) -> None:
         """Write them down, a few at a time. What could not be written is lost: they will come again."""

@@ -112,7 +112,7 @@ class Meter:
             place, after = taken
             till = stand.tills[place]
             posting = _made(Posting, (till[1], till[3], after[0], cost, after))
-            return Taken(place, posting, self._recorder.paid(stand, rule, id_, at_us, posting))
+            return _made(Taken, (place, posting, self._recorder.paid(stand, rule, id_, at_us, posting)))
         if not taken or not stand.whole or not rule.enforce:
             return None
         refusal = refusal_of(id_, rule.costs, taken, at_us)

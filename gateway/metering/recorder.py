@@ -14,7 +14,7 @@ from gateway.metering.stand import Stand
 from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
 
-_MOST_FRESH = 2_000
+_MOST_FRESH = 512
 _CHARGE, _REFUSAL = Kind.CHARGE, Kind.REFUSAL
 _made = tuple.__new__
 

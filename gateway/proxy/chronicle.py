@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 TOGETHER_S = 0.1
-_MOST_TOGETHER = 5_000
+_MOST_TOGETHER = 256
+"""Or the loop would stand still for all others while they are counted."""
 CLIENT_LEFT = 499
 """nginx's word for a client that did not wait for its answer."""
 

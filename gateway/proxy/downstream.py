@@ -96,7 +96,7 @@ class GatewayProtocol(ClientRequests):
             return
         if close:
             self._end_or_linger(more=bool(self._ahead))
-        elif self._ahead or self.closing:
+        elif self._ahead or self._close or self._eof:
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_result(None)
         else:

@@ -45,11 +45,16 @@ def seen(rides: "Sequence[Ride]") -> Iterator[tuple[Principal, int]]:
 
 def write(rides: "Sequence[Ride]", access: AccessLog) -> None:
     """Add their lines to the access log."""
-    for ride in rides:
-        if ride.visit is None:
-            access.write_line(_refused_line(ride) if ride.upstream_us is None else _charged_line(ride))
-        else:
-            access.write(_line(ride))
+    access.write_lines(
+        [
+            orjson.dumps(_line(ride), option=orjson.OPT_APPEND_NEWLINE)
+            if ride.visit is not None
+            else _refused_line(ride)
+            if ride.upstream_us is None
+            else _charged_line(ride)
+            for ride in rides
+        ]
+    )
 
 
 def said_of(method: str, path: str, rule: Rule) -> bytes:

@@ -95,10 +95,10 @@ class PlainReader:
     A name that comes twice is one field in a dict: the lines are counted, so that this is seen.
     """
 
-    __slots__ = ("_feed", "_limits", "end", "fields")
+    __slots__ = ("_feed", "_most_body", "_most_bytes", "_most_fields", "end", "fields")
 
     def __init__(self, limits: ClientLimits) -> None:
-        self._limits = limits
+        self._most_body, self._most_bytes, self._most_fields = limits.body, limits.head.size, limits.head.fields
         self.end = 0
         """Of the head's last line; the empty line and the body are behind it."""
         self._renew()
@@ -109,8 +109,8 @@ class PlainReader:
 
     def read(self, data: bytes, book: FieldBook) -> Shape | None:
         """The shape of the one request that ``data`` holds from end to end; ``None``: it may be anything else."""
-        end, fields, limits = data.find(HEAD_END), self.fields, self._limits
-        if not 0 < end <= limits.head.size:
+        end, fields = data.find(HEAD_END), self.fields
+        if not 0 < end <= self._most_bytes:
             return None
         fields.clear()
         try:
@@ -124,7 +124,7 @@ class PlainReader:
         except KeyError:
             shape = book.learn(names)
         self.end = end + 2
-        if shape is not None and data.count(b"\r\n", 0, end) == len(names) <= limits.head.fields:
+        if shape is not None and data.count(b"\r\n", 0, end) == len(names) <= self._most_fields:
             if shape.length is None and shape.connection is None and len(data) == end + 4:
                 return shape
             if self._is_whole(shape, len(data) - end - 4):
@@ -139,7 +139,7 @@ class PlainReader:
         if shape.connection is not None and fields[shape.connection].lower() != b"keep-alive":
             return False
         whole = length.isdigit() and len(length) <= _LONGEST_LENGTH and int(length) == body
-        return whole and body <= self._limits.body
+        return whole and body <= self._most_body
 
 
 class _Line:

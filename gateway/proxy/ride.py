@@ -148,7 +148,7 @@ class Ride:
         said = answer.of_refusal(refusal, snapshot, self.id, self.at_us, cross_origin=cross_origin)
         self.status = said.status
         client.write(whole(said, close=close, minor=1, without_body=False))
-        self._close(said.status, None, 0, close=close)
+        self._close(said.status, 0, 0, close=close)
 
     def _turn_away(self, taken: Taken) -> None:
         """``_refuse`` where all tills have said no."""
@@ -160,7 +160,7 @@ class Ride:
         wire = answer.turned_away(refusal, stand, snapshot, self.id_line, cross_origin=self.cross_origin, close=close)
         self.status = 429
         client.write(wire)
-        self._close(429, None, 0, close=close)
+        self._close(429, 0, 0, close=close)
 
     def answered(self, status: int, plain: AnswerReader) -> bool:
         """The whole answer has come. ``False``: it is not for the lane."""
@@ -192,8 +192,7 @@ class Ride:
             connection.end_ride()
         self.status = status
         client.write(wire)
-        now = now_us()
-        self._close(status, now - self.sent_us if now > self.sent_us else 0, body, close=close)
+        self._close(status, self.sent_us, body, close=close)
         return True
 
     def _lines(self, taken: Taken) -> bytes:
@@ -205,11 +204,15 @@ class Ride:
         reset_us, families = after[0] + till.window_us, self.running.snapshot.families
         return families.filled(stand.texts[place][0], till.capacity - after[1], reset_us, self.errand.cost, self.at_us)
 
-    def _close(self, status: int, upstream_us: int | None, bytes_out: int, *, close: bool) -> None:
-        """The end of it: the access log, the counters, the record; then the client may ask again."""
-        now = now_us()
+    def _close(self, status: int, sent_us: int, bytes_out: int, *, close: bool) -> None:
+        """The end of it: the access log, the counters, the record; then the client may ask again.
+
+        ``sent_us``: 0: it was not.
+        """
+        now = now_us()  # the wall clock: it may have been set back
         latency_us = self.latency_us = now - self.at_us if now > self.at_us else 0
-        self.upstream_us, self.bytes_out = upstream_us, bytes_out
+        upstream_us = self.upstream_us = None if not sent_us else now - sent_us if now > sent_us else 0
+        self.bytes_out = bytes_out
         self.state = _WRITTEN_DOWN
         crew, taken = self.crew, self.taken
         try:
