@@ -5,7 +5,7 @@ for a look. A full sync trusts neither and compares everything: slice by slice, 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,10 +13,10 @@ from functools import partial
 from gateway import log
 from gateway.billing import catalog_push, inbox
 from gateway.billing.compare import Comparer
-from gateway.billing.run import KEPT, Progress, Run, unsaid, was_quiet
+from gateway.billing.run import Progress, Run, unsaid, was_quiet
 from gateway.billing.sales import DAY_US, Sales
 from gateway.billing.walk import SLICE, Walk, Walker, taken_up
-from gateway.payments.port import Drift, Gone, ProviderError
+from gateway.payments.port import Gone, ProviderError
 from gateway.store import attempts, orders, signals, syncs
 from gateway.store.store import Act
 from gateway.store.syncs import SyncRow
@@ -49,6 +49,7 @@ class Syncer:
         self._turn = asyncio.Lock()
         self._comparer = Comparer(sales)
         self._walker = Walker(sales, self._comparer)
+        self._watch = catalog_push.Watch(sales)
         self._walk_after_us = 0
         self.last: Run | None = None
         self.wanted = asyncio.Event()
@@ -125,15 +126,30 @@ class Syncer:
         try:
             kept, more = await self._happenings(row, run, said)
             more = await self._due(run, said, most=None if fence is None else _MOST_DUE) or more
-            drift = await catalog_push.push(sales, dry_run=True) if row.drift_due else None
+            async with self._fenced(fence) as act:
+                await syncs.change(act, self._name, cursor=kept.cursor, cursor_us=kept.cursor_us)
+            await self._look_at_catalog(run, fence)
         except ProviderError as error:
             self._cut(run, error)
             return False
-        async with self._fenced(fence) as act:
-            await syncs.change(act, self._name, cursor=kept.cursor, cursor_us=kept.cursor_us)
-            if drift is not None:
-                await self._keep_drift(act, drift)
         return more
+
+    async def _look_at_catalog(self, run: Run, fence: Fence | None) -> None:
+        """Put there what was edited here, and see what was edited there; an edit told meanwhile is seen next."""
+        row = await syncs.get(self._sales.store, self._name)
+        if row.drift_due:
+            async with self._fenced(fence) as act:
+                await syncs.change(act, self._name, drift_due=False)
+        try:
+            drift = await self._watch.look(due=row.drift_due)
+        except ProviderError:
+            async with self._fenced(fence) as act:
+                await syncs.change(act, self._name, drift_due=True)
+            raise
+        if drift is not None:
+            run.drift += catalog_push.named(drift)
+            async with self._fenced(fence) as act:
+                await catalog_push.keep(act, self._name, drift)
 
     async def _happenings(self, row: SyncRow, run: Run, said: Progress) -> tuple[SyncRow, bool]:
         """Put what has happened since the cursor into the inbox, and act on what was not there. Whether more waits."""
@@ -212,7 +228,7 @@ class Syncer:
                 await syncs.change(act, self._name, walk=walk.kept())
                 return
             await syncs.change(act, self._name, walk=None, full_us=walk.run.started_us)
-            await self._keep_drift(act, [each for each in walk.drift if not each.mended])
+            await catalog_push.keep(act, self._name, walk.drift)
             await signals.forget(act)
             await attempts.forget(act)
 
@@ -220,10 +236,6 @@ class Syncer:
         run.fail(error)
         self._walk_after_us = self._sales.now_us() + _PATIENCE_US
         _log.warning("the sync was cut short", reason=error.message)
-
-    async def _keep_drift(self, act: Act, drift: Sequence[Drift]) -> None:
-        found = [f"{each.object}: {each.problem}" for each in drift][:KEPT]
-        await syncs.change(act, self._name, drift=found, drift_us=act.now_us, drift_due=False)
 
     async def _keep_run(self, run: Run, fence: Fence | None) -> None:
         """Keep what it found. One that found nothing takes the place of one before it that found nothing."""

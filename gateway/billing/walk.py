@@ -63,7 +63,7 @@ class Walker:
             if left is not None and (left := left - cost) <= 0:
                 return
         walk.drift = await catalog_push.push(self._sales, dry_run=walk.run.dry_run)
-        walk.run.drift = [f"{each.object}: {each.problem}" for each in walk.drift]
+        walk.run.drift = catalog_push.named(walk.drift)
         walk.phase, walk.place = _DONE, None
 
     async def _ways(self, walk: Walk, said: Progress) -> AsyncIterator[int]:

@@ -10,6 +10,7 @@ from gateway.core.problems import PreconditionFailed
 from gateway.core.subscription import Status
 from gateway.demo.stripe.server import Fault
 from gateway.store import orders, plans, signals, syncs
+from gateway.store import prices as stored_prices
 from gateway.store.listing import Listing
 from gateway.store.store import Act
 from tests.billing.shop import ACME, DAY_S, POLICY, Shop, shop
@@ -148,6 +149,33 @@ async def test_edits_made_in_the_dashboard_are_named_and_put_right(here: Shop) -
     await plans.update(here.store, here.plan.id, lambda old: replace(old, active=False), here.by())
     run = await here.sync(full=True)
     assert {each.partition(": ")[2] for each in run.drift} == {"is not sold any more"}
+
+
+async def test_a_price_that_is_edited_here_is_soon_the_one_at_stripe(here: Shop) -> None:
+    await here.sync(full=True)
+    price = here.plan.prices[0]
+    await stored_prices.update(here.store, here.plan.id, price.id, lambda old: replace(old, amount=900), here.by())
+    run = await here.sync()
+    assert [line.partition(": ")[2] for line in run.drift] == ["costs 500 usd and not 900 usd"] * 2
+    sold = {each["unit_amount"] for each in here.fake.books.kept["prices"].values() if each["active"]}
+    assert sold == {900, 500}, "yen are as they were"
+    assert (await syncs.get(here.store, "stripe")).drift == ()
+    await here.sync()
+    assert len([path for _, path in here.fake.requests if path == "prices"]) > 0
+    made = len(here.fake.books.kept["prices"])
+    await here.sync()
+    assert len(here.fake.books.kept["prices"]) == made == 6, "and once is enough"
+
+
+async def test_a_look_at_the_catalog_that_failed_is_taken_again(here: Shop) -> None:
+    await here.sync(full=True)
+    async with here.store.write(here.by()) as act:
+        await syncs.change(act, "stripe", drift_due=True)
+    here.fake.faults.append(Fault("products", 500, method="GET"))
+    assert (await here.sync()).cut
+    assert (await syncs.get(here.store, "stripe")).drift_due
+    await here.sync()
+    assert not (await syncs.get(here.store, "stripe")).drift_due
 
 
 async def test_an_edit_in_the_dashboard_is_told_until_it_is_put_right(here: Shop) -> None:

@@ -10,7 +10,7 @@ from gateway.core.problems import NotFound
 from gateway.core.sale import Dispute, PaymentState, Receipt
 from gateway.core.scope import Scope
 from gateway.core.subscription import PlanVersion, Status
-from gateway.store import customers, orders, payments, plans, signals, subscribed, subscriptions, syncs
+from gateway.store import attempts, customers, orders, payments, plans, signals, subscribed, subscriptions, syncs
 from gateway.store.edits import draft_of
 from gateway.store.listing import Listing
 from gateway.store.orders import Placed
@@ -65,7 +65,20 @@ async def test_orders_that_wait_and_those_that_are_due(store: Store) -> None:
         await orders.set_order(act, other.id, due_us=None)
     assert await orders.due(store, S, NOW + 4, 10) == []
     assert await orders.due(store, S, NOW + 5, 10) == [(NOW + 5, row.id)]
+    assert await orders.due(store, S, NOW + 5, 10, after=(NOW + 5, row.id)) == []
+    assert await orders.due(store, S, NOW + 5, 10, after=(NOW + 4, row.id)) == [(NOW + 5, row.id)]
     assert await orders.count_overdue(store, S, NOW + 5) == 1
+    assert (await orders.count(store, S), await orders.any_of(store, S), await orders.any_of(store, "o")) == (
+        2,
+        True,
+        False,
+    )
+    first, second = sorted((row.id, other.id))
+    assert await orders.all_of(store, S, first, 10) == [second]
+    async with store.write(BY) as act:
+        await orders.set_order(act, row.id, read_us=NOW, surplus="[]")
+    assert [await orders.read_since(store, row.id, at_us) for at_us in (NOW - 1, NOW)] == [True, False]
+    assert [each.subscription_id for each in await orders.paid_twice(store, S)] == [row.id]
     assert set(await orders.all_of(store, S)) == {row.id, other.id}
     await subscriptions.cancel(store, other.id, BY)
     assert await orders.all_of(store, S) == [row.id]
@@ -160,3 +173,42 @@ async def test_a_scope_that_had_a_plan_is_remembered_and_companions_are_found(st
         assert await subscribed.began(connection, plan_id, ALICE, None, "")
         assert await subscribed.began(connection, plan_id, elsewhere, row.user_id, ""), "who bought it had it as well"
         assert not await subscribed.began(connection, plan_id, elsewhere, "somebody", "")
+
+
+async def test_sales_of_an_account_that_was_left_are_kept_in_step_no_more(store: Store) -> None:
+    row = await placed(store)
+    async with store.write(BY) as act:
+        await orders.set_order(act, row.id, due_us=NOW)
+        await syncs.bind(act, S, "acct_1", None)
+    assert await orders.all_of(store, S) == [row.id]
+    async with store.write(BY) as act:
+        await syncs.move(act, S, "acct_1", "acct_2")
+    assert (await orders.all_of(store, S), await orders.due(store, S, NOW, 10), await orders.count(store, S)) == (
+        [],
+        [],
+        0,
+    )
+    assert (await orders.get(store, row.id)).order.account == "acct_1"
+    async with store.write(BY) as act:
+        await syncs.move(act, S, "acct_2", "acct_1")
+    assert await orders.all_of(store, S) == [row.id]
+
+
+async def test_a_key_is_used_up_once_by_all_who_met_the_same_failure(store: Store) -> None:
+    assert await attempts.count(store, S, "checkout-1") == 0
+    for seen, count in ((0, 1), (0, 1), (1, 2)):
+        await attempts.use_up(store, S, "checkout-1", seen, BY)
+        assert await attempts.count(store, S, "checkout-1") == count
+    assert await attempts.count(store, "other", "checkout-1") == 0
+    async with store.write(BY._replace(now_us=NOW + attempts.KEPT_US + 1)) as act:
+        await attempts.forget(act)
+    assert await attempts.count(store, S, "checkout-1") == 0
+
+
+async def test_who_waits_for_a_sync_is_heard_once(store: Store) -> None:
+    async with store.write(BY) as act:
+        for word in ("full", "dry", "full"):
+            await syncs.ask(act, S, word)
+    async with store.write(BY) as act:
+        assert await syncs.take_asked(act, S) == {"full", "dry"}
+        assert await syncs.take_asked(act, S) == frozenset()
