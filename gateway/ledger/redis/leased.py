@@ -5,7 +5,7 @@ for: before a scope is said to be unable to pay, all others give back what they 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Gift
 from gateway.core.scope import Scope
+from gateway.core.till import Till
 from gateway.ledger.bounds import SHARE
 from gateway.ledger.port import Tell
 from gateway.ledger.redis.deeds import Change, Deed, Told
@@ -60,6 +61,7 @@ class LeasedLedger(RedisLedger):
         self._wanting: dict[Scope, tuple[str, asyncio.Event]] = {}
         """Slices that come with plain debits: by whose bill, and when that is over."""
         recall.follow(self._asked_back)
+        parts.presence.before_filling = self._slices.clear  # what the journal brings does not count what is in hand
         self._tasks.start(self._tick(), "tend slices")
 
     def __len__(self) -> int:
@@ -82,15 +84,18 @@ class LeasedLedger(RedisLedger):
         outcome = cascade.charge(bill, lambda scope: states[scope], at_us) if states else None
         return outcome if isinstance(outcome, Refusal) else super().charge_now(bill, now_us)
 
-    async def charge(self, bill: Bill, now_us: int) -> Charge | Refusal:
-        """See ``Ledger``."""
-        outcome = await super().charge(bill, now_us)
-        if isinstance(outcome, Charge) and len(outcome.postings) == 1:
-            known, posting = self._slices.get(outcome.scope), outcome.postings[0]
-            if known is not None and known.key == posting.limit and known.after.as_of_us == posting.after.as_of_us:
-                # The journal keeps the bucket with the slice that was cut: who fills an empty Redis from it counts it.
-                return outcome._replace(postings=(posting._replace(after=known.after),))
-        return outcome
+    def take(self, tills: Sequence[Till], cost: int, now_us: int) -> tuple[int, Bucket] | None:
+        """See ``Ledger``: from the slice of the first, if he has one."""
+        if not tills:
+            return None
+        till = tills[0]
+        known = self._slices.get(till[1])
+        if known is None or (known.limit is not till[2] and known.limit != till[2]):
+            return None
+        at_us = self._skew.of_server(now_us)
+        if known.rest < cost or at_us >= known.until_us:
+            return None
+        return 0, known.spend(cost, at_us)
 
     def _begin(self, bill: Bill, at_us: int, tell: Tell) -> bool:
         """A plain debit brings the next slice with it, where somebody comes again and again."""
@@ -155,16 +160,14 @@ class LeasedLedger(RedisLedger):
             return 0
         return wanted(self._slices.get(scope), at_us)
 
-    def _keep(self, charge: Charge, units: int, at_us: int) -> Charge:
-        """A debit has brought a slice. The journal keeps the bucket without it: see ``charge``."""
+    def _keep(self, charge: Charge, units: int, at_us: int) -> None:
+        """A debit has brought a slice."""
         limit = charge.allowance.sole
-        if not units or limit is None or not charge.postings:
-            return charge
-        posting = charge.postings[0]
-        want = wanted(self._slices.get(charge.scope), at_us)
-        after = posting.after._replace(spent=posting.after.spent + units)
-        self._hold(charge.scope, cut(limit, after, left(after, limit), units, at_us, want))
-        return charge._replace(postings=(posting._replace(after=after),))
+        if units and limit is not None and charge.postings:
+            paid = charge.postings[0].after
+            after = paid._replace(spent=paid.spent + units)
+            want = wanted(self._slices.get(charge.scope), at_us)
+            self._hold(charge.scope, cut(limit, after, left(after, limit), units, at_us, want))
 
     def _hold(self, scope: Scope, new: Slice) -> None:
         self._slices[scope] = new

@@ -13,7 +13,7 @@ from gateway.clock import new_id
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey
-from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal, Standing
+from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal, Shortfall, Standing
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Settlement, differences, gifts, refund, settle
 from gateway.core.scope import Scope
@@ -90,9 +90,14 @@ class RedisLedger:
             outcome = await self._quickly(bill, at_us)
         return outcome or await self._charge(bill, at_us)
 
-    def take(self, tills: Sequence[Till], cost: int, now_us: int) -> None:  # noqa: ARG002  (the port's arguments)
+    def take(  # the port's arguments
+        self,
+        tills: Sequence[Till],  # noqa: ARG002
+        cost: int,  # noqa: ARG002
+        now_us: int,  # noqa: ARG002
+    ) -> tuple[int, Bucket] | list[Shortfall] | None:
         """See ``Ledger``: nothing is at hand here."""
-        return
+        return None
 
     def charge_soon(self, bill: Bill, now_us: int, tell: Tell) -> bool:
         """See ``Ledger``."""

@@ -46,6 +46,8 @@ class Presence:
         self._me = new_id()
         self._renewed_s = 0.0
         self._since: dict[str, float] = {}
+        self.before_filling: Callable[[], None] = lambda: None
+        """What the journal does not know is let go of."""
         self.here = self._closed = False
         self.reason = "not asked yet"
         self.losses = 0
@@ -155,6 +157,7 @@ class Presence:
 
     async def _fill(self, epochs: Sequence[str]) -> None:
         """Bring in what the journal knows, and tell the others while it lasts."""
+        self.before_filling()
         async for page in self._kept.pages():
             await self._tell(epochs, "busy")
             for scope, states in page:

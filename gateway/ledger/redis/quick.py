@@ -35,8 +35,8 @@ _SHORT = ((b"Retry-After", b"1"),)
 _log = log.get_logger(__name__)
 
 
-Cut = Callable[[Charge, int, int], Charge]
-"""Told of a charge with which a slice was wanted, what it got, and when; gives back what is told of the charge."""
+Cut = Callable[[Charge, int, int], None]
+"""Told of a charge with which a slice was wanted, what it got, and when; before the charge is told."""
 
 
 class Waiting(NamedTuple):
@@ -207,7 +207,7 @@ class Quick:
             try:
                 told = decided(bill, asked, reply, at_us)
                 if cut is not None and isinstance(told, Charge):
-                    told = cut(told, reply[-1] if type(reply) is list else 0, at_us)
+                    cut(told, reply[-1] if type(reply) is list else 0, at_us)
             except Exception as error:  # noqa: BLE001  (the others are to be told all the same)
                 _log.error("an answer of the ledger makes no sense", reason=repr(error))
                 told = _unavailable()

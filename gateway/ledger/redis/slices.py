@@ -60,12 +60,21 @@ class Slice:
 
     def pay(self, bill: Bill, allowance: Allowance, cost: int, now_us: int) -> Charge:
         """Spend ``cost``, which it has."""
-        self.rest -= cost
-        self.used_us = now_us
+        after = self.spend(cost, now_us)
         standing = Standing(self.limit, self.left + self.rest, full_at(self.after, self.limit), 0)
-        posting = Posting(allowance.scope, self.key, self.after.generation, cost, self.after)
+        posting = Posting(allowance.scope, self.key, after.generation, cost, after)
         postings = (posting,) if cost else ()
         return Charge(bill.id, allowance, bill.costs, postings, (standing,), standing, now_us, {})
+
+    def spend(self, cost: int, now_us: int) -> Bucket:
+        """Spend ``cost``, which it has. Returns the bucket without what is left of it, as of the cut.
+
+        What was debited since by others is not known here, so a state that they have seen later counts more.
+        """
+        self.rest -= cost
+        self.used_us = now_us
+        after = self.after
+        return Bucket(after.generation, after.spent - self.rest, after.as_of_us, after.grants)
 
 
 def cut(limit: Limit, after: Bucket, left: int, units: int, now_us: int, want: int) -> Slice:

@@ -12,12 +12,14 @@ from gateway.core.allowance import Allowance
 from gateway.core.bucket import Refill
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
+from gateway.core.till import till_of
 from gateway.ledger.bounds import SHARE, held_sentence
 from gateway.ledger.redis.leased import LeasedLedger
 from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.open import open_redis
 from gateway.ledger.redis.slices import GUARD_US, LEAST
 from tests.core.budgets import DAY, HOUR, USER, WORKSPACE, bill, default_of, per, plan
+from tests.ledger.redis.world import Journal, ledger_at
 from tests.redis_server.relay import Relay
 from tests.redis_server.server import RedisServer
 
@@ -154,6 +156,40 @@ async def test_slices_come_with_debits_that_go_together_and_every_unit_is_somewh
         assert held
         assert await exactly_left(mortal.url) == BUDGET - paid - held
     assert await exactly_left(mortal.url) == BUDGET - paid
+
+
+async def test_a_slice_in_hand_pays_at_the_till_and_tells_what_is_left(mortal: RedisServer) -> None:
+    till = till_of(USERS, {"throughput": 1})
+    assert till is not None
+    async with leasing(mortal.url, 1) as (ledger,):
+        assert ledger.take([till], 1, now_us()) is None, "nothing is in hand"
+        await warm_up(ledger)
+        for number in range(LEAST):
+            taken = ledger.take([till], 1, now_us())
+            assert taken is not None
+            assert (taken[0], BUDGET - taken[1].spent) == (0, BUDGET - 3 - number)
+        assert ledger.take([till], 1, now_us()) is None
+    assert await exactly_left(mortal.url) == BUDGET - 2 - LEAST
+
+
+async def test_what_is_in_hand_when_redis_loses_its_memory_is_neither_lost_nor_there_twice(mortal: RedisServer) -> None:
+    kept = Journal()
+    async with ledger_at(mortal.url, kept=kept, leased=True) as ledger:
+        assert isinstance(ledger, LeasedLedger)
+        async with asyncio.timeout(60):
+            while not ledger._recall.hears:
+                await asyncio.sleep(0.005)
+            for number in range(40):
+                outcome = await charge(ledger, bill(1, USERS, id_=str(number)))
+                assert isinstance(outcome, Charge)
+                kept.record(outcome)
+            assert ledger._slices[USER].rest
+            mortal.client().flushall()
+            while not ledger._presence.losses or ledger.failure is not None:
+                await asyncio.sleep(0.01)
+        assert len(ledger) == 0
+        assert [standing.left for standing in await ledger.standings(USERS, now_us())] == [BUDGET - 40]
+    assert await exactly_left(mortal.url) == BUDGET - 40
 
 
 async def test_slices_shrink_as_the_rest_does(mortal: RedisServer) -> None:
