@@ -158,7 +158,7 @@ async def read(connection: AsyncConnection, subscription_id: str) -> Ordered:
 
 
 async def renewing_in(connection: AsyncConnection, scope: Scope, provider: str) -> frozenset[str]:
-    """The currencies in which something of a scope renews."""
+    """The currencies in which something of a scope renews at the account that sells now."""
     query = (
         sa.select(orders.c.currency)
         .join(subscriptions, subscriptions.c.id == orders.c.subscription_id)
@@ -167,7 +167,7 @@ async def renewing_in(connection: AsyncConnection, scope: Scope, provider: str) 
             subscriptions.c.scope_id == scope.id,
             subscriptions.c.mode == "subscription",
             subscriptions.c.status.not_in((Status.PENDING, Status.CANCELLED)),
-            orders.c.provider == provider,
+            *_in_step(provider),
         )
     )
     return frozenset((await connection.execute(query)).scalars())
