@@ -101,7 +101,8 @@ class OwnRoutes:
         signs = (settings.admins.password, settings.admins.token_secret)
         if before is None or (before.admins.password, before.admins.token_secret) != signs:
             self._login = _login(settings.admins)
-        self._pages = Pages(settings.prefixes.api, settings.prefixes.admin)
+        origins = settings.payments.return_origins or ()
+        self._pages = Pages(settings.prefixes.api, settings.prefixes.admin, origins)
         self._doors = (
             (segments(settings.prefixes.internal), self._answer_operations),
             (segments(settings.prefixes.api), self._answer_api),

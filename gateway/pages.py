@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ import orjson
 
 import gateway
 from gateway.core.answers import Answer
+from gateway.core.page_policy import policy
 from gateway.core.problems import MethodNotAllowed, NotFound, StoreUnavailable
 
 TYPES = {
@@ -28,16 +29,9 @@ TYPES = {
     ".txt": b"text/plain; charset=utf-8",
 }
 """What is served, by suffix. Anything else in the folder is not."""
-POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    b"require-trusted-types-for 'script'; trusted-types 'none'"
-)
-"""The pages run their own files alone: no inline script or style, no other host, no frame around them or in them."""
-FIELDS = (b"accept-encoding", b"accept-language", b"if-none-match")
+FIELDS = (b"accept-encoding", b"accept-language", b"host", b"if-none-match")
 """What an answer depends on, beside its path."""
 _SAFE = [
-    (b"Content-Security-Policy", POLICY),
     (b"X-Content-Type-Options", b"nosniff"),
     (b"Referrer-Policy", b"no-referrer"),
     (b"Cross-Origin-Opener-Policy", b"same-origin"),
@@ -45,7 +39,10 @@ _SAFE = [
 ]
 _FOR_GOOD = (b"Cache-Control", b"public, max-age=31536000, immutable")
 _EACH_TIME = (b"Cache-Control", b"no-cache")
-_VARY = (b"Vary", b"Accept-Encoding")
+_OF_ASSETS = (
+    (b"Vary", b"Accept-Encoding"),
+    (b"Content-Security-Policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 _VARY_PAGE = (b"Vary", b"Accept-Encoding, Accept-Language")
 _IMPORT = re.compile(r"""^(?:import|export)\s+(?:[\w*{][^"';=()]*\bfrom\s*)?["'](\.[^"']+)["']""", re.MULTILINE)
 _HTML = b"text/html; charset=utf-8"
@@ -69,10 +66,10 @@ class File:
 
 
 class Pages:
-    """The pages below ``api`` (``/billing``) and at ``admin`` (``/billing-admin``)."""
+    """The pages below ``api`` (``/billing``) and at ``admin`` (``/billing-admin``). ``origins``: where they may be."""
 
-    def __init__(self, api: str, admin: str) -> None:
-        self._api, self._admin = api.rstrip("/"), admin.rstrip("/")
+    def __init__(self, api: str, admin: str, origins: Iterable[str] = ()) -> None:
+        self._api, self._admin, self._origins = api.rstrip("/"), admin.rstrip("/"), tuple(origins)
         self._paths = {
             segments_of(self._api): "billing",
             segments_of(f"{self._api}-success"): "success",
@@ -99,7 +96,9 @@ class Pages:
         name = self._paths.get(segments)
         if name is not None:
             language = spoken(headers.get(b"accept-language", ""))
-            return _sent(tree.pages[name, language], headers, _EACH_TIME, _VARY_PAGE)
+            allowed = policy(headers.get(b"host", ""), self._origins, f"{self._api}/assets").encode()
+            more = [_VARY_PAGE, (b"Content-Security-Policy", allowed)]
+            return _sent(tree.pages[name, language], headers, _EACH_TIME, more)
         version, *rest = segments[len(self._assets) :] or [""]
         found = tree.assets.get("/".join(rest))
         if found is None:
@@ -210,11 +209,14 @@ def _file(raw: bytes, kind: bytes) -> File:
 
 
 def _sent(
-    file: File, headers: Mapping[bytes, str], cache: tuple[bytes, bytes], vary: tuple[bytes, bytes] = _VARY
+    file: File,
+    headers: Mapping[bytes, str],
+    cache: tuple[bytes, bytes],
+    more: Iterable[tuple[bytes, bytes]] = _OF_ASSETS,
 ) -> Answer:
     packed = "gzip" in _codings(headers.get(b"accept-encoding", ""))
     etag = f'"{file.etag}{"-gz" if packed else ""}"'
-    fields = [*_SAFE, cache, vary, (b"ETag", etag.encode())]
+    fields = [*_SAFE, cache, *more, (b"ETag", etag.encode())]
     known = [tag.strip().removeprefix("W/") for tag in headers.get(b"if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Answer(304, fields, b"")

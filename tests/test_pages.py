@@ -82,6 +82,17 @@ async def test_no_page_lets_anything_run_that_is_not_its_own(here: World) -> Non
     assert not re.search(r"https?://(?!this-host)", html)
 
 
+async def test_where_the_origin_is_known_nothing_but_the_pages_folder_may_run(tmp_path: Path) -> None:
+    yaml = PLANS + "payments: {return_origins: ['https://pay.example']}\n"
+    async with world(tmp_path, yaml) as made:
+        known = await made.ask("/billing", headers={"Host": "pay.example"})
+        assert "script-src https://pay.example/billing/assets/;" in known.headers["Content-Security-Policy"]
+        other = await made.ask("/billing")
+        assert "script-src 'self';" in other.headers["Content-Security-Policy"]
+        asset = named(body(other))[1]
+        assert (await made.ask(asset)).headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
 async def test_the_same_again_is_not_sent_twice(here: World) -> None:
     first = await here.ask("/billing", headers=TOKEN_FIELDS)
     tag = first.headers["ETag"]
