@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -137,7 +138,9 @@ async def let_pass(page: Page, seconds: int, *, until: Locator | None = None) ->
             return
 
 
-async def answer(page: Page, pattern: str, body: object, *, status: int = 200, only: Iterable[str] = ()) -> None:
+async def answer(
+    page: Page, pattern: str | re.Pattern[str], body: object, *, status: int = 200, only: Iterable[str] = ()
+) -> None:
     """Let requests that match ``pattern`` get ``body``; ``only``: of these methods."""
 
     async def fulfil(route: Route) -> None:
