@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.place import Place, place
-from bench.processes import Running
+from bench.processes import READY_SECONDS, Running, StartError
 from bench.subjects import GATEWAY, SUBJECTS, Bench, Subject
 from gateway.core.scope import Scope
 from gateway.journal.schema import connect
@@ -65,7 +65,7 @@ def _start(here: Place, journal: Path) -> tuple[float, int]:
     subject = replace(subject, environment=_with(subject, journal))
     started = time.monotonic()
     with subject.start(here.bench, here.upstream.port) as process:
-        _wait_until_ready(process)
+        wait_until_ready(process)
         took = time.monotonic() - started
         time.sleep(0.5)
         return took, process.rss_bytes()
@@ -78,8 +78,10 @@ def _with(subject: Subject, journal: Path) -> Callable[[Bench, int, int], Mappin
     return environment
 
 
-def _wait_until_ready(process: Running) -> None:
-    while True:
+def wait_until_ready(process: Running) -> None:
+    """Until ``/-/health/ready`` says 200. Raises ``StartError`` after a minute."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
         try:
             connection.request("GET", "/-/health/ready")
@@ -90,6 +92,7 @@ def _wait_until_ready(process: Running) -> None:
         finally:
             connection.close()
         time.sleep(0.005)
+    raise StartError("it did not become ready")
 
 
 def main() -> None:
