@@ -24,7 +24,7 @@ async def take(page: Page, site: Site, folder: Path, suffix: str, shoot: Shoot) 
     await answer(page, "**/billing/revenue?*", REVENUE)
     await page.goto("about:blank")
     await page.goto(site.address("/billing-admin", "su", view=VIEWS[0]))
-    await page.locator(".toast").get_by_role("button", name="Close").click()
+    await page.locator(".toast").get_by_role("button", name="Dismiss").click()
     for view in VIEWS:
         await _go(page, view)
         if view == "weights":

@@ -8,6 +8,7 @@ export default {
   "skip": "Skip to the content",
   "loading": "Loading",
   "close": "Close",
+  "toast.close": "Dismiss",
   "cancel": "Cancel",
   "keep.typed": "What you have typed here is not saved.",
   "keep.stay": "Go on editing",

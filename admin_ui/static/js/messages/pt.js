@@ -9,6 +9,7 @@ export default {
   "skip": "Ir para o conteúdo",
   "loading": "Carregando",
   "close": "Fechar",
+  "toast.close": "Dispensar",
   "cancel": "Cancelar",
   "keep.typed": "O que você digitou aqui não está salvo.",
   "keep.stay": "Continuar editando",

@@ -5,6 +5,7 @@ import { t } from "../i18n.js";
 import { Button, Failed } from "./ui.js";
 import { Failure } from "../http.js";
 import { Leaving, useKept } from "./keep.js";
+import { rise, sink, Toasts } from "./toasts.js";
 
 /**
  * An open dialog. `close` is called by Escape as well; if there is something to `keep`, once that was answered.
@@ -16,7 +17,11 @@ export function Dialog({ title, close, children, wide = false, keep = null }) {
   useLayoutEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
-    return () => dialog?.close(); // which gives the focus back to where it was
+    rise(id);
+    return () => {
+      dialog?.close(); // which gives the focus back to where it was
+      sink(id);
+    };
   }, []);
   const { asking, leave, stay } = useKept(keep, close);
   const cancel = (/** @type {Event} */ event) => {
@@ -28,13 +33,17 @@ export function Dialog({ title, close, children, wide = false, keep = null }) {
   const escape = (/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing) cancel(event); };
   const closed = () => {
     if (!box.current?.isConnected || box.current.open) return;
-    if (keep) box.current.showModal();
+    if (keep) {
+      box.current.showModal();
+      rise(id);
+    }
     leave();
   };
   return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${cancel} onKeyDown=${escape} onClose=${closed}>
     <header><h2 id=${id}>${title}</h2><button type="button" class="close" onClick=${leave} aria-label=${t("close")}>×</button></header>
     ${asking && html`<${Leaving} what=${keep} stay=${stay} leave=${close} />`}
     <div class="dialog-body">${children}</div>
+    <${Toasts} dialog=${id} />
   </dialog>`;
 }
 
