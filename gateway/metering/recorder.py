@@ -1,8 +1,6 @@
 """What happened, said once: into the journal and into the counters."""
 
-from collections import Counter
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Protocol
 
 from gateway.core.bucket import LimitKey
@@ -14,7 +12,6 @@ from gateway.metering.stand import Stand
 from gateway.metering.visit import Visit
 from gateway.metrics import Metrics
 
-_MOST_FRESH = 512
 _CHARGE, _REFUSAL = Kind.CHARGE, Kind.REFUSAL
 _made = tuple.__new__
 
@@ -47,8 +44,6 @@ class Recorder:
     def __init__(self, journal: Journal, metrics: Metrics) -> None:
         self._journal = journal
         self._metrics = metrics
-        self._fresh: list[Record] = []
-        metrics.before_reading(self.catch_up)
 
     def opened(self, visit: Visit, outcome: Charge | Refusal) -> Record:
         """A charge or a refusal, before anything was forwarded."""
@@ -60,7 +55,7 @@ class Recorder:
         return record
 
     def paid(self, stand: Stand, rule: Rule, id_: str, at_us: int, posting: Posting) -> Record:
-        """A charge from a till. It is counted together with others."""
+        """A charge from a till, as ``opened`` writes down any other."""
         said: tuple[object, ...] = (
             _CHARGE,
             id_,
@@ -76,10 +71,7 @@ class Recorder:
         )
         record = _made(Record, said)
         self._journal.append(record)
-        fresh = self._fresh
-        fresh.append(record)
-        if len(fresh) >= _MOST_FRESH:
-            self.catch_up()
+        self._metrics.units[rule.name, posting[1][0], posting[0][0]] += posting[3]
         return record
 
     def turned_away(self, stand: Stand, rule: Rule, refusal: Refusal) -> Record:
@@ -93,16 +85,6 @@ class Recorder:
         record = _made(Record, said)
         self._journal.append(record)
         return record
-
-    def catch_up(self) -> None:
-        """Count what was paid from tills."""
-        fresh, self._fresh = self._fresh, []
-        units, cost_of = self._metrics.units, attrgetter("rule", "scope.kind", "costs")
-        alike = Counter((rule, kind, id(costs)) for rule, kind, costs in map(cost_of, fresh))
-        costs_by_id = {id(record.costs): record.costs for record in fresh}
-        for (rule, kind, costs), times in alike.items():
-            for meter, amount in costs_by_id[costs].items():
-                units[rule, meter, kind] += amount * times
 
     def after(self, visit: Visit, charge: Charge) -> Record:
         """A charge that waited for the upstream's 2xx."""
