@@ -9,32 +9,27 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gateway.clock import new_id
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, LimitKey, give_back, left, refill
-from gateway.core.cascade import NOBODY, Bill, Charge, Costs, Posting, Refusal
+from gateway.core.bucket import Bucket, LimitKey, left, refill
+from gateway.core.cascade import NOBODY, Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
-from gateway.core.refund import Gift
 from gateway.core.scope import Scope
 from gateway.core.till import Till
 from gateway.ledger.bounds import SHARE
 from gateway.ledger.port import Tell
+from gateway.ledger.redis.charging import Parts
 from gateway.ledger.redis.deeds import Change, Deed, Told
-from gateway.ledger.redis.ledger import Parts, RedisLedger
+from gateway.ledger.redis.in_hand import EMPTY_US, MOST_SCOPES, SlicesInHand, gift_of, with_rest
 from gateway.ledger.redis.recall import Recall
-from gateway.ledger.redis.slices import IDLE_US, WARM_US, Slice, can_be_cut, cut, wanted
+from gateway.ledger.redis.slices import WARM_US, Slice, can_be_cut, cut, wanted
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 
-EMPTY_US = 1_000_000
-"""For so long it is remembered that a scope could not pay."""
 PATIENCE_S = 0.1
 """How long others have to give back what they hold; a gateway that is dead, or slower, keeps it to the window's end."""
 _PAUSES_S = (0.003, 0.006, 0.012, 0.025, 0.05)
 _ROUNDS = 10_000
-_TICK_S = 0.2
-_MOST_SCOPES = 200_000
 
 
 _NOBODY_WANTS: tuple[str, asyncio.Event | None] = ("", None)
@@ -47,26 +42,15 @@ class Cutting(NamedTuple):
     over: asyncio.Event
 
 
-class LeasedLedger(RedisLedger):
+class LeasedLedger(SlicesInHand):
     """See ``Ledger``. Only allowances of one limit with windows, or that never refills, are cut; others are exact."""
 
     def __init__(self, parts: Parts, recall: Recall) -> None:
-        super().__init__(parts)
-        self._recall = recall
-        self._slices: dict[Scope, Slice] = {}
-        self._empty: dict[Scope, tuple[Allowance, States, int]] = {}
-        self._exact_until_us: dict[Scope, int] = {}
+        super().__init__(parts, recall)
         self._cutting: dict[Scope, Cutting] = {}
         self._seen_us: dict[Scope, int] = {}
         self._wanting: dict[Scope, tuple[str, asyncio.Event]] = {}
         """Slices that come with plain debits: by whose bill, and when that is over."""
-        recall.follow(self._asked_back)
-        parts.presence.before_filling = self._slices.clear  # what the journal brings does not count what is in hand
-        self._tasks.start(self._tick(), "tend slices")
-
-    def __len__(self) -> int:
-        """How many scopes have slices here."""
-        return len(self._slices)
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
         """See ``Ledger``: from slices, and from what is known to be empty."""
@@ -151,7 +135,7 @@ class LeasedLedger(RedisLedger):
         first = bill.allowances[0]
         scope = first.scope
         seen_us = self._seen_us.get(scope, 0)
-        if len(self._seen_us) >= _MOST_SCOPES:
+        if len(self._seen_us) >= MOST_SCOPES:
             self._seen_us.clear()
         self._seen_us[scope] = at_us
         busy = scope in self._cutting or scope in self._wanting
@@ -168,26 +152,6 @@ class LeasedLedger(RedisLedger):
             after = paid._replace(spent=paid.spent + units)
             want = wanted(self._slices.get(charge.scope), at_us)
             self._hold(charge.scope, cut(limit, after, left(after, limit), units, at_us, want))
-
-    def _hold(self, scope: Scope, new: Slice) -> None:
-        self._slices[scope] = new
-        self._recall.holds(scope)
-        if self._exact_until_us.get(scope, 0) > new.cut_us:  # somebody has asked for it meanwhile
-            self._tasks.start(self._return(scope), "give a slice back")
-
-    async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
-        """See ``Ledger``."""
-        self._empty.pop(charge.scope, None)
-        return await super().refund(charge, costs, now_us)
-
-    async def close(self) -> None:
-        """See ``Ledger``. What was not spent goes back."""
-        await asyncio.gather(*(self._return(scope) for scope in list(self._slices)))
-        await self._recall.close()
-        await super().close()
-
-    async def _read(self, allowance: Allowance, now_us: int) -> States:
-        return _with_rest(await super()._read(allowance, now_us), self._slices.get(allowance.scope), now_us)
 
     def _still_short(self, allowance: Allowance, bill: Bill, at_us: int) -> States | None:
         """What was known of a scope a moment ago, if by that it cannot pay; ``None``: it has to be asked."""
@@ -253,7 +217,7 @@ class LeasedLedger(RedisLedger):
         finally:
             del self._cutting[scope]
             cutting.over.set()
-        return told._replace(before=_with_rest(told.before, last, now_us))
+        return told._replace(before=with_rest(told.before, last, now_us))
 
     def _cut(self, deed: Deed, told: Told, allowance: Allowance, now_us: int, want: int) -> None:
         """Keep the slice that came with a charge."""
@@ -269,11 +233,11 @@ class LeasedLedger(RedisLedger):
         act = {**deed.act, "slice": [self._me, want, SHARE]}
         keys = list(deed.keys)
         if last is not None and last.rest:
-            act["gifts"] = gift_rows([_gift(one.allowances[0].scope, last)])
+            act["gifts"] = gift_rows([gift_of(one.allowances[0].scope, last)])
             keys.append(last.key)
 
         def charged(state: Mapping[LimitKey, Bucket]) -> Charge | Refusal:
-            whole = _with_rest(state, last, now_us)
+            whole = with_rest(state, last, now_us)
             return cascade.charge(one, lambda _scope: whole, now_us)
 
         def decide(state: Mapping[LimitKey, Bucket]) -> Change | None:
@@ -281,63 +245,3 @@ class LeasedLedger(RedisLedger):
             return Change(outcome.postings, outcome.dropped, outcome) if isinstance(outcome, Charge) else None
 
         return Deed(deed.scope, act, keys, decide, charged)
-
-    def _be_exact(self, scope: Scope, now_us: int) -> None:
-        """For a while nothing is cut of a scope whose end is near."""
-        self._make_room()
-        self._exact_until_us[scope] = now_us + EMPTY_US
-
-    def _make_room(self) -> None:
-        for known in (self._empty, self._exact_until_us):
-            if len(known) >= _MOST_SCOPES:
-                known.clear()
-
-    def _asked_back(self, scope: Scope) -> None:
-        """Somebody would have to refuse because of what is held here."""
-        self._be_exact(scope, self._skew.of_server(self._now_us()))
-        if scope in self._slices:
-            self._tasks.start(self._return(scope), "give a slice back")
-
-    async def _return(self, scope: Scope) -> None:
-        """Give back what is left of a slice; if that may not have arrived, it is lost until its window ends."""
-        last = self._slices.pop(scope, None)
-        if last is None:
-            return
-        now_us = self._skew.of_server(self._now_us())
-        gifts = [_gift(scope, last)] if last.rest and now_us < last.until_us else []
-        act = {"now": now_us, "gifts": gift_rows(gifts), "uncut": self._me}
-
-        def given(state: Mapping[LimitKey, Bucket]) -> Change:
-            bucket = _with_rest(state, last, now_us).get(last.key)
-            if not gifts or bucket is None:
-                return Change()
-            return Change([Posting(scope, last.key, last.after.generation, -last.rest, bucket)])
-
-        name = ("slice", new_id())
-        try:
-            await self._deeds.do(Deed(scope, act, [gift.key for gift in gifts], given, lambda _state: None), name)
-        except StoreUnavailable:
-            self._doubts.disown(name)
-
-    async def _tick(self) -> None:
-        """Let go of slices whose window ends, and give back those that nobody uses."""
-        while True:
-            await asyncio.sleep(_TICK_S)
-            now_us = self._skew.of_server(self._now_us())
-            over = [scope for scope, known in self._slices.items() if now_us >= known.until_us]
-            for scope in over:
-                del self._slices[scope]
-            idle = [scope for scope, known in self._slices.items() if now_us - known.used_us > IDLE_US]
-            await asyncio.gather(*(self._return(scope) for scope in idle[:100]))
-
-
-def _gift(scope: Scope, last: Slice) -> Gift:
-    return Gift(scope, last.key, last.after.generation, last.rest, counts=True)
-
-
-def _with_rest(state: Mapping[LimitKey, Bucket], last: Slice | None, now_us: int) -> States:
-    """A state to which the rest of a slice was given back."""
-    given = dict(state)
-    if last is not None and last.rest and (bucket := given.get(last.key)) is not None:
-        given[last.key] = give_back(bucket, last.key, last.after.generation, last.rest, now_us)
-    return given

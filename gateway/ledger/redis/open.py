@@ -6,9 +6,10 @@ from gateway import clock
 from gateway.core.redis_place import place_of
 from gateway.ledger.port import Kept, Page
 from gateway.ledger.redis.batch import Batches
+from gateway.ledger.redis.charging import Parts
 from gateway.ledger.redis.connect import carrier_to, servers_at
 from gateway.ledger.redis.leased import LeasedLedger
-from gateway.ledger.redis.ledger import Parts, RedisLedger
+from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.line import Line
 from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.presence import GATHER_S, Presence

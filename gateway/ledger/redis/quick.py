@@ -8,18 +8,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from gateway import log
-from gateway.clock import new_id
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
 from gateway.ledger.bounds import SHARE
 from gateway.ledger.port import Tell
 from gateway.ledger.redis.batch import Heard
-from gateway.ledger.redis.demands import Asked, Demand, Demands, decided
+from gateway.ledger.redis.demands import Demands, decided
 from gateway.ledger.redis.doubts import Doubts
 from gateway.ledger.redis.names import Names
+from gateway.ledger.redis.plain_call import Batch, Carrier, Cut, Waiting
 from gateway.ledger.redis.presence import Presence
 from gateway.ledger.redis.servers import Call, Outcome, Unheard
 from gateway.tasks import Tasks
@@ -35,21 +35,6 @@ _SHORT = ((b"Retry-After", b"1"),)
 _log = log.get_logger(__name__)
 
 
-Cut = Callable[[Charge, int, int], None]
-"""Told of a charge with which a slice was wanted, what it got, and when; before the charge is told."""
-
-
-class Waiting(NamedTuple):
-    """A debit that has not gone out yet. ``at_us``: by Redis's clock. ``want``, ``cut``: see ``debit``."""
-
-    bill: Bill
-    asked: list[Asked]
-    at_us: int
-    tell: Tell
-    want: int | None = None
-    cut: Cut | None = None
-
-
 class Surroundings(NamedTuple):
     """What quick debits share with others. ``heard``: see ``batch``; ``epochs``: by marker, the one it must hold."""
 
@@ -59,57 +44,6 @@ class Surroundings(NamedTuple):
     epochs: Callable[[], Mapping[str, str]]
     now_us: Callable[[], int]
     heard: Heard
-
-
-class Carrier(Protocol):
-    """Takes calls to Redis. ``apart``: none must touch two markers. ``at_once``: so many may be under way."""
-
-    apart: bool
-    at_once: int
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can be given one."""
-        ...
-
-    def carry(self, call: Call, answered: Callable[[Outcome], None]) -> None:
-        """Send a call of ``DEBITS``; ``answered`` is called once, later."""
-        ...
-
-    async def carry_again(self, call: Call) -> Outcome:
-        """Send one of which nobody knows whether it arrived."""
-        ...
-
-
-class Batch:
-    """One call. ``debits``: in the order of the replies. ``outcome``: what was heard of it in the end."""
-
-    __slots__ = ("at_us", "call", "debits", "marker", "memory", "outcome", "sent_s", "sent_us")
-
-    def __init__(
-        self, debits: Sequence[Waiting], marker: str, epoch: str, cutter: str, sent: tuple[float, int]
-    ) -> None:
-        self.debits, self.marker = debits, marker
-        self.sent_s, self.sent_us = sent
-        self.outcome: list[Any] | None = None
-        at_us = 0
-        rows: dict[Demand, int] = {}
-        keys: list[bytes] = []
-        words: list[str] = []
-        for _, asked, then_us, _, want, _ in debits:
-            at_us = max(at_us, then_us)
-            word = ""
-            for each in asked:
-                keys.append(each.key)
-                number = rows.get(each.demand)
-                if number is None:
-                    number = rows[each.demand] = len(rows) + 1
-                word = f"{word}+{number}" if word else str(number)
-            words.append(word if want is None else f"{word}:{want}")
-        self.at_us = at_us
-        self.memory = f"{marker}:{new_id()}"
-        demands = [demand.row(at_us) for demand in rows]
-        self.call = Call((marker, self.memory, *keys), (epoch, str(at_us), " ".join(words), cutter, *demands))
 
 
 class Quick:

@@ -32,7 +32,7 @@ TEAMS = default_of(plan(per(300, 10_000 * DAY)), WORKSPACE)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine must not look like a gateway that does not answer."""
     monkeypatch.setattr("gateway.ledger.redis.leased.WARM_US", 60_000_000)
-    monkeypatch.setattr("gateway.ledger.redis.leased.IDLE_US", 1_000_000)
+    monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 1_000_000)
     monkeypatch.setattr("gateway.ledger.redis.leased._PAUSES_S", (0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.3, 1.0))
 
 
