@@ -128,6 +128,7 @@ export default {
   "gauge.window": "per {window}",
   "gauge.refills-in": "refills in",
   "gauge.full-in": "full again in",
+  "gauge.full": "full",
   "gauge.pack": "does not refill",
   "gauge.ends": "Until",
   "forecast.empty": "Empty at {at} at this rate",

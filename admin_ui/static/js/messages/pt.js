@@ -129,6 +129,7 @@ export default {
   "gauge.window": "por {window}",
   "gauge.refills-in": "renova em",
   "gauge.full-in": "cheio de novo em",
+  "gauge.full": "cheio",
   "gauge.pack": "não se renova",
   "gauge.ends": "Até",
   "forecast.empty": "Acaba às {at} neste ritmo",

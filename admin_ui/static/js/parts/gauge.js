@@ -19,7 +19,7 @@ export function Gauge({ entry, perSecond, name, whose = null }) {
     <header><${Badge}>${tWord("scope", entry.scope)}<//>${whose && html`<span class="gauge-name">${whose}</span>`}${entry.fallback && html`<${Badge} tone="info" title=${t("fallback.what")}>${t("fallback")}<//>`}
       <span class="gauge-plan">${entry.plan ?? ""}</span>${entry.meter && entry.meter !== "throughput" && html`<${Badge}>${tWord("meter", entry.meter)}<//>`}</header>
     ${entry.unlimited ? html`<p class="gauge-figure">${t("unlimited")}</p><p class="muted">${t("unlimited.what")}</p>` : html`
-      <p class="gauge-figure"><strong>${number(used)}</strong><span class="muted"> / ${number(limit)}</span></p>
+      <p class="gauge-figure"><strong>${number(used)}</strong><span class="muted"> / ${number(limit)}${refills(entry) ? ` ${t("gauge.window", { window: windowName(entry.window_seconds) })}` : ""}</span></p>
       <div class="bar" role="meter" aria-valuemin="0" aria-valuemax=${limit} aria-valuenow=${Math.min(used, limit)} aria-label=${t("gauge.used", { name })}
         aria-valuetext=${t("gauge.text", { used, limit, remaining: entry.remaining })}><span style=${{ width: `${share * 100}%` }}></span></div>
       <p class="gauge-line"><span>${t("gauge.remaining", { remaining: entry.remaining })}</span><${Refill} entry=${entry} second=${second} /></p>
@@ -29,14 +29,18 @@ export function Gauge({ entry, perSecond, name, whose = null }) {
   </article>`;
 }
 
+/** @param {Usage} entry */
+function refills(entry) {
+  return entry.window_seconds > 0 && entry.refill !== "never";
+}
+
 /** @param {{entry: Usage, second: number}} props */
 function Refill({ entry, second }) {
-  if (!entry.window_seconds || entry.refill === "never") return html`<span class="muted">${t("gauge.pack")}</span>`;
-  const window = windowName(entry.window_seconds);
-  if (!entry.resets_at || entry.current_usage === 0) return html`<span class="muted">${t("gauge.window", { window })}</span>`;
+  if (!refills(entry)) return html`<span class="muted">${t("gauge.pack")}</span>`;
+  if (!entry.resets_at || entry.current_usage === 0) return html`<span class="muted">${t("gauge.full")}</span>`;
   const left = Date.parse(entry.resets_at) / 1000 - second;
   const said = entry.refill === "continuous" ? "gauge.full-in" : "gauge.refills-in";
-  return html`<span class="muted" title=${t("gauge.window", { window })}>${t(said)} <span class="count">${countdown(left)}</span></span>`;
+  return html`<span class="muted">${t(said)} <span class="count">${countdown(left)}</span></span>`;
 }
 
 /** @param {{entry: Usage, perSecond: number | null, second: number}} props */
