@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from gateway.clock import new_id
 from gateway.core.allowance import Allowance
 from gateway.core.bucket import Bucket, LimitKey, give_back
-from gateway.core.cascade import Charge, Costs, Posting
+from gateway.core.cascade import Bill, Charge, Costs, Posting
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Gift
 from gateway.core.scope import Scope
@@ -60,6 +60,15 @@ class SlicesInHand(RedisLedger):
         self._recall.holds(scope)
         if self._exact_until_us.get(scope, 0) > new.cut_us:  # somebody has asked for it meanwhile
             self._tasks.start(self._return(scope), "give a slice back")
+
+    def _has_some(self, bill: Bill) -> bool:
+        """Whether something is in hand of one who is asked."""
+        slices = self._slices
+        for allowance in bill.allowances:
+            known = slices.get(allowance.scope)
+            if known is not None and known.rest:
+                return True
+        return False
 
     def _be_exact(self, scope: Scope, now_us: int) -> None:
         """For a while nothing is cut of a scope whose end is near."""

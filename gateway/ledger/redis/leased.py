@@ -83,11 +83,8 @@ class LeasedLedger(SlicesInHand):
 
     def _begin(self, bill: Bill, at_us: int, tell: Tell) -> bool:
         """A plain debit brings the next slice with it, where somebody comes again and again."""
-        slices = self._slices
-        for allowance in bill.allowances:
-            known = slices.get(allowance.scope)
-            if known is not None and known.rest:
-                return False  # too little is in hand: it goes back with the debit
+        if self._has_some(bill):
+            return False  # too little is in hand: it goes back with the debit
         want = self._wants(bill, at_us)
         if not self._quick.debit(bill, at_us, partial(self._told, bill, at_us, tell, want), want, self._keep):
             return False
@@ -100,7 +97,7 @@ class LeasedLedger(SlicesInHand):
         super()._ask_long_way(bill, at_us, tell)
 
     def _want_no_more(self, bill: Bill) -> None:
-        scope = bill.allowances[0].scope
+        scope = bill.allowances[0].scope if bill.allowances else NOBODY.scope
         wanting = self._wanting.get(scope)
         if wanting is not None and wanting[0] == bill.id:
             del self._wanting[scope]
@@ -112,7 +109,7 @@ class LeasedLedger(SlicesInHand):
         if want:
             self._want_no_more(bill)
         if isinstance(outcome, Refusal):
-            if any(allowance.scope in self._slices for allowance in bill.allowances):
+            if self._has_some(bill):
                 self._ask_long_way(bill, at_us, tell)  # what has come meanwhile may suffice
                 return
             self._remember_empty(outcome)
