@@ -22,6 +22,12 @@ export function Keys() {
   const [making, setMaking] = useState(false);
   const [rotating, setRotating] = useState(/** @type {Key | null} */ (null));
   const [secret, setSecret] = useState(/** @type {string | null} */ (null));
+  const shown = async (/** @type {Key} */ made) => {
+    setMaking(false); // first: so that the focus goes back to where it was, and from there to the key and back again
+    setRotating(null);
+    setSecret(made.key ?? null);
+    void live.reload();
+  };
   const revoke = (/** @type {Key} */ row) => confirm({
     title: t("key.revoke", { name: row.name }), text: t("key.revoke-text"), action: t("key.revoke-do"),
     save: async () => {
@@ -35,8 +41,8 @@ export function Keys() {
     <div class="filters"><div class="grow field"><${Field} label=${t("search")} value=${filters.text} change=${(/** @type {string} */ one) => set({ text: one })} type="search" placeholder=${t("key.search")} /></div>
       <${Field} label=${t("state")} value=${filters.active} change=${(/** @type {string} */ active) => set({ active })} options=${[["", t("all")], ["true", t("key.valid")], ["false", t("key.over")]]} /></div>
     <div class="panel"><${Loaded} live=${live} what=${t("keys.failed")} lines=${5}>${(/** @type {Key[]} */ rows) => html`<${Table} key=${`${text} ${filters.active}`} rows=${rows} more=${more} caption=${t("admin.keys")} empty=${html`<${Empty} title=${t(text || filters.active ? "nothing-found" : "key.none")}>${t(text || filters.active ? "nothing-found-do" : "key.none-do")}<//>`} columns=${columns(nameOf, setRotating, revoke)} />`}<//></div>
-    ${making && html`<${KeyForm} close=${() => setMaking(false)} done=${async (/** @type {Key} */ made) => { setSecret(made.key ?? null); await live.reload(); }} />`}
-    ${rotating && html`<${Rotate} row=${rotating} close=${() => setRotating(null)} done=${async (/** @type {Key} */ made) => { setSecret(made.key ?? null); await live.reload(); }} />`}
+    ${making && html`<${KeyForm} close=${() => setMaking(false)} done=${shown} />`}
+    ${rotating && html`<${Rotate} row=${rotating} close=${() => setRotating(null)} done=${shown} />`}
     ${secret && html`<${Secret} secret=${secret} close=${() => setSecret(null)} />`}
   </section>`;
 }
