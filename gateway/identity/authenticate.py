@@ -51,7 +51,7 @@ class Authenticator:
         if overlap := self._told & {canonical_name(name) for name in _of(config.workspace.header)}:
             raise ValueError(f"a header cannot be the clients' word and ours: {sorted(overlap)}")
         self._reader = FieldReader(self._wanted())
-        self._query_matters = QueryGlance(self._proofs.queries | _of(config.workspace.query))
+        self.query_matters = QueryGlance(self._proofs.queries | _of(config.workspace.query))
         self._ways = self._name_ways()
         self._outcomes = Outcomes(config.cached_tokens)
         self._public_outcomes = Outcomes(max(1, config.cached_tokens // 16))
@@ -171,7 +171,7 @@ class Authenticator:
         if self.rotates and self._proofs.generation != self._generation:
             self._generation = self._proofs.generation
             self.forget()
-        if query and self._query_matters(query):
+        if query and self.query_matters(query):
             return self._judged(reader.read(picked), query, peer_ip, now_us, path)
         if (known := self._outcomes.find(picked, peer_ip, path, now_us)) is not None:
             return known

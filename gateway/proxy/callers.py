@@ -78,6 +78,9 @@ class Callers:
         if (authenticator.forgot if not authenticator.rotates else authenticator.changes) != self._changes:
             self._changes = authenticator.changes
             self._known.clear()
+        query = errand.target.query
+        if query and authenticator.query_matters(query):
+            return self._make(client, errand, shape, fields, at_us)  # it says who asks, and is not in the key
         state = self._keyed.copy()
         state.update(b"\n".join((client.whence, errand.mark, shape.mark, *shape.pick(fields))))  # no value has an LF
         key = state.digest()
@@ -85,7 +88,7 @@ class Callers:
         if caller is not None and caller.start_us <= at_us < caller.end_us:
             return caller
         caller = self._make(client, errand, shape, fields, at_us)
-        if caller is not None and not errand.target.query:
+        if caller is not None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = caller
