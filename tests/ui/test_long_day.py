@@ -1,47 +1,21 @@
 """Pages that are left open, by a clock of their own: they neither hammer the gateway nor grow."""
 
-import asyncio
 import contextlib
 import re
-from collections import Counter
 from typing import Any
 
-from playwright.async_api import Error, Page, Request, Route, expect
+from playwright.async_api import Error, Page, Route, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.samples import PLANS, about, plan, subscription
 from tests.ui.site import answer, let_pass
+from tests.ui.traffic import Traffic
 
 HIDE = (
     "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
     "document.dispatchEvent(new Event('visibilitychange'))"
 )
 PENDING = subscription(7, plan(2, "Starter", 5_000, {}), status="pending")
-
-
-class Traffic:
-    """What a page asks the gateway for; and when all of it is answered."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.asked: Counter[str] = Counter()
-        self._waiting: set[Request] = set()
-        page.on("request", self._began)
-        for event in ("requestfinished", "requestfailed"):
-            page.on(event, lambda request: self._waiting.discard(request))  # noqa: PLW0108  (Playwright wants a function)
-
-    def _began(self, request: Request) -> None:
-        path = re.sub(r"^[^/]*//[^/]*|\?.*", "", request.url)
-        if "/assets/" not in path:
-            self.asked[path] += 1
-            self._waiting.add(request)
-
-    async def pass_over(self, seconds: int, step: int) -> None:
-        """So much time, in steps: what is due is asked for, and answered before the next."""
-        for _ in range(seconds // step):
-            await self.page.clock.fast_forward(step * 1_000)
-            while self._waiting:
-                await asyncio.sleep(0.002)
 
 
 async def echo(page: Page) -> None:

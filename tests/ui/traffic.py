@@ -1,0 +1,36 @@
+"""What a page asks the gateway for, counted, and waited for before its clock goes on."""
+
+import asyncio
+import re
+from collections import Counter
+
+from playwright.async_api import Page, Request
+
+
+class Traffic:
+    """What a page asks the gateway for; and when all of it is answered."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.asked: Counter[str] = Counter()
+        self._waiting: set[Request] = set()
+        page.on("request", self._began)
+        for event in ("requestfinished", "requestfailed"):
+            page.on(event, lambda request: self._waiting.discard(request))  # noqa: PLW0108  (Playwright wants a function)
+
+    def _began(self, request: Request) -> None:
+        path = re.sub(r"^[^/]*//[^/]*|\?.*", "", request.url)
+        if "/assets/" not in path:
+            self.asked[path] += 1
+            self._waiting.add(request)
+
+    async def pass_over(self, seconds: int, step: int) -> None:
+        """So much time, in steps: what is due is asked for, and answered before the next."""
+        for _ in range(seconds // step):
+            await self.page.clock.fast_forward(step * 1_000)
+            await self.quiet()
+
+    async def quiet(self, *, but: int = 0) -> None:
+        """Wait until everything is answered, ``but`` so many."""
+        while len(self._waiting) > but:
+            await asyncio.sleep(0.002)
