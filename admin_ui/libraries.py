@@ -1,4 +1,4 @@
-"""The pages' libraries: from npm, by the lock, into ``static/vendor/``. Needs Python alone; Node.js is brought along.
+"""The pages' libraries: from npm, by the lock, into ``static/vendor/``. Needs Python and venv alone, not Node.js.
 
     python admin_ui/libraries.py            what the pages are served with
     python admin_ui/libraries.py check      that, and the types of the pages' own modules
@@ -78,8 +78,11 @@ def new_enough(node: str | None) -> bool:
 def bring() -> None:
     """Node.js from PyPI, in a folder of the build's own."""
     print("No Node.js here: taking it from PyPI.", flush=True)
-    target = BROUGHT / "packages"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--root-user-action=ignore"]
+    target, tool = BROUGHT / "packages", BROUGHT / "pip"
+    # A pip of its own: Debian's Python has none, and its venv module brings one along.
+    run([sys.executable, "-m", "venv", "--clear", str(tool)], dict(os.environ), "no environment with pip can be made")
+    pip = [str(tool / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    install = [*pip, "install", "--quiet", "--no-deps", "--root-user-action=ignore"]
     locked = ["--require-hashes", "--requirement", str(HERE / "requirements-node.lock"), "--target", str(target)]
     run([*install, "--upgrade", *locked], dict(os.environ), "Node.js cannot be installed from PyPI")
     (BROUGHT / "bin").mkdir(parents=True, exist_ok=True)
