@@ -128,6 +128,8 @@ interface Point {
   requests: number;
   refused: number;
   overrun?: number;
+  /** Of every rule together, because there are too many. */
+  every?: boolean;
 }
 
 interface History {

@@ -95,7 +95,7 @@ SUBSCRIPTIONS = [
     subscription(6, PLANS[1], status="cancelled", cancelled_at=at(days=-2), payment_mode="payment"),
 ]
 
-PAYMENTS = {
+PAYMENTS: dict[str, Any] = {
     "data": [
         {
             "id": "pi_1",

@@ -24,6 +24,46 @@ async def test_the_overview_shows_load_its_causes_and_the_parts(windows: Windows
     await expect(page.locator(".part").filter(has_text="Journal")).to_contain_text("ok")
 
 
+async def test_the_overview_says_of_when_it_is(windows: Windows) -> None:
+    page, watch = await windows.open()
+    watch.expect("ERR_FAILED")
+    await page.clock.install()
+    await page.goto(windows.site.address("/billing-admin", "su", view="overview"))
+    seen = page.get_by_text("As of").locator("time")
+    first = await seen.get_attribute("datetime")
+    assert first is not None
+    await expect(seen).to_have_attribute("title", re.compile("UTC$"))
+    await page.route("**/billing/overview", lambda route: route.abort())
+    async with page.expect_event("requestfailed"):
+        await page.clock.run_for(6_000)
+    await expect(seen, "what is not answered is not newer").to_have_attribute("datetime", first)
+    await page.unroute("**/billing/overview")
+    await page.get_by_role("button", name="Try again").first.click()
+    await expect(seen).not_to_have_attribute("datetime", first)
+
+
+async def test_somebody_of_very_many_is_found_in_the_audit_log_by_name(windows: Windows) -> None:
+    page, _ = await windows.open()
+    known = [{"kind": "user", "id": f"5a000000-0000-4000-8000-{at:012}", "name": f"Person {at}"} for at in range(3_000)]
+    asked: list[str] = []
+
+    async def directory(route: Route) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(route.request.url).query).items()}
+        found = [one for one in known if query.get("text", "").casefold() in one["name"].casefold()]
+        await route.fulfill(json=found[: int(query["limit"])])
+
+    async def log(route: Route) -> None:
+        asked.append(parse_qs(urlsplit(route.request.url).query).get("actor_id", [""])[0])
+        await route.fulfill(json=[])
+
+    await page.route("**/billing/directory?*", directory)
+    await page.route("**/billing/audit?*", log)
+    await page.goto(windows.site.address("/billing-admin", "su", view="audit"))
+    async with page.expect_response(re.compile("/billing/audit.*actor_id")):
+        await page.get_by_label("Who").fill("person 2999")
+    assert set(asked) == {"", known[2_999]["id"]}, "never the name as if it were an id"
+
+
 async def test_usage_is_explored_by_scope_and_saved_for_a_spreadsheet(windows: Windows, site: Site) -> None:
     site.call("/contact", "alice", workspace=site.acme)
     page = await admin(windows, "usage")
@@ -44,7 +84,11 @@ async def test_the_audit_log_shows_what_was_before_and_after_and_who_did_it(wind
     entry = page.get_by_role("row").filter(has_text="Audited").first
     await expect(entry).to_contain_text("Plan: made")
     await expect(entry).to_contain_text("Administrator")
-    await entry.get_by_role("button", name="Show details").click()
+    names = [
+        await one.get_attribute("aria-label") for one in await page.get_by_role("button", name="Show details").all()
+    ]
+    assert len(set(names)) == len(names), "each says of what"
+    await entry.get_by_role("button", name=re.compile("Show details: Plan: made, Audited")).click()
     await expect(page.get_by_role("table", name="Changes")).to_contain_text("audited")
     await page.get_by_label("Who").fill(ALICE.id)
     await expect(page.get_by_text("Nothing found")).to_be_visible()

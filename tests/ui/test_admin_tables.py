@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.ui.conftest import Windows
-from tests.ui.samples import PLANS, at, subscription
+from tests.ui.samples import PAYMENTS, PLANS, about, at, subscription
+from tests.ui.site import answer
 
 Row = dict[str, Any]
 MANY = 10_000
@@ -103,6 +104,50 @@ async def test_a_table_of_ten_thousand_rows_stays_small_and_quick(windows: Windo
         await expect(page.get_by_text(re.compile(rf"^{number * 50 + 1}.{number * 50 + 50} of "))).to_be_visible()
     await expect(shown.get_by_role("row")).to_have_count(51)
     assert len(table.asked) == 3, "two hundred at a time"
+    elements = await page.evaluate("document.querySelectorAll('*').length")
+    assert elements < 1_800, elements
+
+
+async def test_ten_thousand_subscriptions_are_shown_fifty_at_a_time(windows: Windows) -> None:
+    page, _ = await windows.open()
+    table = Table(lambda number: subscription(number, PLANS[1]), MANY)
+    await table.serve(page, "subscription")
+    await page.goto(windows.site.address("/billing", "alice", view="subscriptions"))
+    cards = page.get_by_role("listitem", name="Starter", exact=True)
+    await expect(cards).to_have_count(50)
+    onward = page.get_by_role("navigation", name="Pages of Subscriptions").get_by_role("button", name="Next")
+    for number in range(1, 9):
+        await onward.click()
+        await expect(page.get_by_text(re.compile(rf"^{number * 50 + 1}.{number * 50 + 50} of "))).to_be_visible()
+    await expect(cards).to_have_count(50)
+    asked = [one for one in table.asked if "created_at=desc" in one]
+    assert len(asked) == 3, "two hundred at a time"
+    elements = await page.evaluate("document.querySelectorAll('*').length")
+    assert elements < 3_000, elements
+
+
+async def test_ten_thousand_payments_are_shown_fifty_at_a_time(windows: Windows) -> None:
+    page, _ = await windows.open()
+    asked: list[str] = []
+
+    async def portion(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        first = int(query.get("cursor", ["0"])[0])
+        asked.append(route.request.url)
+        rows = [{**PAYMENTS["data"][0], "id": f"pi_{number}"} for number in range(first, first + 50)]
+        await route.fulfill(json={"data": rows, "has_more": first + 50 < MANY, "next_cursor": str(first + 50)})
+
+    await answer(page, "**/billing/about", about(windows.site.url))
+    await page.route(re.compile(r"/billing/payment\?"), portion)
+    await page.goto(windows.site.address("/billing", "alice", view="payments"))
+    rows = page.get_by_role("table", name="Payments").get_by_role("row")
+    await expect(rows).to_have_count(51)
+    onward = page.get_by_role("navigation", name="Pages of Payments").get_by_role("button", name="Next")
+    for number in range(1, 9):
+        await onward.click()
+        await expect(page.get_by_text(re.compile(rf"^{number * 50 + 1}.{number * 50 + 50} of "))).to_be_visible()
+    await expect(rows).to_have_count(51)
+    assert len(asked) == 9
     elements = await page.evaluate("document.querySelectorAll('*').length")
     assert elements < 1_800, elements
 

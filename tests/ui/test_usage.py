@@ -1,7 +1,8 @@
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.site import Site, answer
@@ -72,6 +73,69 @@ async def test_the_forecast_says_when_a_budget_will_be_empty(windows: Windows) -
     await answer(page, "**/billing/usage", [left])
     await goto_billing(page, windows)
     await expect(page.get_by_text(re.compile(r"^Empty at \d\d:\d\d at this rate$"))).to_be_visible()
+
+
+async def test_with_very_many_rules_the_newest_minutes_are_shown_in_all_and_the_page_says_so(windows: Windows) -> None:
+    page, _ = await windows.open()
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+
+    async def portion(route: Route) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(route.request.url).query).items()}
+        first, to = datetime.fromisoformat(query["from"]), datetime.fromisoformat(query["to"])
+        minutes = [first + timedelta(minutes=at) for at in range(60) if first + timedelta(minutes=at) < to]
+        facts = {"meter": "throughput", "amount": 1, "requests": 1, "refused": 0}
+        if query["by"] == "rule":  # each minute has a portion of its own
+            points = [{**facts, "start": minutes[0].isoformat(), "rule": f"GET /{at}"} for at in range(3)]
+            rest = minutes[1].isoformat() if len(minutes) > 1 else None
+        else:
+            points, rest = [{**facts, "start": at.isoformat(), "amount": 3} for at in minutes], None
+        shape = {"granularity": "minute", "from": query["from"], "to": query["to"], "by": query["by"]}
+        await route.fulfill(json={**shape, "points": points, "next_from": rest})
+
+    await page.route(re.compile("/billing/usage/history"), portion)
+    resets = (now + timedelta(hours=3)).isoformat()
+    left = entry(current_usage=1, remaining=3, throughput_limit=4, resets_at=resets)
+    await answer(page, "**/billing/usage", [left])
+    await goto_billing(page, windows)
+    await expect(page.get_by_role("img", name=re.compile("Units by rule: 180 "))).to_be_visible()
+    await expect(page.get_by_text("so many rules that they are not told apart since")).to_be_visible()
+    legend = page.locator(".legend li")
+    await expect(legend.filter(has_text="All rules together")).to_contain_text("150")
+    await expect(legend.filter(has_text="GET /0")).to_contain_text("10")
+    await expect(page.get_by_text(re.compile("^Empty at ")), "the newest minutes count").to_be_visible()
+
+
+async def test_times_of_a_chart_and_of_the_forecast_have_utc_on_hover(windows: Windows) -> None:
+    page, _ = await windows.open(timezone_id="America/Sao_Paulo")
+    minute = (datetime.now(UTC) - timedelta(minutes=2)).replace(second=0, microsecond=0)
+    point = {
+        "start": minute.isoformat(),
+        "rule": "r",
+        "meter": "throughput",
+        "amount": 600,
+        "requests": 6,
+        "refused": 0,
+    }
+    history = {"granularity": "minute", "from": minute.isoformat(), "to": minute.isoformat(), "by": "rule"}
+    await answer(page, "**/billing/usage/history?*", history | {"points": [point]})
+    resets = (minute + timedelta(hours=3)).isoformat()
+    left = entry(current_usage=1, remaining=1800, throughput_limit=1801, resets_at=resets)
+    await answer(page, "**/billing/usage", [left])
+    await goto_billing(page, windows)
+    empty = page.locator(".forecast time")
+    await expect(empty).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:00 UTC$"))
+    utc, shown = await empty.get_attribute("title") or "", await empty.inner_text()
+    hour = re.search(r"(\d\d):(\d\d)", shown)
+    assert hour, shown
+    assert (int(utc[11:13]) - int(hour[1])) % 24 == 3, "three hours behind UTC"
+    await page.get_by_text("As a table").click()
+    label = page.get_by_role("table", name="Units by rule").get_by_role("rowheader").locator("time")
+    await expect(label).to_have_attribute("title", f"{minute:%Y-%m-%d %H:%M}:00 UTC")
+    await expect(page.get_by_text("Days are those of UTC.")).to_have_count(0)
+    today = {**point, "start": minute.replace(hour=0, minute=0).isoformat()}
+    await answer(page, "**/billing/usage/history?*", history | {"granularity": "day", "points": [today]})
+    await page.get_by_role("radio", name="Month").check(force=True)
+    await expect(page.get_by_text("Days are those of UTC.")).to_be_visible()
 
 
 async def test_a_refusal_is_explained_with_a_countdown_and_what_to_buy(windows: Windows, site: Site) -> None:

@@ -2,6 +2,7 @@
 
 import { html, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
+import { moment } from "../format.js";
 import { withQuery } from "../http.js";
 import { useLive } from "../live.js";
 import { useNames } from "../names.js";
@@ -24,10 +25,12 @@ const behind = (/** @type {Entry} */ row) => ({ before_id: row.id });
 export function Audit() {
   const [filters, setFilters] = useState({ topic: "", who: "", object_id: "", from: "", to: "" });
   const set = (/** @type {Partial<typeof filters>} */ changed) => setFilters((was) => ({ ...was, ...changed }));
-  const people = useLive(withQuery("/directory", { kind: "user", limit: 1000 }));
-  const actor_id = useSettled(actorOf(filters.who, people.data ?? []));
+  const who = useSettled(filters.who.trim());
+  const people = useLive(withQuery("/directory", { kind: "user", text: who, limit: 100 })); // whom the server knows by it: there may be very many
+  const actor_id = actorOf(who, people.data ?? []);
+  const known = !who || people.data !== undefined || people.failure !== null;
   const asked = { topic: filters.topic, actor_id, object_id: useSettled(filters.object_id.trim()), from: instant(filters.from), to: instant(filters.to) };
-  const { live, more } = usePages("/audit", asked, { every: 30_000, behind });
+  const { live, more } = usePages(known ? "/audit" : null, asked, { every: 30_000, behind });
   const nameOf = useNames();
   const narrowed = Object.values(asked).some(Boolean);
   const download = async () => {
@@ -40,7 +43,7 @@ export function Audit() {
       <div class="grow field"><${Field} label=${t("audit.who")} value=${filters.who} change=${(/** @type {string} */ who) => set({ who })} type="search" placeholder=${t("picker.search")} list=${named(people.data ?? []).map((one) => one.name)} /></div>
       <div class="grow field"><${Field} label=${t("audit.object")} value=${filters.object_id} change=${(/** @type {string} */ object_id) => set({ object_id })} type="search" placeholder=${t("id")} /></div>
       <${Field} label=${t("from")} type="datetime-local" value=${filters.from} change=${(/** @type {string} */ from) => set({ from })} /><${Field} label=${t("to")} type="datetime-local" value=${filters.to} change=${(/** @type {string} */ to) => set({ to })} /></div>
-    <div class="panel"><${Loaded} live=${live} what=${t("audit.failed")} lines=${6}>${(/** @type {Entry[]} */ rows) => html`<${Table} key=${JSON.stringify(asked)} rows=${rows} more=${more} caption=${t("admin.audit")} keyOf=${(/** @type {Entry} */ row) => String(row.id)} details=${Change}
+    <div class="panel"><${Loaded} live=${live} what=${t("audit.failed")} lines=${6}>${(/** @type {Entry[]} */ rows) => html`<${Table} key=${JSON.stringify(asked)} rows=${rows} more=${more} caption=${t("admin.audit")} keyOf=${(/** @type {Entry} */ row) => String(row.id)} details=${Change} nameOf=${(/** @type {Entry} */ row) => `${actionOf(row)}, ${objectOf(row) || row.object_id.slice(0, 8)}, ${moment(row.at, "second")}`}
       empty=${html`<${Empty} title=${t(narrowed ? "nothing-found" : "audit.none")}>${t(narrowed ? "nothing-found-do" : "audit.none-do")}<//>`} columns=${columns(nameOf, (who) => set({ who }))} />`}<//></div>
   </section>`;
 }
@@ -52,8 +55,8 @@ function named(people) {
 
 /** The id of whom somebody has typed: a name that is known, or the id itself. @param {string} typed @param {Known[]} people */
 function actorOf(typed, people) {
-  const wanted = typed.trim().toLowerCase();
-  return named(people).find((one) => one.name.toLowerCase() === wanted)?.id ?? typed.trim();
+  const wanted = typed.toLowerCase();
+  return named(people).find((one) => one.name.toLowerCase() === wanted)?.id ?? typed;
 }
 
 /**
@@ -65,8 +68,13 @@ const columns = (nameOf, only) => [
   { name: t("time"), show: (row) => html`<${Time} at=${row.at} exact="second" />` },
   { name: t("audit.who"), show: (row) => html`${tWord("actor", row.actor_kind)} ${row.actor_id && html`<button type="button" class="id" onClick=${() => only(nameOf("user", row.actor_id) ?? row.actor_id ?? "")} title=${t("audit.only", { id: row.actor_id })}>${nameOf("user", row.actor_id) ?? html`<code>${row.actor_id.slice(0, 8)}</code>`}</button>`}${row.actor_via && html` <span class="muted">${tWord("via", row.actor_via)}</span>`}${row.address && html`<br /><span class="muted">${row.address}</span>`}` },
   { name: t("audit.action"), show: (row) => html`<span title=${row.action}>${actionOf(row)}</span>` },
-  { name: t("audit.object"), wide: true, show: (row) => html`${row.after?.name ?? row.before?.name ?? row.after?.pattern ?? row.before?.pattern ?? ""} <${Id} id=${row.object_id} />${row.scope_id && row.scope_id !== row.object_id && html`<br /><span class="muted">${tWord("kind", row.scope)} ${nameOf(row.scope ?? "", row.scope_id) ?? row.scope_id.slice(0, 8)}</span>`}` },
+  { name: t("audit.object"), wide: true, show: (row) => html`${objectOf(row)} <${Id} id=${row.object_id} />${row.scope_id && row.scope_id !== row.object_id && html`<br /><span class="muted">${tWord("kind", row.scope)} ${nameOf(row.scope ?? "", row.scope_id) ?? row.scope_id.slice(0, 8)}</span>`}` },
 ];
+
+/** Its name now, or before. @param {Entry} row @returns {string} */
+function objectOf(row) {
+  return row.after?.name ?? row.before?.name ?? row.after?.pattern ?? row.before?.pattern ?? "";
+}
 
 /** "Plan: changed". @param {Entry} row */
 function actionOf(row) {

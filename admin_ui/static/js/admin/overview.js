@@ -3,18 +3,21 @@
 import { html } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { number, rate } from "../format.js";
+import { serverNow } from "../clock.js";
+import { api } from "../http.js";
 import { useLive } from "../live.js";
 import { useNames, Who } from "../names.js";
-import { Badge, Empty, Loaded } from "../parts/ui.js";
+import { Badge, Empty, Loaded, Time } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
 import { UsageHistory } from "../parts/history.js";
 
 /** @typedef {{scope?: string, id?: string, rule?: string, amount: number, requests: number, refused: number}} Top */
 
 export function Overview() {
-  const live = useLive("/overview", { every: 5_000 });
+  const live = useLive("/overview", { every: 5_000, load: (signal) => api("/overview", { signal }).then((seen) => ({ seen, at: serverNow() })) });
   const nameOf = useNames();
-  return html`<${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {any} */ seen) => html`
+  return html`<${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {{seen: any, at: number}} */ { seen, at }) => html`
+    <p class="hint">${t("overview.as-of")} <${Time} at=${at} exact="second" /></p>
     <dl class="tiles">
       <${Tile} name=${t("overview.rps")} figure=${figure(seen.requests_per_second)} />
       <${Tile} name=${t("overview.refused")} figure=${figure(seen.refused_per_second)} tone=${seen.refused_per_second > 0 ? "warn" : ""} />

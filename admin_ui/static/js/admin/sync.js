@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { money, number } from "../format.js";
+import { moment, money, number } from "../format.js";
 import { api, Failure } from "../http.js";
 import { useLive } from "../live.js";
 import { Badge, Button, Empty, Failed, Loaded, Time } from "../parts/ui.js";
@@ -46,7 +46,7 @@ export function Sync() {
       ${seen.drift.length > 0 && html`<section class="panel padded view" aria-labelledby="drift-title"><h3 id="drift-title">${t("sync.drifted")}</h3><p>${t("sync.drifted-do")}</p><ul class="lines">${seen.drift.map((line) => html`<li>${line}</li>`)}</ul></section>`}
       ${seen.running && html`<p class="note" role="status">${t("sync.running", { how: seen.running.full ? t("sync.full") : t("sync.recent"), compared: seen.running.compared })} <${Time} at=${seen.running.started_at} exact="time" /></p>`}
       <section aria-labelledby="runs-title"><header class="section"><h2 id="runs-title">${t("sync.runs")}</h2></header>
-      <div class="panel"><${Table} rows=${seen.runs} caption=${t("sync.runs")} keyOf=${(/** @type {Run} */ row) => row.started_at} details=${(/** @type {Run} */ row) => html`<${Outcome} run=${row} />`}
+      <div class="panel"><${Table} rows=${seen.runs} caption=${t("sync.runs")} keyOf=${(/** @type {Run} */ row) => row.started_at} nameOf=${(/** @type {Run} */ row) => moment(row.started_at, "second")} details=${(/** @type {Run} */ row) => html`<${Outcome} run=${row} />`}
         empty=${html`<${Empty} title=${t("sync.no-runs")}>${t("sync.no-runs-do")}<//>`} columns=${[
           { name: t("time"), show: (/** @type {Run} */ row) => html`<${Time} at=${row.started_at} exact="second" />` },
           { name: t("sync.how"), show: (/** @type {Run} */ row) => [row.full ? t("sync.full") : t("sync.recent"), row.dry_run && t("sync.dry")].filter(Boolean).join(", ") },

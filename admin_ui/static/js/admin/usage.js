@@ -9,7 +9,7 @@ import { useNames, Who } from "../names.js";
 import { save } from "../csv.js";
 import { Button, Choice, Empty, Loaded } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
-import { Bars, historyPath, RANGES, useHistory } from "../parts/history.js";
+import { Bars, historyPath, RANGES, ruleName, Summed, useHistory } from "../parts/history.js";
 import { ScopePicker } from "../parts/scope-picker.js";
 
 const THROUGHPUT = "throughput";
@@ -44,18 +44,18 @@ export function Explorer() {
       <${Choice} label=${t("history.what")} value=${what} change=${setWhat} options=${[["amount", t("units")], ["requests", t("requests")], ["refused", t("refused")], ["overrun", t("overrun")]]} />
       <${Choice} label=${t("history.range")} value=${range} change=${setRange} options=${[["hour", t("range.hour")], ["day", t("range.day")], ...(ranks ? [] : [["month", t("range.month")]])]} />
       ${meters.length > 1 && html`<${Choice} label=${t("usage.meter")} value=${meter} change=${setMeter} options=${meters.map((one) => [one, tWord("meter", one)])} />`}
-      <${Button} small disabled=${!live.data?.length} act=${() => save("usage.csv", /** @type {any[]} */ (live.data ?? []))}>${t("csv")}<//>
+      <${Button} small disabled=${!live.data?.length} act=${() => save("usage.csv", (live.data ?? []).map(({ every, ...point }) => (every ? { ...point, rule: t("rule.every") } : point)))}>${t("csv")}<//>
     </div></header>
     ${kind !== "all" && html`<div class="view"><${ScopePicker} key=${kind} kind=${kind} label=${t(kind === "user" ? "kind.user" : "kind.workspace")} chosen=${who} choose=${setWho} /></div>`}
     ${ranks && html`<div class="panel"><${Loaded} live=${top} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ rows) => html`<${Totals} points=${counted(rows)} byScope nameOf=${nameOf} />`}<//></div>`}
-    ${asked && !ranks && html`<div class="panel chart-panel view"><${Loaded} live=${history} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Bars} key=${`${asked} ${what} ${meter}`} points=${counted(points)} range=${range} what=${what} />`}<//></div>
+    ${asked && !ranks && html`<div class="panel chart-panel view"><${Loaded} live=${history} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Summed} points=${points} /><${Bars} key=${`${asked} ${what} ${meter}`} points=${counted(points)} range=${range} what=${what} />`}<//></div>
       ${history.data && history.data.length > 0 && html`<div class="panel"><${Totals} points=${counted(history.data)} nameOf=${nameOf} /></div>`}`}
   </section>`;
 }
 
 /** @param {{points: Point[], byScope?: boolean, nameOf: (kind: string | null | undefined, id: string | null | undefined) => string | null}} props */
 function Totals({ points, byScope = false, nameOf }) {
-  const named = (/** @type {Point} */ point) => point.rule ?? t("rule.none");
+  const named = ruleName;
   const sums = new Map(/** @type {[string, Point][]} */ ([]));
   for (const point of points) {
     const name = byScope ? `${point.scope} ${point.id}` : named(point);

@@ -1,6 +1,7 @@
 // The inbox of the payment provider's messages: as they came, what became of each, and taken up once more on demand.
 
 import { html, useState } from "../base.js";
+import { moment } from "../format.js";
 import { t, tWord } from "../i18n.js";
 import { api } from "../http.js";
 import { usePages } from "../pages.js";
@@ -23,7 +24,7 @@ export function Webhooks() {
   }, t("webhook.replayed"), toast);
   return html`<section aria-labelledby="webhooks-title"><header class="section"><h2 id="webhooks-title">${t("admin.webhooks")}</h2></header>
     <div class="filters"><${Field} label=${t("state")} value=${status} change=${setStatus} options=${[["", t("all")], ...["received", "done", "ignored", "failed"].map((one) => [one, tWord("event", one)])]} /><div class="grow field"><${Field} label=${t("webhook.type")} value=${type} change=${setType} type="search" placeholder="invoice.paid" /></div></div>
-    <div class="panel"><${Loaded} live=${live} what=${t("webhooks.failed")} lines=${6}>${(/** @type {Event[]} */ rows) => html`<${Table} rows=${rows} more=${more} caption=${t("admin.webhooks")} details=${(/** @type {Event} */ row) => html`<${Details} id=${row.id} />`}
+    <div class="panel"><${Loaded} live=${live} what=${t("webhooks.failed")} lines=${6}>${(/** @type {Event[]} */ rows) => html`<${Table} rows=${rows} more=${more} caption=${t("admin.webhooks")} nameOf=${(/** @type {Event} */ row) => `${row.type} ${row.subject_id ?? ""}, ${moment(row.created_at, "second")}`} details=${(/** @type {Event} */ row) => html`<${Details} id=${row.id} />`}
       empty=${html`<${Empty} title=${t("webhook.none")}>${t("webhook.none-do")}<//>`} columns=${[
         { name: t("time"), show: (/** @type {Event} */ row) => html`<${Time} at=${row.created_at} exact="second" />` },
         { name: t("webhook.type"), wide: true, show: (/** @type {Event} */ row) => html`<code>${row.type}</code><br /><span class="muted">${row.subject} <${Id} id=${row.subject_id} name=${row.subject_id} /></span>` },

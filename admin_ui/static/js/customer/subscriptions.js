@@ -11,6 +11,7 @@ import { ACTIONS, endName, endOf, stateOf } from "../subscription.js";
 import { Badge, Button, Choice, Empty, Id, Loaded, State, Time } from "../parts/ui.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { toast } from "../parts/toasts.js";
+import { useTurned } from "../parts/table.js";
 import { planLimits } from "../parts/plan-card.js";
 import { number } from "../format.js";
 import { leaveFor, rememberCheckout } from "./checkout.js";
@@ -40,10 +41,18 @@ export function Subscriptions({ about, me, workspace }) {
     </div></header>
     <${Loaded} live=${live} what=${t("subscriptions.failed")} lines=${5}>${(/** @type {Subscription[]} */ rows) => html`
       ${rows.length === 0 && html`<${Empty} title=${t("subscriptions.none")}>${t("subscriptions.none-do")} <a href=${link("plans")}>${t("refused.see-plans")}</a><//>`}
-      <ul class="cards">${rows.map((row) => html`<${Row} key=${row.id} row=${row} live=${live} workspace=${inWorkspace} manages=${manages} change=${() => setChanging(row)} />`)}</ul>
-      ${more && html`<${Button} act=${more}>${t("more")}<//>`}`}<//>
+      <${Cards} key=${whose} rows=${rows} more=${more} live=${live} workspace=${inWorkspace} manages=${manages} change=${setChanging} />`}<//>
     ${changing && html`<${ChangePlan} subscription=${changing} plans=${plans} workspace=${inWorkspace} close=${() => setChanging(null)} done=${live.reload} />`}
   </section>`;
+}
+
+/**
+ * A page of them at a time: some have very many.
+ * @param {{rows: Subscription[], more: (() => Promise<unknown>) | null, live: import("../live.js").Live<Subscription[]>, workspace: string | null, manages: boolean, change: (row: Subscription) => void}} props
+ */
+function Cards({ rows, more, live, workspace, manages, change }) {
+  const { shown, pager } = useTurned(rows, { more, caption: t("subscriptions") });
+  return html`<ul class="cards">${shown.map((row) => html`<${Row} key=${row.id} row=${row} live=${live} workspace=${workspace} manages=${manages} change=${() => change(row)} />`)}</ul>${pager}`;
 }
 
 /**

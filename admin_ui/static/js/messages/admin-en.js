@@ -49,6 +49,7 @@ export default {
   "kind.workspace": "Workspace",
   "kind.address": "Address",
   "overview.failed": "The overview cannot be shown",
+  "overview.as-of": "As of",
   "overview.rps": "Requests per second",
   "overview.refused": "Refused per second",
   "overview.parts": "Parts",

@@ -50,6 +50,7 @@ export default {
   "kind.workspace": "Workspace",
   "kind.address": "Endereço",
   "overview.failed": "A visão geral não pode ser mostrada",
+  "overview.as-of": "Situação em",
   "overview.rps": "Requisições por segundo",
   "overview.refused": "Recusadas por segundo",
   "overview.parts": "Partes",

@@ -2,10 +2,12 @@
 
 import { html, useEffect, useMemo, useRef, useState, useShared } from "../base.js";
 import { locale, t } from "../i18n.js";
-import { compact, moment, number } from "../format.js";
+import { compact, moment, number, utc } from "../format.js";
 import { theme } from "../theme.js";
+import { Time } from "./ui.js";
 
 const COLOURS = 7;
+const DAY_MS = 86_400_000;
 
 /** @typedef {{name: string, values: number[], total: number}} Series */
 
@@ -86,12 +88,12 @@ export function Chart({ series, starts, size, title, unit }) {
   return html`<figure class="chart" aria-label=${title}>
     <div class="chart-plot" ref=${place} role="img" aria-label=${t("chart.summary", { title, total: number(total), unit })}></div>
     ${missing && html`<p class="note">${t("chart.missing")}</p>`}
-    <p class="chart-at muted">${at === null ? t("chart.total") : label(starts[at] ?? 0)}</p>
+    <p class="chart-at muted">${at === null ? t("chart.total") : html`<${Start} at=${starts[at] ?? 0} size=${size} />`}${size >= DAY_MS && html` <span class="spread"></span>${t("chart.days")}`}</p>
     <ul class="legend">${series.map((one, index) => html`<li key=${one.name}><span class=${`swatch c${index + 1}`} aria-hidden="true"></span><span class="legend-name">${one.name}</span>
       <span class="legend-value">${number(at === null ? one.total : one.values[at] ?? 0)}</span></li>`)}</ul>
     <details class="as-table"><summary>${t("chart.table")}</summary><div class="table-box scroll" tabindex="0" role="region" aria-label=${title}><table><caption class="hidden">${title}</caption>
       <thead><tr><th scope="col">${t("time")}</th>${series.map((one) => html`<th scope="col" class="right">${one.name}</th>`)}</tr></thead>
-      <tbody>${starts.map((start, index) => series.some((one) => one.values[index]) && html`<tr><th scope="row">${label(start)}</th>${series.map((one) => html`<td class="right">${number(one.values[index] ?? 0)}</td>`)}</tr>`)}</tbody></table></div></details>
+      <tbody>${starts.map((start, index) => series.some((one) => one.values[index]) && html`<tr><th scope="row"><${Start} at=${start} size=${size} /></th>${series.map((one) => html`<td class="right">${number(one.values[index] ?? 0)}</td>`)}</tr>`)}</tbody></table></div></details>
   </figure>`;
 }
 
@@ -101,8 +103,16 @@ export function Chart({ series, starts, size, title, unit }) {
  */
 export function bucketLabel(start, size) {
   // Days are those of the server, which counts in UTC; shorter buckets are shown in the viewer's zone.
-  if (size >= 86_400_000) return new Date(start).toLocaleDateString(locale(), { day: "numeric", month: "short", timeZone: "UTC" });
+  if (size >= DAY_MS) return new Date(start).toLocaleDateString(locale(), { day: "numeric", month: "short", timeZone: "UTC" });
   return moment(start, "time");
+}
+
+/**
+ * When a bucket begins, with UTC on hover.
+ * @param {{at: number, size: number}} props
+ */
+function Start({ at, size }) {
+  return size >= DAY_MS ? html`<time datetime=${new Date(at).toISOString()} title=${utc(at)}>${bucketLabel(at, size)}</time>` : html`<${Time} at=${at} exact="time" />`;
 }
 
 /**

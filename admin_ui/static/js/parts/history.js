@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { api, withQuery } from "../http.js";
 import { serverNow } from "../clock.js";
 import { useLive } from "../live.js";
-import { Choice, Empty, Loaded } from "./ui.js";
+import { Choice, Empty, Loaded, Time } from "./ui.js";
 import { buckets, Chart, seriesOf } from "./chart.js";
 
 const MINUTE = 60_000;
@@ -27,8 +27,8 @@ export function historyPath(scope, id, range, by = "rule") {
   return withQuery("/usage/history", { scope, id, range, by });
 }
 
-/** @typedef {NonNullable<History["rules"]>} RulesNow @type {WeakMap<Point[], RulesNow>} */
-const rulesOf = new WeakMap();
+/** @typedef {NonNullable<History["rules"]>} RulesNow @type {WeakMap<Point[], {rules: RulesNow, whole: string | null}>} */
+const aboutOf = new WeakMap();
 
 /**
  * What the rules of a history cost now, and who pays them.
@@ -36,7 +36,24 @@ const rulesOf = new WeakMap();
  * @returns {RulesNow}
  */
 export function rulesNow(points) {
-  return (points && rulesOf.get(points)) ?? {};
+  return (points && aboutOf.get(points)?.rules) ?? {};
+}
+
+/**
+ * What a point is of.
+ * @param {Point} point
+ */
+export function ruleName(point) {
+  return point.rule ?? t(point.every ? "rule.every" : "rule.none");
+}
+
+/**
+ * Since when rules are not told apart, because there are too many: the figures are right all the same.
+ * @param {{points: Point[]}} props
+ */
+export function Summed({ points }) {
+  const since = aboutOf.get(points)?.whole;
+  return since ? html`<p class="note">${t("history.summed")} <${Time} at=${since} /></p>` : null;
 }
 
 /**
@@ -63,16 +80,20 @@ async function history(asked, range, workspace, signal) {
   let from = new Date(to - range.length).toISOString();
   /** @type {Point[]} */
   const points = [];
-  rulesOf.set(points, {});
-  for (let portion = 0; portion < MOST_PORTIONS; portion += 1) {
-    const { scope, id, by } = Object.fromEntries(asked);
+  let rules = /** @type {RulesNow} */ ({}), whole = /** @type {string | null} */ (null);
+  const { scope, id, by: wanted } = Object.fromEntries(asked);
+  for (let portion = 0; ; portion += 1) {
+    // Of ten thousand rules each minute is a portion of its own. What is left then is asked for in all: the newest, which must not be missing.
+    if (portion === MOST_PORTIONS && wanted === "rule") whole = from;
+    const by = whole ? "total" : wanted;
     const path = withQuery("/usage/history", { scope, id, by, granularity: range.granularity, from, to: new Date(to).toISOString(), limit: 1000 });
     const answer = await api(path, { workspace, signal });
-    points.push(...answer.points);
-    rulesOf.set(points, { ...rulesOf.get(points), ...answer.rules });
-    if (!answer.next_from) break;
+    for (const point of answer.points) points.push(whole ? { ...point, every: true } : point);
+    rules = { ...rules, ...answer.rules };
+    if (!answer.next_from || Date.parse(answer.next_from) <= Date.parse(from)) break;
     from = answer.next_from;
   }
+  aboutOf.set(points, { rules, whole });
   return points;
 }
 
@@ -95,7 +116,7 @@ export function UsageHistory({ scopes, workspace, title, waits = false, hours = 
       <${Choice} label=${t("history.what")} value=${what} change=${setWhat} options=${[["amount", t("units")], ["requests", t("requests")], ["refused", t("refused")]]} />
       <${Choice} label=${t("history.range")} value=${range} change=${setRange} options=${[["hour", t("range.hour")], ["day", t("range.day")], ["month", t("range.month")]]} />
     </div></header>
-    <div class="panel chart-panel"><${Loaded} live=${live} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Bars} points=${points} range=${range} what=${what} />`}<//></div>
+    <div class="panel chart-panel"><${Loaded} live=${live} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Summed} points=${points} /><${Bars} points=${points} range=${range} what=${what} />`}<//></div>
   </section>`;
 }
 
@@ -104,7 +125,7 @@ export function Bars({ points, range, what, nameOf }) {
   const { size, length } = RANGES[range] ?? { size: MINUTE, length: 60 * MINUTE };
   const to = Math.floor(serverNow() / size + 1) * size;
   const starts = useMemo(() => buckets(to - length, to, size), [to, length, size]);
-  const series = useMemo(() => seriesOf(points, starts, nameOf ?? ((point) => point.rule ?? t("rule.none")), (point) => Number(point[/** @type {"amount"} */ (what)] ?? 0)), [points, starts, what]);
+  const series = useMemo(() => seriesOf(points, starts, nameOf ?? ruleName, (point) => Number(point[/** @type {"amount"} */ (what)] ?? 0)), [points, starts, what]);
   const unit = t(what === "amount" ? "units" : what === "requests" ? "requests" : "refused");
   if (series.length === 0) return html`<${Empty} title=${t(what === "refused" ? "history.none-refused" : "history.none")}>${t(what === "refused" ? "history.none-refused-do" : "history.none-do")}<//>`;
   return html`<${Chart} series=${series} starts=${starts} size=${size} title=${t("chart.title", { unit })} unit=${unit} />`;

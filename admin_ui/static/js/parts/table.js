@@ -17,16 +17,12 @@ const PAGE = 50;
  */
 
 /**
- * @param {{rows: any[], columns: Column<any>[], caption: string, keyOf?: (row: any) => string, empty?: any, more?: (() => Promise<unknown>) | null, details?: ((row: any) => any)}} props
+ * @param {{rows: any[], columns: Column<any>[], caption: string, keyOf?: (row: any) => string, nameOf?: (row: any) => string, empty?: any, more?: (() => Promise<unknown>) | null, details?: ((row: any) => any)}} props `nameOf`: what tells a row with details from the others, in words
  */
-export function Table({ rows, columns, caption, keyOf = (row) => row.id, empty, more = null, details }) {
-  const [page, setPage] = useState(0);
+export function Table({ rows, columns, caption, keyOf = (row) => row.id, nameOf = keyOf, empty, more = null, details }) {
+  const { shown, pager } = useTurned(rows, { more, caption });
   const [open, setOpen] = useState(/** @type {string | null} */ (null));
-  const pages = Math.max(1, Math.ceil(rows.length / PAGE));
-  useEffect(() => { if (page >= pages) setPage(pages - 1); }, [pages]);
   if (rows.length === 0) return empty ?? null;
-  const first = Math.min(page, pages - 1) * PAGE;
-  const shown = rows.slice(first, first + PAGE);
   return html`<div class="table-box"><table>
     <caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col" class=${classOf(column)}>${column.name || html`<span class="hidden">${t("actions")}</span>`}</th>`)}
@@ -34,11 +30,27 @@ export function Table({ rows, columns, caption, keyOf = (row) => row.id, empty, 
     <tbody>${shown.map((row) => {
       const key = keyOf(row);
       return html`<tr key=${key}>${columns.map((column) => html`<td class=${classOf(column)} data-name=${column.name}><div>${column.show(row)}</div></td>`)}
-        ${details && html`<td class="right"><button type="button" class="button quiet small" onClick=${() => setOpen(open === key ? null : key)} aria-expanded=${open === key ? "true" : "false"} aria-label=${t(open === key ? "details.hide" : "details.show")}>${t("details")}</button></td>`}</tr>
+        ${details && html`<td class="right"><button type="button" class="button quiet small" onClick=${() => setOpen(open === key ? null : key)} aria-expanded=${open === key ? "true" : "false"} aria-label=${t("action.of", { action: t(open === key ? "details.hide" : "details.show"), name: nameOf(row) })}>${t("details")}</button></td>`}</tr>
         ${details && open === key && html`<tr key=${`${key} details`} class="details-row"><td colspan=${columns.length + 1}>${details(row)}</td></tr>`}`;
     })}</tbody></table>
-    ${(pages > 1 || more) && html`<${Pager} page=${Math.min(page, pages - 1)} pages=${pages} total=${rows.length} turn=${setPage} more=${more} caption=${caption} />`}
+    ${pager}
   </div>`;
+}
+
+/**
+ * The page of a long list that is looked at, and what turns it: for what is no table as well.
+ * @template R
+ * @param {R[]} rows
+ * @param {{more: (() => Promise<unknown>) | null, caption: string}} how
+ * @returns {{shown: R[], pager: any}}
+ */
+export function useTurned(rows, { more, caption }) {
+  const [wanted, turn] = useState(0);
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE));
+  const page = Math.min(wanted, pages - 1);
+  useEffect(() => { if (wanted >= pages) turn(pages - 1); }, [pages]);
+  const pager = (pages > 1 || more) && html`<${Pager} page=${page} pages=${pages} total=${rows.length} turn=${turn} more=${more} caption=${caption} />`;
+  return { shown: rows.slice(page * PAGE, (page + 1) * PAGE), pager };
 }
 
 /** @param {Column<any>} column */
