@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.gateways import gateways, recorded, spent, storm
 from tests.e2e.plain_upstream import plain_upstream
-from tests.e2e.served import served
+from tests.e2e.served import Served, served
 from tests.redis_server.server import RedisServer, own_redis
 
 BUDGET = 50
@@ -28,6 +28,13 @@ async def until_debited(durable: RedisServer, units: int) -> None:
             await asyncio.sleep(0.05)
 
 
+async def until_noticed(here: Served) -> None:
+    """Wait until nobody asks Redis any more: what was asked and not answered is in doubt for 25 s, then it is free."""
+    async with asyncio.timeout(60):
+        while "on_store_failure applies" not in await (await here.ask("/-/health/ready")).text():
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize(("mode", "debt"), [("exact", 0), ("leased", 0), ("exact", 7)])
 async def test_a_gateway_that_is_killed_while_redis_is_away_owes_what_it_let_through(
     tmp_path: Path, durable: RedisServer, mode: str, debt: int
@@ -36,6 +43,7 @@ async def test_a_gateway_that_is_killed_while_redis_is_away_owes_what_it_let_thr
         async with gateways(tmp_path, 1, upstream.url, durable.url, budget=BUDGET, mode=mode, debt=debt) as (here,):
             assert (await storm([here], 10))[200] == 10
             durable.stop()
+            await until_noticed(here)
             assert (await storm([here], 60))[200] == 60
             await asyncio.sleep(0.5)  # what it let through is on disk
             await here.end(signal.SIGKILL)
