@@ -8,7 +8,8 @@ from tests.proxy.lane.recorder import Play
 
 PATHS = (
     "/contact", "/contact/7", "/contact/7/notes", "/message/send", "/free/x", "/refunded", "/tried", "/open/page",
-    "/stripped", "/contact?limit=3&offset=0", "/contact/%41", "/contact/a%2Fb", "/a//b", "/contact/../x", "/none",
+    "/stripped", "/contact?ws=aa0e8400-e29b-41d4-a716-446655440005",
+    "/contact?limit=3&offset=0", "/contact/%41", "/contact/a%2Fb", "/a//b", "/contact/../x", "/none",
     "/-/health/live", "/billing/plans", "/caf%C3%A9", "/contact;v=1", "/x?access_token=1", "/kept/secret",
 )  # fmt: skip
 METHODS = ("GET",) * 10 + ("POST",) * 5 + ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND")

@@ -30,7 +30,7 @@ upstream: {{url: "{upstream}", head_bytes: 30000B}}
 identity:
   jwt: {{secret: "{secret}"}}
   tell: {{user_header: X-User}}
-workspace: {{membership: trust_clients}}
+workspace: {{membership: trust_clients, query: ws}}
 defaults: {{user: small, workspace: null}}
 plans:
   - {{slug: small, name: Small, throughput_limit: 60, window_seconds: 864000}}
