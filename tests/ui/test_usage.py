@@ -195,6 +195,7 @@ async def test_a_page_left_open_asks_at_its_pace_and_keeps_no_timers(windows: Wi
     await page.clock.install()
     await goto_billing(page, windows)
     await expect(page.get_by_role("meter", name="You")).to_be_visible()
+    await page.wait_for_load_state("networkidle")  # the plans are there as well
     nodes = "document.getElementsByTagName('*').length"
     before = await page.evaluate(nodes)
     watch.asked.clear()

@@ -88,7 +88,7 @@ export function Chart({ series, starts, size, title, unit }) {
   return html`<figure class="chart" aria-label=${title}>
     <div class="chart-plot" ref=${place} role="img" aria-label=${t("chart.summary", { title, total: number(total), unit })}></div>
     ${missing && html`<p class="note">${t("chart.missing")}</p>`}
-    <p class="chart-at muted">${at === null ? t("chart.total") : html`<${Start} at=${starts[at] ?? 0} size=${size} />`}${size >= DAY_MS && html` <span class="spread"></span>${t("chart.days")}`}</p>
+    <p class="chart-at muted">${at === null ? t("chart.total") : html`<${Start} at=${starts[at] ?? 0} size=${size} />`}${size >= DAY_MS && html` · ${t("chart.days")}`}</p>
     <ul class="legend">${series.map((one, index) => html`<li key=${one.name}><span class=${`swatch c${index + 1}`} aria-hidden="true"></span><span class="legend-name">${one.name}</span>
       <span class="legend-value">${number(at === null ? one.total : one.values[at] ?? 0)}</span></li>`)}</ul>
     <details class="as-table"><summary>${t("chart.table")}</summary><div class="table-box scroll" tabindex="0" role="region" aria-label=${title}><table><caption class="hidden">${title}</caption>
