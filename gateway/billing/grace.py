@@ -18,11 +18,11 @@ _HUNDRED = 100
 
 
 async def follow(act: Act, sales: Sales, row: SubscriptionRow, terms: Terms) -> None:
-    """Give the companion, or end it, as ``row`` stands now."""
-    if sales.policy.then.kind == "off" or terms.mode == "payment":
+    """Give the companion, or end it, as ``row`` stands now. One given before ``then`` became ``off`` ends as well."""
+    if terms.mode == "payment":
         return
     running = await subscribed.companions(act.connection, PROVIDER, row.id)
-    unmet = row.status in _UNMET and row.period_end_us is not None
+    unmet = row.status in _UNMET and row.period_end_us is not None and sales.policy.then.kind != "off"
     if unmet and not running:
         name = f"{row.id}:{row.period_end_us}"
         if await subscribed.by_provider(act.connection, PROVIDER, checkout_id=name) is not None:

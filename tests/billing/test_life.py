@@ -98,6 +98,22 @@ async def test_after_the_grace_there_is_what_the_house_leaves(
     assert [each.status for each in companions] == [Status.CANCELLED]
 
 
+@pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "still unmet"])
+async def test_what_the_house_left_ends_when_it_leaves_nothing_any_more(here: Shop, *, cancelled: bool) -> None:
+    here.sales.policy = replace(POLICY, then=Then(kind="plan", plan="basic"))
+    row = await failed(here)
+    here.later(4 * DAY_S)
+    await here.sync()
+    assert await here.grants(), "what is left after the grace"
+    here.sales.policy = replace(POLICY, then=Then(kind="off"))
+    if cancelled:
+        here.fake.money.end(here.fake.books.get("subscriptions", row.external_id or ""))
+    await here.fake.deliver()
+    await here.sync(full=True)
+    assert [each.status for each in await here.rows() if each.provider == GRACE] == [Status.CANCELLED]
+    assert not await here.grants()
+
+
 async def test_what_is_unmet_a_second_time_has_a_companion_again(here: Shop) -> None:
     here.sales.policy = replace(POLICY, then=Then(kind="plan", plan="basic"))
     row = await here.bought(mode="subscription")
