@@ -6,13 +6,15 @@ let ahead = 0;
 let noted = false;
 
 /**
- * Note what an answer's Date says. Rounded to seconds there, so small differences are none.
+ * Note what an answer's Date says: it was written between the asking and now, and cut to whole seconds.
  * @param {string | null} date
+ * @param {number} sent when it was asked for, milliseconds
  */
-export function noteTime(date) {
+export function noteTime(date, sent) {
   const theirs = date ? Date.parse(date) : NaN;
   if (Number.isNaN(theirs)) return;
-  const difference = theirs + 500 - Date.now();
+  const [least, most] = [theirs - Date.now(), theirs + 1000 - sent];
+  const difference = least > 0 ? least : Math.min(0, most);
   if (!noted || Math.abs(difference - ahead) > 1500) ahead = Math.abs(difference) < 1500 ? 0 : difference;
   noted = true;
 }

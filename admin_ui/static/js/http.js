@@ -122,8 +122,9 @@ async function once(url, asked) {
   const reads = !asked.method || asked.method === "GET";
   const key = `${asked.workspace ?? ""} ${session.value.token ?? ""} ${asked.accept ?? ""} ${url}`;
   const kept = reads ? known.get(key) : undefined;
+  const sent = Date.now();
   const { answer, text } = await send(url, asked, reads, kept?.etag);
-  noteTime(answer.headers.get("date"));
+  noteTime(answer.headers.get("date"), sent);
   if (answer.status === 304 && kept) return kept.data;
   const more = { ...about(answer), wrote: !reads && !asked.harmless };
   if (!answer.ok) throw new Failure(answer.status, said(text), more);
