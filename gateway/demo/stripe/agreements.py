@@ -8,6 +8,8 @@ from gateway.demo.stripe.objects import Object, listed
 
 _SECONDS = {"day": 86_400, "week": 7 * 86_400}
 _MONTHS = {"month": 1, "year": 12}
+_LINES = 10
+"""So many an invoice itself shows; the others are asked for."""
 
 
 def next_end(start: int, recurring: Object) -> int:
@@ -115,6 +117,13 @@ def of_item(line_: Object, subscription: Object, *, proration: bool = False, cre
     return {**line_, "parent": {"type": kind, **none, kind: {**details, **own}}}
 
 
+def beside(line_: Object) -> Object:
+    """The same as a line of something that is sold beside a subscription."""
+    details = {"invoice_item": line_["id"], "proration": False, "proration_details": None, "subscription": None}
+    parent = {"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None}
+    return {**line_, "parent": parent}
+
+
 def invoice(id_: str, now: int, *, customer: Object, currency: str, lines: list[Object], of: Object | None) -> Object:
     """A draft. What the customer has to their credit is taken off when it is made."""
     total = sum(each["amount"] for each in lines)
@@ -153,7 +162,7 @@ def invoice(id_: str, now: int, *, customer: Object, currency: str, lines: list[
         "discounts": [],
         "hosted_invoice_url": None,
         "issuer": {"type": "self"},
-        "lines": listed(lines, f"/v1/invoices/{id_}/lines"),
+        "lines": listed(lines[:_LINES], f"/v1/invoices/{id_}/lines", has_more=len(lines) > _LINES),
         "livemode": False,
         "metadata": {},
         "next_payment_attempt": None,

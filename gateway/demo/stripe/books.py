@@ -73,6 +73,11 @@ class Books:
         except KeyError:
             raise missing(what, id_) from None
 
+    def lines(self, invoice: str) -> list[Object]:
+        """All lines of an invoice, in Stripe's order: items that waited, then what the subscription is to."""
+        found: list[Object] = self.get("lines", invoice)["data"]
+        return found
+
     def of(self, what: str, **equal: object) -> list[Object]:
         """The objects with these fields, newest first."""
         found = [

@@ -46,6 +46,11 @@ def events(selling: Selling, form: Form) -> Object:
     return _cut(selling, found, "/v1/events", {name: value for name, value in form.items() if name != "expand"})
 
 
+def lines(selling: Selling, ids: Sequence[str], form: Form) -> Object:
+    """The lines of an invoice."""
+    return _cut(selling, selling.books.lines(ids[0]), f"/v1/invoices/{ids[0]}/lines", form)
+
+
 def _value(selling: Selling, kind: str, each: Object, name: str) -> object:
     if kind == "invoices" and name == "subscription":
         of = selling.money.subscription_of(each)
@@ -56,7 +61,7 @@ def _value(selling: Selling, kind: str, each: Object, name: str) -> object:
 def _cut(selling: Selling, found: Sequence[Object], url: str, form: Form) -> Object:
     """One page of a list that is sorted from new to old."""
     created = form.get("created") or {}
-    if isinstance(created, Mapping):
+    if isinstance(created, Mapping) and created:
         found = [
             each for each in found if int(created.get("gte", 0)) <= each["created"] <= int(created.get("lte", 2**60))
         ]

@@ -76,6 +76,7 @@ class Money:
             lines=lines,
             of=subscription,
         )
+        books.kept["lines"][made["id"]] = {"data": lines}
         made["billing_reason"] = reason
         subscription["latest_invoice"] = made["id"]
         return books.keep("invoices", made, "invoice.created")
@@ -131,7 +132,7 @@ class Money:
 
     def _booked(self, invoice: Object, of: Object) -> None:
         self.reprice(of, invoice)
-        period = invoice["lines"]["data"][-1]["period"]  # what is bought; before it stands what goes back
+        period = self.books.lines(invoice["id"])[-1]["period"]  # what is bought; before it stands what goes back
         self.note("paid", of, invoice["id"], invoice["amount_paid"], (period["start"], period["end"]))
         if of["status"] in ("incomplete", "past_due", "unpaid"):
             of["status"] = "active"
@@ -143,7 +144,7 @@ class Money:
         if update is None or update["invoice"] != invoice["id"]:
             return
         del self.books.kept["pending"][of["id"]]
-        item, period = of["items"]["data"][0], invoice["lines"]["data"][-1]["period"]
+        item, period = of["items"]["data"][0], self.books.lines(invoice["id"])[-1]["period"]
         if period["end"] != item["current_period_end"]:
             item |= {"current_period_start": period["start"], "current_period_end": period["end"]}
         item["price"] = update["price"]

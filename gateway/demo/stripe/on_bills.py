@@ -15,6 +15,7 @@ def _make_invoice(selling: Selling, _: list[str], form: Form) -> Object:
     lines = books.kept["waiting"].pop(customer["id"], {}).get("lines", [])
     currency = lines[0]["currency"] if lines else "usd"
     made = agreements.invoice(books.id("in"), books.now, customer=customer, currency=currency, lines=lines, of=None)
+    books.kept["lines"][made["id"]] = {"data": lines}
     return books.keep("invoices", made, "invoice.created")
 
 
@@ -23,7 +24,7 @@ def _make_item(selling: Selling, _: list[str], form: Form) -> Object:
     line = agreements.line(
         books.id("il"), int(form.get("amount", 0)), form["currency"], form.get("description") or "", period=(now, now)
     )
-    books.kept["waiting"].setdefault(form["customer"], {"lines": []})["lines"].append(line)
+    books.kept["waiting"].setdefault(form["customer"], {"lines": []})["lines"].insert(0, agreements.beside(line))
     own = {"id": books.id("ii"), "object": "invoiceitem", "customer": form["customer"], "date": now}
     return {**line, **own, "proration": False, "quantity": 1, "quantity_decimal": "1"}
 

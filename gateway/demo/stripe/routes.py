@@ -3,7 +3,7 @@
 from gateway.demo.stripe import on_bills, on_customers, on_goods, on_sales
 from gateway.demo.stripe.act import Acts, Form
 from gateway.demo.stripe.books import Refusal
-from gateway.demo.stripe.lists import events, expanded, page
+from gateway.demo.stripe.lists import events, expanded, lines, page
 from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.selling import Selling
 
@@ -25,6 +25,7 @@ _KINDS = {
 """Path → the shelf on which its objects are kept."""
 _ACTS: Acts = (
     ("GET events", lambda selling, _, form: events(selling, form)),
+    ("GET invoices/*/lines", lines),
     *on_customers.ACTS,
     *on_goods.ACTS,
     *on_sales.ACTS,

@@ -247,5 +247,7 @@ class Selling:
         item |= {"current_period_start": start, "current_period_end": end}
         if subscription["status"] == "trialing":
             subscription["status"] = "active"
+        waited = self.books.kept["waiting"].pop(subscription["customer"], {}).get("lines", [])
         line = self.line(item["price"], item["price"]["unit_amount"], start, end)
-        return self.money.draft(subscription, [agreements.of_item(line, subscription)], "subscription_cycle")
+        lines = [*waited, agreements.of_item(line, subscription)]
+        return self.money.draft(subscription, lines, "subscription_cycle")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.sale import Agreement, Order, Receipt
+from gateway.core.sale import Agreement, AgreementState, Order, Receipt
 from gateway.core.scope import Scope
 from gateway.payments.port import (
     Account,
@@ -60,7 +60,10 @@ class StripeProvider:
         return await self._client.admitted()
 
     async def ensure_customer(self, known: str | None, scope: Scope, user_id: str | None, key: str) -> str:
-        """See the port. A customer that was deleted in the dashboard answers, and says so."""
+        """See the port. A customer that was deleted in the dashboard answers, and says so.
+
+        Of a workspace each member says the same, so that two who are its first at once make one.
+        """
         if known is not None:
             try:
                 found = await self._client.get(f"customers/{known}")
@@ -69,7 +72,7 @@ class StripeProvider:
             if not found.get("deleted"):
                 return known
         said = {"app": self._app, "scope": scope.kind, "scope_id": scope.id}
-        if user_id is not None:
+        if user_id is not None and scope.kind == "user":
             said["user_id"] = user_id
         made = await self._client.post("customers", key=key, metadata=said, description=f"{scope.kind} {scope.id}")
         return str(made["id"])
@@ -99,7 +102,8 @@ class StripeProvider:
         if agreement is None:
             return ()
         invoices = [
-            each async for each in self._client.every("invoices", subscription=agreement, expand=["data.payments"])
+            await self._whole(each)
+            async for each in self._client.every("invoices", subscription=agreement, expand=["data.payments"])
         ]
         charges: list[convert.Json] = []
         for customer in {convert.id_of(invoice["customer"]) for invoice in invoices if invoice["amount_paid"]}:
@@ -107,6 +111,13 @@ class StripeProvider:
         disputes = await self._disputes(charges)
         found = (convert.agreed(invoice, charges, disputes) for invoice in invoices)
         return tuple(receipt for receipt in found if receipt is not None)
+
+    async def _whole(self, invoice: convert.Json) -> convert.Json:
+        """With all its lines: it comes with ten, and what renews the subscription stands last."""
+        if not invoice["lines"]["has_more"]:
+            return invoice
+        lines = [each async for each in self._client.every(f"invoices/{invoice['id']}/lines")]
+        return {**invoice, "lines": {"data": lines}}
 
     async def _disputes(self, charges: Sequence[convert.Json]) -> list[convert.Json]:
         found: list[convert.Json] = []
@@ -130,8 +141,14 @@ class StripeProvider:
         return convert.agreement(await self._client.post(f"subscriptions/{agreement}", **said), self._app)
 
     async def end(self, agreement: str) -> Agreement:
-        """See the port."""
-        return convert.agreement(await self._client.delete(f"subscriptions/{agreement}"), self._app)
+        """See the port. One that is over can be ended no more: its answer may have got lost the first time."""
+        try:
+            return convert.agreement(await self._client.delete(f"subscriptions/{agreement}"), self._app)
+        except Gone:
+            found = await self.agreement(agreement)
+            if found.state is not AgreementState.ENDED:
+                raise
+            return found
 
     async def preview(self, agreement: str, item: Item, at_us: int) -> Preview:
         """See the port."""

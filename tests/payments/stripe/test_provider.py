@@ -1,9 +1,12 @@
 """Our Stripe against the fake one, with Stripe's own document as the judge of both."""
 
+from typing import Any
+
 import orjson
 import pytest
 
 from gateway.core.sale import AgreementState, Dispute, OrderState, PaymentState
+from gateway.core.scope import Scope
 from gateway.demo.stripe.server import Fault
 from gateway.payments.port import Gone, Owner, ProviderError
 from gateway.payments.stripe.client import Access
@@ -77,6 +80,37 @@ async def test_what_a_bank_declines_is_past_due_and_can_be_paid_at_its_page() ->
         assert (newest.state, bool(newest.pay_url)) == (PaymentState.OPEN, True)
         here.fake.advance(10 * DAY)
         assert (await here.provider.agreement(order.agreement or "")).state is AgreementState.ENDED
+
+
+@pytest.mark.parametrize("beside", [9, 10, 100])
+async def test_a_renewal_is_seen_however_much_stands_before_it_on_its_invoice(beside: int) -> None:
+    async with sale() as here:
+        id_ = await ordered(here, mode="subscription")
+        pay(here, id_)
+        order = await here.provider.order(id_)
+        (customer,) = here.fake.books.kept["customers"]
+        for number in range(beside):
+            said: dict[str, Any] = {"customer": customer, "amount": 1, "description": f"Seat {number}"}
+            await here.provider._client.post("invoiceitems", currency="usd", **said)
+        here.fake.advance(30 * DAY + 3600)
+        newest = max(await here.provider.receipts(agreement=order.agreement), key=lambda each: each.created_us)
+        assert (newest.state, newest.amount, newest.plan_id) == (PaymentState.PAID, 500 + beside, "p1")
+        assert newest.period_end_us == (START + 60 * DAY) * 1_000_000
+        asked = [path for _, path in here.fake.requests if path.endswith("/lines")]
+        assert len(asked) == (0 if beside < 10 else 1 + beside // 100), "only where some are missing, page by page"
+
+
+async def test_ending_what_is_over_already_says_that_it_is_over() -> None:
+    async with sale(retries=0) as here:
+        id_ = await ordered(here, mode="subscription")
+        pay(here, id_)
+        agreement = (await here.provider.order(id_)).agreement or ""
+        here.fake.faults.append(Fault(f"subscriptions/{agreement}", 500, after=True, method="DELETE"))
+        with pytest.raises(ProviderError):
+            await here.provider.end(agreement)
+        assert (await here.provider.end(agreement)).state is AgreementState.ENDED
+        with pytest.raises(Gone):
+            await here.provider.end("sub_never")
 
 
 async def test_stopping_and_resuming() -> None:
@@ -155,6 +189,14 @@ async def test_a_customer_who_was_deleted_is_made_anew() -> None:
         await here.provider._client.delete(f"customers/{first}")
         assert await here.provider.ensure_customer(first, ALICE, "alice", "c3") != first
         assert await here.provider.ensure_customer("cus_never", ALICE, "alice", "c4") != first
+
+
+async def test_two_members_who_are_the_first_of_a_workspace_on_two_gateways_make_one_customer() -> None:
+    async with sale() as here:
+        acme = Scope("workspace", "acme")
+        made = [await here.provider.ensure_customer(None, acme, user, "c1") for user in ("alice", "bob")]
+        assert made[0] == made[1]
+        assert len(here.fake.books.kept["customers"]) == 1
 
 
 async def test_the_catalog_is_pushed_once_and_a_new_amount_takes_the_name_over() -> None:
