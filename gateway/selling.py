@@ -120,6 +120,8 @@ class Selling:
             async with sales.store.write(sales.mandate("gateway")) as act:
                 await fence(act)
                 asked = await syncs.take_asked(act, sales.provider.name)
+                if "full" in asked:
+                    await self.syncer.begin(act)
                 if len(dry):  # one after the other
                     for word in asked & DRY:
                         await syncs.ask(act, sales.provider.name, word)

@@ -91,6 +91,10 @@ class Syncer:
                 await self._keep_run(walk.run, fence)
             return more or not (walk.over or walk.run.cut)
 
+    async def begin(self, act: Act) -> None:
+        """Keep that everything is to be compared, so that whatever fails from here on only puts it off."""
+        await syncs.change(act, self._name, walk=Walk(Run(self._sales.now_us(), full=True)).kept())
+
     async def ask(self, *, full: bool, dry_run: bool) -> None:
         """Have it done soon, by whichever gateway syncs; what it finds is kept with the other runs."""
         word = ("dryfull" if full else "dry") if dry_run else ("full" if full else "recent")
@@ -128,6 +132,8 @@ class Syncer:
             more = await self._due(run, said, most=None if fence is None else _MOST_DUE) or more
             async with self._fenced(fence) as act:
                 await syncs.change(act, self._name, cursor=kept.cursor, cursor_us=kept.cursor_us)
+                if run.full:
+                    await self.begin(act)
             await self._look_at_catalog(run, fence)
         except ProviderError as error:
             self._cut(run, error)

@@ -9,8 +9,11 @@ from gateway.billing.run import Run
 from gateway.billing.sync import Syncer
 from gateway.core.scope import Scope
 from gateway.core.subscription import Status
+from gateway.demo.stripe.server import Fault
+from gateway.selling import Selling
 from gateway.store import orders, syncs
 from gateway.store.store import Act
+from gateway.tasks import Tasks
 from tests.billing.shop import Shop, shop
 
 
@@ -66,6 +69,39 @@ async def test_what_happens_meanwhile_is_not_kept_waiting(here: Shop) -> None:
     assert await here.syncer.step(fence)
     assert (await here.row(page.subscription_id)).status is Status.ACTIVE
     assert (await syncs.get(here.store, "stripe")).walk is not None
+
+
+async def test_what_is_asked_for_while_stripe_is_away_is_done_when_it_is_back(here: Shop) -> None:
+    selling = Selling(here.sales, Tasks(), demo=False)
+    await selling.syncer.run(full=True)
+    before_us = (await syncs.get(here.store, "stripe")).full_us or 0
+    here.later(1)
+    await selling.syncer.ask(full=True, dry_run=False)
+    here.fake.faults.append(Fault("events", 429, method="GET"))
+    assert not await selling._turn(fence, Tasks())
+    assert (await syncs.get(here.store, "stripe")).full_us == before_us, "it could not even begin"
+    here.later(601)
+    while await selling._turn(fence, Tasks()):
+        here.later(1)
+    row = await syncs.get(here.store, "stripe")
+    assert ((row.full_us or 0) > before_us, row.walk, row.asked) == (True, None, None)
+
+
+async def test_that_stripe_has_forgotten_where_we_were_is_known_although_it_goes_away_just_then(here: Shop) -> None:
+    await here.sync()
+    await here.bought(Scope("user", "one"), user_id="one")
+    here.later(3600)
+    await here.sync()
+    before_us = (await syncs.get(here.store, "stripe")).full_us or 0
+    here.fake.books.events.clear()
+    async with here.store.write(here.by()) as act:
+        await syncs.change(act, "stripe", drift_due=True)
+    here.fake.faults.append(Fault("products", 429, method="GET"))
+    assert (await here.sync()).cut
+    assert ((await syncs.get(here.store, "stripe")).full_us, here.fake.faults) == (before_us, [])
+    here.later(601)
+    await here.sync()
+    assert ((await syncs.get(here.store, "stripe")).full_us or 0) > before_us
 
 
 async def test_a_place_that_is_gone_begins_anew(here: Shop) -> None:
