@@ -9,27 +9,19 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
-from gateway import log
-from gateway.billing import once
-from gateway.billing.sales import DAY_US, HOUR_US, Sales, asking
+from gateway.billing import once, pages
+from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
-from gateway.core.problems import Conflict, NotFound, Unprocessable
+from gateway.core.problems import Conflict, NotFound, Problem, Unprocessable
 from gateway.core.sale import Mode, Order, Tag
 from gateway.core.scope import Scope
 from gateway.core.subscription import PlanVersion, Status
-from gateway.payments.port import Item, ProviderError, Wish
+from gateway.payments.port import Item, Wish
 from gateway.store import customers, orders, plans, subscriptions
 from gateway.store.mandate import Mandate
-from gateway.store.orders import PAYABLE, CheckoutRow, Ordered, Placed
+from gateway.store.orders import CheckoutRow, Ordered, Placed
 from gateway.store.rows import PlanRow, PriceRow, SubscriptionRow
 from gateway.store.store import Act
-
-_OPEN_US = DAY_US - HOUR_US
-"""How long a page can be paid: providers allow a day at most."""
-_FRESH_US = 300_000_000
-"""A page that closes sooner is not handed out any more."""
-
-_log = log.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +48,8 @@ class Page(NamedTuple):
 async def buy(sales: Sales, purchase: Purchase, by: Mandate) -> Page:
     """Order it, and open a page. Older pages for the same scope are closed.
 
-    Raises ``NotFound`` (plan), ``Conflict`` (inactive, no price), ``Unprocessable`` (URLs), and what ``asking`` raises.
+    Raises ``NotFound`` (plan), ``Conflict`` (inactive, no price, being paid already), ``Unprocessable`` (URLs), and
+    what ``asking`` raises.
     """
     sales.check_return(purchase.success_url, "success_url")
     sales.check_return(purchase.cancel_url, "cancel_url")
@@ -65,8 +58,12 @@ async def buy(sales: Sales, purchase: Purchase, by: Mandate) -> Page:
     with asking():
         seller = (await sales.provider.admitted()).name
     held, page, others = await _ordered(sales, purchase, plan, price, seller, by)
-    for other in others:
-        await _close(sales, other)
+    waits = [other for other in others if await pages.close_older(sales, other)]
+    if any(_wish_of(other) == _wish_of(held) for other in waits):
+        if page.external_id is None:
+            await pages.withdraw(sales, page, by)
+        await pages.close_older(sales, held)
+        pages.refuse_second()
     return await _open(sales, held.subscription, page, item_of(plan, price, purchase.mode), by)
 
 
@@ -77,19 +74,41 @@ async def resume(sales: Sales, row: SubscriptionRow, success_url: str, cancel_ur
     with asking():
         row = (await settle(sales, row.id)).subscription
     held = await orders.get(sales.store, row.id)
+    if pages.under_way(held):
+        pages.refuse_second()
     if row.status is not Status.PENDING or not isinstance(row.plan, PlanVersion):
         return Page("", row.checkout_id or "", row.id)
     plan = await plans.get(sales.store, row.plan.plan_id)
     if plan.version != row.plan.version:
         raise Conflict("This plan has changed since it was ordered. Order it again.")
     price = _price(plan, held.order.currency)
-    page = _usable(held, by.now_us, None)
+    page = pages.usable(held, by.now_us, None)
     if page is None:
-        if await _close(sales, held):
+        page = await _instead(sales, held, (success_url, cancel_url), by)
+        if page is None:
             return Page("", row.checkout_id or "", row.id)  # it was paid just now: there is nothing to pay twice
-        async with sales.store.write(by) as act:
-            page = await _new_page(act, row.id, sales, (success_url, cancel_url))
     return await _open(sales, row, page, item_of(plan, price, row.mode), by)
+
+
+async def _instead(sales: Sales, held: Ordered, urls: tuple[str, str], by: Mandate) -> CheckoutRow | None:
+    """A page in the place of the older ones, which are closed; ``None``: the order was paid meanwhile.
+
+    It is there before they are closed, so that the order is not dropped with the last of them.
+    """
+    async with sales.store.write(by) as act:
+        page = await pages.new(act, held.subscription.id, sales, urls)
+    try:
+        with asking():
+            now = await pages.close(sales, held)
+    except Problem:
+        await pages.withdraw(sales, page, by)
+        raise
+    if now.subscription.status is Status.PENDING and not pages.under_way(now):
+        return page
+    await pages.withdraw(sales, page, by)
+    if pages.under_way(now):
+        pages.refuse_second()
+    return None
 
 
 def item_of(plan: PlanRow, price: PriceRow, mode: Mode) -> Item:
@@ -134,16 +153,18 @@ async def _ordered(
     sales: Sales, purchase: Purchase, plan: PlanRow, price: PriceRow, seller: str, by: Mandate
 ) -> tuple[Ordered, CheckoutRow, Sequence[Ordered]]:
     """The order and the page to be opened, and the orders whose place it takes. One transaction: two clicks see one."""
-    pages = (purchase.success_url, purchase.cancel_url)
+    urls = (purchase.success_url, purchase.cancel_url)
     version = PlanVersion(plan.id, plan.version)
     wish = (version, purchase.mode, price.currency, price.amount)
     async with sales.store.write(by) as act:
         if purchase.mode == "subscription":
             await _check_currency(act, sales, purchase, price.currency)
         waiting = await orders.waiting(act.connection, purchase.scope, purchase.user_id, sales.provider.name, seller)
-        for held in waiting:
-            has = (held.subscription.plan, held.subscription.mode, held.order.currency, held.order.amount)
-            if has == wish and (page := _usable(held, by.now_us, pages)) is not None:
+        same = [held for held in waiting if _wish_of(held) == wish]
+        if any(map(pages.under_way, same)):
+            pages.refuse_second()
+        for held in same:
+            if (page := pages.usable(held, by.now_us, urls)) is not None:
                 return held, page, [other for other in waiting if other is not held]
         placed = Placed(
             plan=version,
@@ -156,22 +177,14 @@ async def _ordered(
             account=seller,
         )
         row = await orders.place(act, placed)
-        page = await _new_page(act, row.id, sales, pages)
+        page = await pages.new(act, row.id, sales, urls)
         await orders.set_order(act, row.id, due_us=by.now_us + sales.policy.pending_us)
         return await orders.read(act.connection, row.id), page, waiting
 
 
-def _usable(held: Ordered, now_us: int, pages: tuple[str, str] | None) -> CheckoutRow | None:
-    """A page of this order that can still be paid and leads where it should."""
-    for page in reversed(held.checkouts):
-        same = pages is None or (page.success_url, page.cancel_url) == pages
-        if same and page.state in PAYABLE and page.expires_us > now_us + _FRESH_US:
-            return page
-    return None
-
-
-async def _new_page(act: Act, id_: str, sales: Sales, pages: tuple[str, str]) -> CheckoutRow:
-    return await orders.add_checkout(act, id_, sales.provider.name, pages, act.now_us + _OPEN_US)
+def _wish_of(held: Ordered) -> tuple[object, ...]:
+    row, order = held.subscription, held.order
+    return row.plan, row.mode, order.currency, order.amount
 
 
 async def _open(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: Item, by: Mandate) -> Page:
@@ -218,16 +231,3 @@ async def customer_of(sales: Sales, scope: Scope, user_id: str | None, by: Manda
         if found != known:
             await customers.put(sales.store, name, scope, found, by)
     return found
-
-
-async def _close(sales: Sales, other: Ordered) -> bool:
-    """Close the pages of an order that are to be paid no more. Whether it was paid meanwhile: then it stays bought."""
-    try:
-        for page in other.checkouts:
-            if page.external_id is not None and page.state in PAYABLE:
-                await sales.provider.expire_order(page.external_id)
-        settled = await settle(sales, other.subscription.id)
-    except ProviderError as error:
-        _log.warning("an older page could not be closed", order=other.subscription.id, reason=error.message)
-        return False
-    return settled.subscription.status not in (Status.PENDING, Status.CANCELLED)

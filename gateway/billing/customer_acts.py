@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from gateway.billing import once
 from gateway.billing.checkout import customer_of, item_of
+from gateway.billing.pages import end_unpaid
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
 from gateway.core.problems import Conflict, NotFound, Unprocessable
@@ -68,6 +69,7 @@ async def _close_pages(sales: Sales, row: SubscriptionRow) -> None:
         if (await sales.provider.expire_order(page.external_id)).state in (OrderState.PAID, OrderState.PROCESSING):
             await settle(sales, row.id)
             raise Conflict("This was paid just now, or is about to be.")
+    await end_unpaid(sales, row)
 
 
 async def sync(sales: Sales, row: SubscriptionRow) -> SubscriptionRow:

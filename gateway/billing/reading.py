@@ -1,5 +1,6 @@
 """Reading all that the provider has of one sale."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.billing.sales import Sales
@@ -27,8 +28,9 @@ async def read_sale(sales: Sales, held: Ordered, owner: Owner | None) -> Read:
     known += [None if owner is None else owner.agreement, *(each.agreement for each in read_back(held.order.surplus))]
     names = dict.fromkeys(each for each in known if each is not None)
     agreements = [await _agreement(sales, name) for name in names]
-    counts = counting(held.subscription, agreements)
-    receipts = await _receipts(sales, counts, [order for _, order in found])
+    paid = {each.id: await sales.provider.receipts(agreement=each.id) for each in agreements}
+    counts = counting(held.subscription, agreements, paid)
+    receipts = await _receipts(sales, () if counts is None else paid[counts.id], [order for _, order in found])
     shown = (*(order for _, order in found), *_unopened(held, sales.now_us()))
     others = of_this_sale(held.subscription, agreements, counts)
     return Read(
@@ -36,13 +38,13 @@ async def read_sale(sales: Sales, held: Ordered, owner: Owner | None) -> Read:
         tuple(found),
         counts,
         tuple(others),
-        await extra(sales, others),
+        extra(others, paid, counts),
     )
 
 
-async def _receipts(sales: Sales, counts: Agreement | None, found: list[Order]) -> list[Receipt]:
+async def _receipts(sales: Sales, agreed: Sequence[Receipt], found: list[Order]) -> list[Receipt]:
     """The payments of the agreement, and of what was bought once."""
-    receipts = [] if counts is None else list(await sales.provider.receipts(agreement=counts.id))
+    receipts = list(agreed)
     for order in found:
         if order.payment is not None:
             receipts += await sales.provider.receipts(payment=order.payment)

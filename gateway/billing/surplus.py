@@ -15,6 +15,8 @@ from gateway.core.sale import Agreement, AgreementState, Receipt
 from gateway.core.subscription import Status
 from gateway.store.rows import SubscriptionRow
 
+Receipts = Mapping[str, Sequence[Receipt]]
+"""The payments of each agreement, by its name."""
 _NOT_BEGUN = (AgreementState.ENDED, AgreementState.INCOMPLETE)
 _log = log.get_logger(__name__)
 
@@ -36,12 +38,20 @@ class Extra:
     kept: tuple[Kept, ...] = ()
 
 
-def counting(ours: SubscriptionRow, found: Sequence[Agreement]) -> Agreement | None:
-    """The agreement that counts: the one we know, unless it has ended and ours has not; else the first that runs."""
+def counting(ours: SubscriptionRow, found: Sequence[Agreement], receipts: Receipts) -> Agreement | None:
+    """The agreement that counts: one that runs, of those one that was paid, and else the one we know.
+
+    Ours that was paid and is over is over for good: then it is the one that we know, whatever else is paid.
+    """
     known = next((each for each in found if each.id == ours.external_id), None)
-    if known is not None and (known.state not in _NOT_BEGUN or ours.status is Status.CANCELLED):
+    if known is not None and ours.status is Status.CANCELLED and ours.period_end_us is not None:
         return known
-    return next((each for each in found if each.state not in _NOT_BEGUN), known or next(iter(found), None))
+
+    def merit(each: Agreement) -> tuple[bool, bool, bool, bool]:
+        paid = any(receipt.kept and receipt.amount for receipt in receipts[each.id])
+        return each.state not in _NOT_BEGUN, paid, each.state is not AgreementState.ENDED, each is known
+
+    return max(found, key=merit, default=None)
 
 
 def of_this_sale(ours: SubscriptionRow, found: Sequence[Agreement], counts: Agreement | None) -> list[Agreement]:
@@ -49,14 +59,21 @@ def of_this_sale(ours: SubscriptionRow, found: Sequence[Agreement], counts: Agre
     return [each for each in found if each is not counts and each.tag is not None and each.tag.subscription == ours.id]
 
 
-async def extra(sales: Sales, others: Sequence[Agreement]) -> Extra:
-    """What is to be known of agreements that do not count. Raises ``ProviderError``."""
-    receipts = {each.id: await sales.provider.receipts(agreement=each.id) for each in others}
+def extra(others: Sequence[Agreement], receipts: Receipts, counts: Agreement | None) -> Extra:
+    """What is to be known of agreements that do not count."""
+    begun = counts is not None and counts.state not in _NOT_BEGUN
     return Extra(
-        running=tuple(each.id for each in others if each.state is not AgreementState.ENDED and not each.stopping),
-        receipts=tuple(receipt for of_it in receipts.values() for receipt in of_it),
-        kept=tuple(kept for id_, of_it in receipts.items() for kept in _kept(id_, of_it)),
+        running=tuple(each.id for each in others if _to_be_ended(each, begun=begun)),
+        receipts=tuple(receipt for each in others for receipt in receipts[each.id]),
+        kept=tuple(kept for each in others for kept in _kept(each.id, receipts[each.id])),
     )
+
+
+def _to_be_ended(other: Agreement, *, begun: bool) -> bool:
+    """What waits for its first payment can be what an open page is paid with, until something else has ``begun``."""
+    if other.state is AgreementState.INCOMPLETE:
+        return begun
+    return other.state is not AgreementState.ENDED and not other.stopping
 
 
 def _kept(agreement: str, receipts: Iterable[Receipt]) -> list[Kept]:
@@ -70,7 +87,9 @@ def _kept(agreement: str, receipts: Iterable[Receipt]) -> list[Kept]:
 async def end(sales: Sales, id_: str, running: Sequence[str]) -> None:
     """Let them be charged no more. Raises ``ProviderError``."""
     for agreement in running:
-        _log.error("a sale was paid twice: the second agreement is ended, give its money back", sale=id_, of=agreement)
+        _log.error(
+            "a sale was begun twice: the second agreement is ended, give back what it took", sale=id_, of=agreement
+        )
         await sales.provider.end(agreement)
 
 

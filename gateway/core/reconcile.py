@@ -97,6 +97,8 @@ def _renewed(picture: Picture, agreement: Agreement, terms: Terms, ours: Standin
     covering = _money_behind([receipt for receipt in paid if _end_us(receipt) == newest_us], paid)
     kept = any(receipt.kept for receipt in covering)
     state = _of_state(picture, agreement, terms, newest_us if kept else None)
+    if not covering and ours.period_end_us is None and _payable_beside(picture, agreement):
+        state = ()  # a try that came to nothing: the order is not over before its other pages are
     if covering and not kept:
         return (_taken_back(covering, picture, for_good=False), *state)
     if state and (not kept or (ours.status is not Status.PENDING and ours.period_end_us == newest_us)):
@@ -111,6 +113,14 @@ def _renewed(picture: Picture, agreement: Agreement, terms: Terms, ours: Standin
     event = Event.TRIAL if agreement.state is AgreementState.TRIALING else Event.PAY
     word = Word(event, picture.read_us, newest_us + terms.slack_us, newest_us, agreement.stopping, starts_us)
     return (word, *state)
+
+
+def _payable_beside(picture: Picture, agreement: Agreement) -> bool:
+    """Whether a page can still be paid, or money of another one is on its way. Its own has begun this agreement."""
+    return any(
+        order.state is OrderState.OPEN or (order.state is OrderState.PROCESSING and order.agreement != agreement.id)
+        for order in picture.orders
+    )
 
 
 def _paid_until(paid: list[Receipt], agreement: Agreement) -> int:

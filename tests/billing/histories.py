@@ -7,11 +7,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gateway.billing import customer_acts
+from gateway.billing import checkout, customer_acts
+from gateway.billing.checkout import Page
 from gateway.billing.customer_acts import Shown
 from gateway.core.problems import Problem
 from gateway.core.scope import Scope
-from gateway.core.subscription import PlanVersion
+from gateway.core.subscription import PlanVersion, Status
 from gateway.demo.stripe.delivery import Trouble
 from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.server import Fault
@@ -33,7 +34,8 @@ Step = tuple[str, int, int]
 """What is done, to which one, and how."""
 
 WHAT = """
-    buy buy renewing renewing renewing again wait wait wait wait wait stop resume end refund refund unrefund dispute
+    buy buy renewing renewing renewing again return return wait wait wait wait wait stop resume end refund refund
+    unrefund dispute
     decide card settle mend deliver deliver lose sync change change portal pause unpause trouble key
 """
 STEPS = st.lists(
@@ -101,8 +103,36 @@ class History:
         self.sold[page.subscription_id] = plan.terms.duration_days
         if plan.slug == "gift" and mode == "payment":
             self._free.add(page.subscription_id)
-        if how < 6 and self.shop.fake.books.get("sessions", page.external_id)["status"] == "open":
-            self.shop.pay(page, delayed=how == 5 and mode == "payment")
+        self._pay(page, how)
+
+    def _pay(self, page: Page, how: int) -> None:
+        """Try to: the bank may say no, or take days. 6: a first try is refused. 7: the page is left alone."""
+        books = self.shop.fake.books
+        session = books.kept["sessions"].get(page.external_id)
+        if how == 7 or session is None or session["status"] != "open":
+            return
+        refused = how == 6 and session["customer"] not in books.declining
+        if refused:
+            books.declining.add(session["customer"])
+        self.shop.pay(page, delayed=how == 5)
+        if refused:
+            books.declining.discard(session["customer"])
+
+    async def _return(self, which: int, how: int) -> None:
+        """Somebody takes an order up again that waits for its payment, often just before its page closes."""
+        rows = [row for row in await self.shop.rows() if row.status is Status.PENDING]
+        if not rows:
+            return
+        if which % 3 == 0:
+            self.shop.later(23 * HOUR_S - 120)
+        row = rows[which % len(rows)]
+        try:
+            page = await checkout.resume(
+                self.shop.sales, row, "https://shop.test/ok", "https://shop.test/no", self.shop.by()
+            )
+        except Problem:
+            return
+        self._pay(page, how)
 
     async def _renewing(self, which: int, how: int) -> None:
         await self._buy(which, how, "subscription")
@@ -162,7 +192,11 @@ class History:
 
     async def _settle(self, which: int, how: int) -> None:
         session = self._one("sessions", which)
-        if session is not None and session["payment_intent"] is not None:
+        if session is not None and session["subscription"] is not None and session["payment_status"] == "unpaid":
+            invoice = self.shop.fake.books.get("invoices", session["invoice"])
+            if invoice["status"] == "open" and not invoice["attempted"]:
+                self.shop.fake.selling.settle(session, paid=how < 5)
+        elif session is not None and session["payment_intent"] is not None:
             intent = self.shop.fake.books.get("payment_intents", session["payment_intent"])
             if intent["status"] == "processing":
                 self.shop.fake.selling.settle(session, paid=how < 5)

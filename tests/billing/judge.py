@@ -8,7 +8,8 @@ DAY_S, SLACK_S, GRACE_S = 86_400, 2 * 3_600, 3 * 86_400
 def entitled(kept: Any, sold: str, days: int, now: int, begun: int | None) -> bool:
     """Whether who bought ``sold`` for so many days has a right to it ``now``. ``begun``: when what is free began."""
     pages = [each for each in kept["sessions"].values() if each["metadata"]["subscription_id"] == sold]
-    if renewing := [kept["subscriptions"][each["subscription"]] for each in pages if each["subscription"]]:
+    renewing = [each for each in kept["subscriptions"].values() if each["metadata"].get("subscription_id") == sold]
+    if renewing:  # also what a page has begun that was not paid on it, but by the bill that the try has left
         return any(_runs(kept, each, now) for each in renewing)
     if charges := [c for c in kept["charges"].values() if c["payment_intent"] in [p["payment_intent"] for p in pages]]:
         left = [each["created"] for each in charges if not _gone(kept, each)]

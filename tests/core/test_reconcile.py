@@ -87,6 +87,19 @@ def test_what_was_never_subscribed_to_is_dropped_with_its_last_page() -> None:
     assert after(RENEWING, RENEWED, orders=(order(OrderState.EXPIRED),)).status is Status.CANCELLED
 
 
+@pytest.mark.parametrize("state", [AgreementState.ENDED, AgreementState.PAST_DUE, AgreementState.UNPAID])
+def test_a_try_that_came_to_nothing_drops_no_order_that_can_still_be_paid(state: AgreementState) -> None:
+    tried = {"agreement": agreement(state), "receipts": (receipt(state=PaymentState.VOID),)}
+    own = order(OrderState.PROCESSING, agreement="a")
+    for waiting in (order(OrderState.OPEN), order(OrderState.PROCESSING, agreement="b"), order(OrderState.PROCESSING)):
+        assert after(RENEWING, RENEWED, **tried, orders=(own, waiting)) == RENEWING
+    for over in (own, order(OrderState.EXPIRED), order(OrderState.PAID)):
+        assert after(RENEWING, RENEWED, **tried, orders=(over,)).status is Status.CANCELLED
+    bought = after(RENEWING, RENEWED, agreement=agreement(), receipts=(receipt(),))
+    ended = {"agreement": agreement(AgreementState.ENDED), "receipts": (receipt(),)}
+    assert after(bought, RENEWED, **ended, orders=(order(OrderState.OPEN),)).status is Status.CANCELLED, "it had begun"
+
+
 def test_a_full_refund_takes_what_was_bought_and_a_part_of_it_nothing() -> None:
     bought = after(ORDERED, ONCE, receipts=(receipt(),))
     assert after(bought, ONCE, receipts=(receipt(refunded=499),)) == bought

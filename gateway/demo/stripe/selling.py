@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.demo.stripe import agreements, objects
+from gateway.demo.stripe import agreements, late, objects
 from gateway.demo.stripe.books import Books, Refusal
 from gateway.demo.stripe.form import flag
 from gateway.demo.stripe.money import Money
@@ -67,7 +67,8 @@ class Selling:
         if session["customer"] is None:
             made = objects.customer(books.id("cus"), books.now, {"email": session["customer_email"]})
             session["customer"] = books.keep("customers", made, "customer.created")["id"]
-        paid = self._renewing(session) if session["mode"] == "subscription" else self._once(session, delayed=delayed)
+        pay = self._renewing if session["mode"] == "subscription" else self._once
+        paid = pay(session, delayed=delayed)
         if not paid:
             return False
         self.books.carded.add(session["customer"])
@@ -104,28 +105,23 @@ class Selling:
 
     def settle(self, session: Object, *, paid: bool) -> None:
         """The money of a delayed payment has come, or it will not."""
-        intent = self.books.get("payment_intents", session["payment_intent"])
-        if paid and self.money.take(intent):
-            session["payment_status"] = "paid"
-            self.money.note("paid", intent, intent["id"], intent["amount"])
-            self.books.tell("checkout.session.async_payment_succeeded", session)
-            return
-        intent["status"] = "requires_payment_method"
-        self.books.tell("checkout.session.async_payment_failed", session)
+        late.settle(self.money, session, paid=paid)
 
-    def _renewing(self, session: Object) -> bool:
+    def _renewing(self, session: Object, *, delayed: bool) -> bool:
+        """Begin what renews. A try that fails leaves it incomplete, with a bill, and the page stays open."""
         kept = self.books.kept["said"][session["id"]]
-        if session["customer"] in self.books.declining:
-            return False  # the page tells the customer, and nothing is begun
         price, said = kept["lines"][0][0], kept["said"].get("subscription_data") or {}
-        made = self.subscribe(session["customer"], price, said)
+        made = self.subscribe(session["customer"], price, said, delayed=delayed)
         invoice = self.books.get("invoices", made["latest_invoice"])
+        if made["status"] == "incomplete":
+            return False
         session |= {"subscription": made["id"], "invoice": invoice["id"]}
-        session["payment_status"] = "paid" if invoice["amount_paid"] else "no_payment_required"
+        due = "unpaid" if invoice["status"] == "open" else "no_payment_required"
+        session["payment_status"] = "paid" if invoice["amount_paid"] else due
         return True
 
-    def subscribe(self, customer: str, price: Object, said: Any) -> Object:  # noqa: ANN401
-        """Begin a subscription, and have its first invoice paid."""
+    def subscribe(self, customer: str, price: Object, said: Any, *, delayed: bool = False) -> Object:  # noqa: ANN401
+        """Begin a subscription, and have its first invoice paid; ``delayed``: it runs, and the money comes later."""
         books, now = self.books, self.books.now
         books.customer(customer)
         made = agreements.subscription(books.id("sub"), books.id("si"), now, customer=customer, price=price, said=said)
@@ -134,7 +130,12 @@ class Selling:
         amount = 0 if made["status"] == "trialing" else price["unit_amount"]
         line = self.line(price, amount, period["current_period_start"], period["current_period_end"])
         invoice = self.money.draft(made, [agreements.of_item(line, made)], "subscription_create")
-        self.money.pay(invoice)
+        if delayed and invoice["amount_due"]:
+            self.money.finalize(invoice)
+            made["status"] = "active"
+            books.tell("customer.subscription.updated", made)
+        else:
+            self.money.pay(invoice)
         return made
 
     def line(self, price: Object, amount: int, start: int, end: int) -> Object:

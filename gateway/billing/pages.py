@@ -1,0 +1,93 @@
+"""The pages on which an order is paid: which one can be, what is under way, and how they are closed."""
+
+from typing import NoReturn
+
+from gateway import log
+from gateway.billing.sales import DAY_US, HOUR_US, Sales
+from gateway.billing.settle import settle
+from gateway.core.problems import Conflict
+from gateway.core.sale import AgreementState
+from gateway.core.subscription import Status
+from gateway.payments.port import ProviderError
+from gateway.store import orders
+from gateway.store.mandate import Mandate
+from gateway.store.orders import PAYABLE, CheckoutRow, Ordered
+from gateway.store.rows import SubscriptionRow
+from gateway.store.store import Act
+
+_OPEN_US = DAY_US - HOUR_US
+"""How long a page can be paid: providers allow a day at most."""
+_FRESH_US = 300_000_000
+"""A page that closes sooner is not handed out any more."""
+
+_log = log.get_logger(__name__)
+
+
+def usable(held: Ordered, now_us: int, pages: tuple[str, str] | None) -> CheckoutRow | None:
+    """A page of this order that can still be paid and leads where it should."""
+    for page in reversed(held.checkouts):
+        same = pages is None or (page.success_url, page.cancel_url) == pages
+        if same and page.state in PAYABLE and page.expires_us > now_us + _FRESH_US:
+            return page
+    return None
+
+
+def under_way(held: Ordered) -> bool:
+    """Whether its customer is done and the money is on its way, as a bank debit is for days."""
+    waits = held.subscription.status is Status.PENDING
+    return waits and any(page.state == "processing" for page in held.checkouts)
+
+
+def refuse_second() -> NoReturn:
+    """What is on its way cannot be called back. Raises ``Conflict``."""
+    raise Conflict(
+        "The payment for this is on its way: it begins by itself as soon as the money is there, which can take some "
+        "days. If the payment fails, this can be ordered again.",
+        content={"reason": "payment_under_way"},
+    )
+
+
+async def new(act: Act, id_: str, sales: Sales, pages: tuple[str, str]) -> CheckoutRow:
+    """A page that is about to be opened."""
+    return await orders.add_checkout(act, id_, sales.provider.name, pages, act.now_us + _OPEN_US)
+
+
+async def withdraw(sales: Sales, page: CheckoutRow, by: Mandate) -> None:
+    """A page that nobody has opened will not be."""
+    async with sales.store.write(by) as act:
+        await orders.set_checkout(act, page.id, state="expired", expires_us=min(page.expires_us, act.now_us))
+
+
+async def close(sales: Sales, held: Ordered) -> Ordered:
+    """Let an order be paid no more, neither on its pages nor by a bill that a failed try has left; what it is then.
+
+    It may have been paid meanwhile, or be ``under_way``. Raises ``ProviderError``.
+    """
+    for page in held.checkouts:
+        if page.external_id is not None and page.state in PAYABLE:
+            await sales.provider.expire_order(page.external_id)
+    row = (await settle(sales, held.subscription.id)).subscription
+    held = await orders.get(sales.store, row.id)
+    if row.status is Status.PENDING and not under_way(held) and await end_unpaid(sales, row):
+        await settle(sales, row.id)
+    return await orders.get(sales.store, row.id)
+
+
+async def end_unpaid(sales: Sales, row: SubscriptionRow) -> bool:
+    """End the agreement that a failed try has left: its bill could be paid yet. Whether there was one."""
+    if (
+        row.external_id is None
+        or (await sales.provider.agreement(row.external_id)).state is not AgreementState.INCOMPLETE
+    ):
+        return False
+    await sales.provider.end(row.external_id)
+    return True
+
+
+async def close_older(sales: Sales, older: Ordered) -> bool:
+    """Close an order whose place another one takes. Whether its payment is under way; not closed: it is not known."""
+    try:
+        return under_way(await close(sales, older))
+    except ProviderError as error:
+        _log.warning("an older page could not be closed", order=older.subscription.id, reason=error.message)
+        return False
