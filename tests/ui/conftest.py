@@ -1,4 +1,4 @@
-"""The stage and the browser, once for all tests of a run; a window of its own for each test."""
+"""The browser, once for all tests of a run; a stage of its own for each file, a window of its own for each test."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with staged(tmp_path_factory.mktemp("stage")) as running:
         yield running
