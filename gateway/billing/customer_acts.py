@@ -11,7 +11,7 @@ from gateway.core.problems import Conflict, NotFound, Unprocessable
 from gateway.core.sale import OrderState, PaymentState
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status
-from gateway.payments.port import Account, Item, Preview, Strange
+from gateway.payments.port import Account, Item, Preview, ProviderError, Strange
 from gateway.store import orders, plans
 from gateway.store.deeds import PortalOpened, note
 from gateway.store.mandate import Mandate
@@ -107,24 +107,35 @@ async def change(
     Raises a ``Problem``: ``Conflict`` also if it would cost something else than was shown.
     """
     item = await _other(sales, row, plan_id)
-    await once.check_move(sales, row, item, by)
-    at_us = by.now_us if shown is None else _still_good(row, shown, by.now_us)
-    with asking():
-        if shown is not None and shown.amount_due is not None:
-            costs = await sales.provider.preview(row.external_id or "", item, at_us)
-            if costs.amount_due != shown.amount_due:
-                raise Conflict(
-                    "This costs something else by now. Look at it again.",
-                    content={"reason": "preview_changed", "amount_due": costs.amount_due, "currency": costs.currency},
-                )
-        key = f"change-{row.id}-{plan_id}-{at_us // _SECOND_US}"  # as exact as what is asked for
-        changed = await sales.provider.change(row.external_id or "", item, at_us, key)
-        settled = (await settle(sales, row.id)).subscription
-    if changed.plan_id != plan_id:
-        raise Conflict(
-            "The payment did not go through, so the plan is as it was. Pay what is due, or try another card."
-        )
+    async with once.moving(sales, row, item, by) as move:
+        at_us = by.now_us if shown is None else _still_good(row, shown, by.now_us)
+        with asking():
+            if shown is not None and shown.amount_due is not None:
+                await _check_price(sales, row, item, at_us, shown.amount_due)
+            key = f"change-{row.id}-{plan_id}-{at_us // _SECOND_US}"  # as exact as what is asked for
+            move.undone = False  # from here on it may be done, although no answer comes
+            try:
+                changed = await sales.provider.change(row.external_id or "", item, at_us, key)
+            except ProviderError as error:
+                move.undone = not error.retry
+                raise
+            move.undone = changed.plan_id != plan_id
+            settled = (await settle(sales, row.id)).subscription
+        if move.undone:
+            raise Conflict(
+                "The payment did not go through, so the plan is as it was. Pay what is due, or try another card."
+            )
     return settled
+
+
+async def _check_price(sales: Sales, row: SubscriptionRow, item: Item, at_us: int, shown: int) -> None:
+    """Raises ``Conflict`` if a change costs something else than was ``shown``."""
+    costs = await sales.provider.preview(row.external_id or "", item, at_us)
+    if costs.amount_due != shown:
+        raise Conflict(
+            "This costs something else by now. Look at it again.",
+            content={"reason": "preview_changed", "amount_due": costs.amount_due, "currency": costs.currency},
+        )
 
 
 def _still_good(row: SubscriptionRow, shown: Shown, now_us: int) -> int:

@@ -3,6 +3,10 @@
 What a page offers is kept with it, so that asking again for the same page asks for the same.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 from gateway.billing.sales import Sales
 from gateway.core.problems import Conflict
 from gateway.core.scope import Scope
@@ -40,13 +44,37 @@ async def offered(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: I
     return days
 
 
-async def check_move(sales: Sales, row: SubscriptionRow, item: Item, by: Mandate) -> None:
-    """Take what a change to ``item`` gives. Raises ``Conflict`` if that has no trial, or is free and there already."""
+@dataclass(slots=True)
+class Move:
+    """A change to another plan. ``undone``: it is certain that nothing was changed."""
+
+    undone: bool = True
+
+
+@asynccontextmanager
+async def moving(sales: Sales, row: SubscriptionRow, item: Item, by: Mandate) -> AsyncIterator[Move]:
+    """Take what a change to ``item`` gives, and give it back if the change is ``undone`` in the end.
+
+    Raises ``Conflict`` if that has no trial, or is free and there already.
+    """
+    fresh, move = await _take_for_move(sales, row, item, by), Move()
+    try:
+        yield move
+    finally:
+        if fresh and move.undone:
+            async with sales.store.write(by) as act:
+                await claims.give_back(act, item.plan_id, row.id)
+
+
+async def _take_for_move(sales: Sales, row: SubscriptionRow, item: Item, by: Mandate) -> bool:
+    """Whether it has not had that before."""
     async with sales.store.write(by) as act:
+        fresh = not await claims.has(act, item.plan_id, row.id)
         if row.status is Status.TRIALING and not await _trial_days(act, sales, row, item):
             raise no_trial()
         if item.amount == 0 and not await claims.take(act, "free", item.plan_id, (row.scope,), row.id):
             raise _free_already()
+    return fresh
 
 
 def no_trial() -> Conflict:

@@ -15,6 +15,9 @@ from gateway.store.tables import subscriptions
 Kind = Literal["trial", "free"]
 """A trial is had once for ever, if it has begun. What costs nothing is had once at a time."""
 
+_MOVING_US = 600_000_000
+"""So long a subscription that has taken what costs nothing may be on its way there."""
+
 
 async def take(act: Act, kind: Kind, plan_id: str, scopes: Sequence[Scope], subscription_id: str) -> bool:
     """Take it for all of these scopes, or for none. ``False``: another subscription has it for one of them."""
@@ -31,11 +34,25 @@ async def take(act: Act, kind: Kind, plan_id: str, scopes: Sequence[Scope], subs
     return True
 
 
+async def has(act: Act, plan_id: str, subscription_id: str) -> bool:
+    """Whether the subscription has taken anything of this plan."""
+    query = sa.select(claims.c.kind).where(claims.c.plan_id == plan_id, claims.c.subscription_id == subscription_id)
+    return (await act.connection.execute(query.limit(1))).first() is not None
+
+
+async def give_back(act: Act, plan_id: str, subscription_id: str) -> None:
+    """What the subscription has taken of this plan was not had after all."""
+    mine = (claims.c.plan_id == plan_id, claims.c.subscription_id == subscription_id)
+    await act.connection.execute(sa.delete(claims).where(*mine))
+
+
 async def _holder(act: Act, kind: Kind, plan_id: str, scope: Scope) -> str | None:
-    """The subscription that has it; one that can have it no more, or never got it, has lost it."""
+    """The subscription that has it; one that can have it no more, never got it, or moved elsewhere, has lost it."""
     table = subscriptions.c
     pending = table.status == Status.PENDING
-    had = table.period_end_us.is_not(None) if kind == "trial" else sa.and_(granting(), not_over(act.now_us))
+    moves = claims.c.taken_us > act.now_us - _MOVING_US
+    there = sa.and_(granting(), not_over(act.now_us), sa.or_(table.plan_id == plan_id, moves))
+    had = table.period_end_us.is_not(None) if kind == "trial" else there
     query = (
         sa.select(claims.c.subscription_id)
         .join(subscriptions, table.id == claims.c.subscription_id)

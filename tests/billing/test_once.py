@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from gateway.billing import customer_acts
+from gateway.billing.customer_acts import Shown
 from gateway.core.plan import THROUGHPUT, PlanLimit
-from gateway.core.problems import Conflict
+from gateway.core.problems import Conflict, Problem
 from gateway.core.sale import Mode
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, Status
+from gateway.demo.stripe.server import Fault
 from gateway.store import subscribed
 from gateway.store.rows import PlanDraft, PlanRow, SubscriptionRow, Terms
 from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, draft, prices, shop
@@ -115,6 +117,52 @@ async def test_a_change_to_what_costs_nothing_is_had_once_as_well(here: Shop) ->
     row = await here.bought(mode="subscription")
     with pytest.raises(Conflict, match="costs nothing"):
         await customer_acts.change(here.sales, row, free.id, here.by())
+
+
+@pytest.mark.parametrize(("status", "left"), [(402, 7), (400, 7), (500, 0)], ids=["declined", "refused", "who knows"])
+async def test_a_change_that_was_not_made_takes_no_trial(here: Shop, status: int, left: int) -> None:
+    here.sales.policy = replace(POLICY, trials={"pro": 14, "max": 7})
+    dearer = await made(here, draft("max", 5000), prices(1900))
+    row = await here.bought(mode="subscription")
+    here.fake.faults.append(Fault(f"subscriptions/{row.external_id}", status))
+    with pytest.raises(Problem):
+        await customer_acts.change(here.sales, row, dearer.id, here.by())
+    assert here.fake.faults == []
+    assert trial_days(here, (await here.buy(mode="subscription", plan=dearer)).external_id) == left
+
+
+async def test_a_change_that_costs_something_else_than_was_shown_takes_no_trial(here: Shop) -> None:
+    here.sales.policy = replace(POLICY, trials={"pro": 14, "max": 7})
+    dearer = await made(here, draft("max", 5000), prices(1900))
+    row = await here.bought(mode="subscription")
+    with pytest.raises(Conflict, match="something else"):
+        await customer_acts.change(here.sales, row, dearer.id, here.by(), Shown(here.sales.now_us(), 99))
+    assert trial_days(here, (await here.buy(mode="subscription", plan=dearer)).external_id) == 7
+
+
+async def test_a_change_that_fails_leaves_what_was_had_before_where_it_is(here: Shop) -> None:
+    here.sales.policy = replace(POLICY, trials={"pro": 14, "max": 7})
+    dearer = await made(here, draft("max", 5000), prices(1900))
+    row = await here.bought(mode="subscription")
+    moved = await customer_acts.change(here.sales, row, dearer.id, here.by())
+    here.fake.faults.append(Fault(f"subscriptions/{row.external_id}", 402))
+    with pytest.raises(Conflict, match="did not go through"):
+        await customer_acts.change(here.sales, moved, here.plan.id, here.by())
+    assert trial_days(here, (await here.buy(mode="subscription")).external_id) == 0
+
+
+async def test_what_costs_nothing_is_not_kept_by_whoever_moved_away_or_never_came(here: Shop) -> None:
+    here.sales.policy = POLICY
+    free = await made(here, draft("gift"), prices(0))
+    row = await here.bought(mode="subscription")
+    here.fake.faults.append(Fault(f"subscriptions/{row.external_id}", 402))
+    with pytest.raises(Conflict, match="did not go through"):
+        await customer_acts.change(here.sales, row, free.id, here.by())
+    gift = await here.bought(plan=free, mode="subscription")
+    assert gift.status is Status.ACTIVE, "the other one never came"
+    await customer_acts.change(here.sales, gift, here.plan.id, here.by())
+    here.later(DAY_S)
+    assert (await here.bought(plan=free)).status is Status.ACTIVE, "and this one moved away"
 
 
 @pytest.mark.parametrize("mode", ["payment", "subscription"])
