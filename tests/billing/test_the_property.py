@@ -44,6 +44,10 @@ def stand(migrated_file: Path) -> Iterator[Fair]:
 CHANGED: list[Step] = [("renewing", YEAR, 0), ("deliver", 0, 0), ("change", 0, MAX), ("wait", 9, 0)]
 
 
+TRIED: list[Step] = [("renewing", MAX, 6), ("end", 0, 0), ("sync", 0, 0)]
+"""A first try that was refused, and whose agreement is over while its page is open."""
+
+
 async def granted(here: Shop) -> set[str]:
     """The ids of what grants something now."""
     now_us = here.sales.now_us()
@@ -67,6 +71,7 @@ async def played(stand: Fair, steps: list[Step], seed: int) -> None:
     await same_plans(here)
     await same_money(here)
     await trials_are_single(here)
+    await none_dropped_too_soon(here)
     assert isinstance(here.fake.on_request, Judge)
     here.fake.on_request.check(here.fake)
     if seed % 4 == 0:
@@ -80,6 +85,14 @@ async def same_plans(here: Shop) -> None:
         if row.external_id is not None and row.status is not Status.CANCELLED:
             of = here.fake.books.get("subscriptions", row.external_id)["items"]["data"][0]["price"]["metadata"]
             assert plan_of(row) == of["plan_id"]
+
+
+async def none_dropped_too_soon(here: Shop) -> None:
+    """An order that never began is not over while one of its pages can still be paid."""
+    for session in here.fake.books.kept["sessions"].values():
+        row = await here.row(session["metadata"]["subscription_id"])
+        dropped = row.status is Status.CANCELLED and row.period_end_us is None
+        assert not (dropped and session["status"] == "open"), session["id"]
 
 
 async def same_money(here: Shop) -> None:
@@ -111,6 +124,11 @@ async def same_money(here: Shop) -> None:
 @example(steps=[("buy", WEEK, 0), ("again", 0, 0), ("refund", 0, 0), ("wait", 4, 0)], seed=0)
 @example(steps=[("buy", MAX, 0), ("dispute", 0, 5), ("decide", 0, 0)], seed=0)
 @example(steps=[("buy", MAX, 5), ("settle", 0, 0), ("refund", 0, 7)], seed=0)
+@example(steps=[*TRIED, ("return", 1, 0)], seed=0)
+@example(steps=[("renewing", MAX, 6), ("deliver", 0, 0), ("return", 0, 0), ("wait", 4, 0)], seed=0)
+@example(steps=[("renewing", MAX, 6), ("return", 1, 0), ("mend", 0, 0), ("sync", 0, 0)], seed=0)
+@example(steps=[("renewing", MAX, 5), ("deliver", 0, 0), ("return", 1, 0), ("again", 0, 0), ("settle", 0, 0)], seed=0)
+@example(steps=[("renewing", MAX, 5), ("sync", 0, 0), ("settle", 0, 5), ("again", 0, 0)], seed=0)
 @example(steps=[("renewing", MAX, 0), ("sync", 0, 0), ("key", 0, 0), ("key", 3, 0)], seed=0)
 @example(steps=[("renewing", MAX, 0), ("trouble", 7, 1), ("deliver", 0, 0), ("trouble", 4, 2), ("sync", 0, 0)], seed=0)
 def test_after_the_sync_what_is_granted_is_what_was_paid_for(
@@ -163,6 +181,7 @@ class Line(NamedTuple):
 
 LINES = [
     Line(reconcile, "_renewed", "any(receipt.kept for receipt in covering)", "bool(covering)", REFUNDED),
+    Line(reconcile, "_renewed", "_payable_beside(picture, agreement)", "False", TRIED),
     Line(reconcile, "_bought_once", "if receipt.kept]", "]", [("buy", MAX, 0), ("refund", 0, 0)]),
     Line(reconcile, "_of_state", "kept_until_us + terms.grace_us", "kept_until_us + terms.slack_us", PAST_DUE),
     Line(reconcile, "_paid_until", "agreement.period_end_us in ends_us", "False", CHANGED),
