@@ -19,6 +19,8 @@ _OPEN_US = DAY_US - HOUR_US
 """How long a page can be paid: providers allow a day at most."""
 _FRESH_US = 300_000_000
 """A page that closes sooner is not handed out any more."""
+_SHORTEST_US = 35 * 60_000_000
+"""Nor is one opened: providers open none for less than half an hour."""
 
 _log = log.get_logger(__name__)
 
@@ -27,7 +29,11 @@ def usable(held: Ordered, now_us: int, pages: tuple[str, str] | None) -> Checkou
     """A page of this order that can still be paid and leads where it should."""
     for page in reversed(held.checkouts):
         same = pages is None or (page.success_url, page.cancel_url) == pages
-        if same and page.state in PAYABLE and page.expires_us > now_us + _FRESH_US:
+        if (
+            same
+            and page.state in PAYABLE
+            and page.expires_us > now_us + (_FRESH_US if page.external_id else _SHORTEST_US)
+        ):
             return page
     return None
 

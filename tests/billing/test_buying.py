@@ -91,6 +91,18 @@ async def test_a_failure_that_is_repeated_for_a_day_is_bought_past(here: Shop) -
     assert len(here.fake.books.kept["sessions"]) == len(await here.rows()) == 1
 
 
+async def test_a_page_that_was_never_opened_is_given_up_when_it_would_close_too_soon(here: Shop) -> None:
+    here.fake.faults.append(Fault("checkout/sessions", 500))
+    with pytest.raises(Unavailable):
+        await here.buy()
+    here.later(22 * 3600 + 40 * 60)
+    page = await here.buy()
+    assert page.url
+    assert here.pay(page)
+    await here.fake.deliver()
+    assert [each.status for each in await here.rows()].count(Status.ACTIVE) == 1
+
+
 async def test_a_new_page_for_an_order_leaves_no_old_one_to_pay(here: Shop) -> None:
     before = await here.buy()
     here.later(DAY_S - 3600 - 240)

@@ -8,6 +8,7 @@ from gateway.demo.stripe.form import flag
 from gateway.demo.stripe.money import Money
 from gateway.demo.stripe.objects import Object
 
+_SHORTEST_S, _LONGEST_S = 1800, 86_400
 PENDING_S = 23 * 3600
 """How long a change waits for its payment."""
 
@@ -37,6 +38,8 @@ class Selling:
         renews = [price["recurring"] is not None for price, _ in lines]
         if all(renews) != (said["mode"] == "subscription"):
             raise refused("You specified `payment` mode but passed a recurring price, or the other way round.")
+        if not _SHORTEST_S <= int(said.get("expires_at", books.now + _LONGEST_S)) - books.now <= _LONGEST_S:
+            raise refused("`expires_at` has to lie half an hour ahead at least, and a day at most.")
         if said.get("customer"):
             books.customer(said["customer"])
             self._one_currency(said["customer"], lines[0][0], said["mode"])
