@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 import stripe
 
+from gateway.clock import now_us
 from gateway.payments.port import Account, Declined, Gone, Memory, ProviderError, Strange
 
 VERSION = "2026-05-27.dahlia"
@@ -54,6 +56,7 @@ class Client:
         self._access, self._memory = access, memory
         self._whose: Account | None = None
         self._admitted = False
+        self._last: tuple[str, int] | None = None
         stripe.enable_telemetry = False
         self._http = stripe.AIOHTTPClient(timeout=access.timeout_s)
         bases = {} if access.base is None else {"base_addresses": {"api": access.base, "files": access.base}}
@@ -132,6 +135,17 @@ class Client:
                 return
             params["ending_before" if forward else "starting_after"] = found[0 if forward else -1]["id"]
 
+    @property
+    def ahead_us(self) -> int | None:
+        """By how much the clock here is ahead of Stripe's, by its last answer; ``None``: that does not say."""
+        if self._last is None:
+            return None
+        try:
+            there = parsedate_to_datetime(self._last[0])
+        except ValueError:
+            return None
+        return self._last[1] - int(there.timestamp()) * 1_000_000
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._http.close_async()  # type: ignore[no-untyped-call]
@@ -149,6 +163,7 @@ class Client:
             answer = await self._stripe.raw_request_async(method, f"/v1/{path}", **given)
         except stripe.StripeError as error:
             raise _translated(error) from error
+        self._last = (answer.headers.get("Date") or "", now_us())
         said: Json = orjson.loads(answer.body)
         return said
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from gateway.payments.port import Check, ProviderError
 from gateway.payments.stripe.client import VERSION, Client, Json
-from gateway.payments.stripe.signals import EVENTS
+from gateway.payments.stripe.signals import EVENTS, TOLERANCE_US
 
 _READ = {
     "customers": "Customers",
@@ -19,6 +19,8 @@ _READ = {
     "events": "Events",
 }
 """What the gateway reads, and the name of the right to it in the dashboard."""
+_CLOSE_S = 30
+"""How far the clock may be off before it is told."""
 _BY_HAND = (
     (
         "what becomes of a subscription whose retries all failed",
@@ -49,6 +51,7 @@ async def examine(client: Client, webhook_url: str | None, currencies: Sequence[
             "give it these rights in the dashboard, under Developers → API keys",
         )
     )
+    found.append(_clock(client.ahead_us))
     found += await _portal(client)
     found += await _webhook(client, webhook_url)
     return (*found, *(Check(what, "ask", where) for what, where in _BY_HAND))
@@ -100,6 +103,19 @@ async def _missing(client: Client) -> AsyncIterator[str]:
             if error.code not in ("right", "key"):
                 raise
             yield name
+
+
+def _clock(ahead_us: int | None) -> Check:
+    """A webhook is believed for five minutes: with a clock that is wrong by more, none is."""
+    if ahead_us is None:
+        return Check("Stripe does not say which time it is", "look", "see that this machine's clock is set by NTP")
+    seconds = abs(ahead_us) // 1_000_000
+    said = f"this machine's clock is {seconds} s {'ahead of' if ahead_us > 0 else 'behind'} Stripe's"
+    if abs(ahead_us) > TOLERANCE_US:
+        return Check(f"{said}: every webhook is refused", "bad", "have the clock set by NTP")
+    if seconds > _CLOSE_S:
+        return Check(said, "look", "have the clock set by NTP: from five minutes on every webhook is refused")
+    return Check("this machine's clock and Stripe's agree")
 
 
 async def _portal(client: Client) -> list[Check]:

@@ -5,11 +5,13 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.clock import now_us
 from gateway.core.sale import AgreementState, Dispute, OrderState, PaymentState
 from gateway.core.scope import Scope
 from gateway.demo.stripe.server import Fault
 from gateway.payments.port import Gone, Owner, ProviderError
-from gateway.payments.stripe.client import Access
+from gateway.payments.stripe.client import Access, Client
+from gateway.payments.stripe.examine import _clock
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.payments.stripe.signals import signal_of
 from tests.payments.stripe.world import ALICE, START, Notes, Sale, item, sale, wish
@@ -302,6 +304,34 @@ async def test_what_is_wrong_with_the_account_is_said_with_what_to_do() -> None:
         assert await bad() == []
         here.fake.faults += [Fault(path, 403, method="GET") for path in ("disputes", "events")]
         assert await bad() == ["the key may not read Disputes, Events"]
+
+
+@pytest.mark.parametrize(
+    ("off_s", "verdict", "what"),
+    [
+        (0, "good", "this machine's clock and Stripe's agree"),
+        (120, "look", "s ahead of Stripe's"),
+        (-120, "look", "s behind Stripe's"),
+        (400, "bad", "s ahead of Stripe's: every webhook is refused"),
+        (-400, "bad", "s behind Stripe's: every webhook is refused"),
+    ],
+)
+async def test_a_clock_that_is_wrong_is_told_before_webhooks_are_refused(
+    monkeypatch: pytest.MonkeyPatch, off_s: int, verdict: str, what: str
+) -> None:
+    monkeypatch.setattr("gateway.payments.stripe.client.now_us", lambda: now_us() + off_s * 1_000_000)
+    async with sale() as here:
+        (check,) = [each for each in await here.provider.examine(None, ["usd"]) if "clock" in each.what]
+        assert (check.verdict, bool(check.mend)) == (verdict, verdict != "good")
+        assert check.what.endswith(what)
+
+
+def test_a_time_that_stripe_does_not_say_is_looked_up_by_hand() -> None:
+    client = Client(Access(api_key="sk_test_0"), Notes())
+    assert client.ahead_us is None
+    client._last = ("some day", 0)
+    assert client.ahead_us is None
+    assert _clock(None).verdict == "look"
 
 
 async def test_what_is_well_and_what_only_a_person_can_see_is_on_the_list_too() -> None:
