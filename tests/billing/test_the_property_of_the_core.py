@@ -90,9 +90,10 @@ class Bare:
         if intent is not None:
             charge = books.kept["charges"].get(intent["latest_charge"])
             receipts.append(convert.bought_once({**intent, "latest_charge": charge}, books.kept["disputes"].values()))
-        if order.agreement is not None:
-            agreement = convert.agreement(books.get("subscriptions", order.agreement), APP)
-            receipts += self._agreed(order.agreement)
+        for begun in books.kept["subscriptions"].values():  # one at most: a page is tried once here
+            if begun["metadata"]["subscription_id"] == id_:
+                agreement = convert.agreement(begun, APP)
+                receipts += self._agreed(agreement.id)
         picture = Picture(read_us=books.now * US, orders=(order,), agreement=agreement, receipts=tuple(receipts))
         days = PLANS[int(session["metadata"]["plan_id"])][0]
         terms = Terms(order.mode, days * DAY_S * US, SLACK_S * US, GRACE_S * US)
@@ -131,7 +132,7 @@ class BareHistory(History):
         if mode == "payment" and not PLANS[plan][1]:
             self._free.add(id_)
         if how < 6:
-            bare.fake.selling.confirm(session, delayed=how == 5 and mode == "payment")
+            bare.fake.selling.confirm(session, delayed=how == 5)
 
     async def _change(self, which: int, how: int) -> None:
         bare: Any = self.shop
@@ -148,6 +149,9 @@ class BareHistory(History):
 
     async def _portal(self, which: int, how: int) -> None:
         await self._change(which, how)
+
+    async def _return(self, _which: int, _how: int) -> None:
+        return
 
     async def _key(self, _which: int, _how: int) -> None:
         return
