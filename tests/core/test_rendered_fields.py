@@ -11,6 +11,7 @@ from gateway.core.cascade import Charge, drain
 from gateway.core.hop_by_hop import lines
 from gateway.core.rate_limit_fields import FieldFamilies
 from gateway.core.scope import Scope
+from gateway.core.till import till_of
 from tests.core.budgets import NOW, USER, Shop, bill, default_of, per, plan
 
 FAMILIES = [
@@ -73,3 +74,16 @@ def test_templates_are_bounded_and_what_was_forgotten_is_made_again(monkeypatch:
     for id_ in ("a", "b", "c", "a"):
         told_both_ways(families, Shop().paid(1, Allowance(Scope("user", id_), purses)), NOW)
         assert len(families._templates) <= 2
+
+
+def test_the_template_of_a_till_says_what_its_charge_does() -> None:
+    allowance = default_of(plan(per(9)))
+    charge = Shop().paid(2, allowance)
+    till = till_of(allowance, charge.costs)
+    assert till is not None
+    shown = charge.shown
+    assert shown is not None
+    assert shown.reset_us is not None
+    for families in FAMILIES:
+        filled = families.filled(families.template_of(till), shown.left, shown.reset_us, 2, NOW)
+        assert filled == lines(families.of_charge(charge, NOW))

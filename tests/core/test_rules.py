@@ -185,3 +185,9 @@ def test_methods_are_those_that_the_parser_knows() -> None:
         parser = httptools.HttpRequestParser(object())
         parser.feed_data(f"{method} /a HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert parser.get_method() == method.encode()
+
+
+def test_what_counts_where_no_rule_matches_can_be_asked_for() -> None:
+    compiled = table("GET /a")
+    assert compiled.default is DEFAULT_RULE
+    assert compiled.match("GET", ("b",)).rule is compiled.default
