@@ -116,7 +116,8 @@ async def run(candidate: Candidate, job: Job) -> None:
                 await tasks.close()
                 _log.info("this gateway does not do the job any more", job=candidate.name)
                 work = None
-                await candidate.let_go()
+                with contextlib.suppress(StoreUnavailable):  # it expires by itself then
+                    await candidate.let_go()
             elif work is None and candidate.held is not None:
                 _log.info("this gateway does the job now", job=candidate.name, token=candidate.held.row.token)
                 work = tasks.start(job(candidate.held), candidate.name)

@@ -129,3 +129,31 @@ async def test_a_job_that_fails_is_done_again_and_ends_with_its_gateway(
     await asyncio.gather(runs, return_exceptions=True)
     assert starts == [1, 2]
     assert await candidate(store, "b", hands).step(), "it was let go"
+
+
+async def test_a_job_that_ends_while_the_store_is_away_is_competed_for_again(
+    store: Store, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LOOK_S", 0.01)
+    lame = Lame(store.place, store._engine)
+    starts: list[int] = []
+    again = asyncio.Event()
+
+    async def job(held: Held) -> None:
+        starts.append(held.row.token)
+        lame.away = len(starts) == 1
+        if lame.away:
+            asyncio.get_running_loop().call_later(0.1, setattr, lame, "away", False)
+            raise PreconditionFailed("it ends by itself")
+        again.set()
+        await asyncio.Event().wait()
+
+    runs = asyncio.get_running_loop().create_task(lease.run(candidate(lame, "a", hands), job))
+    async with asyncio.timeout(20):
+        while not again.is_set():
+            assert not runs.done(), runs.exception()
+            hands.at_s += 1
+            await asyncio.sleep(0.01)
+    runs.cancel()
+    await asyncio.gather(runs, return_exceptions=True)
+    assert len(starts) >= 2
