@@ -17,6 +17,8 @@ COOKIE = b"cookie"
 FORWARDED_FOR = b"x-forwarded-for"
 
 _KNOWN_NAMES = 4_096
+_LONGEST_NAME = 64
+"""Bytes of a name that is remembered: real ones are shorter."""
 _BEARER = re.compile(rb"(?i:bearer) ([A-Za-z0-9._~+/-]+=*)")
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 _PAIRS = re.compile(rb"[&;]")
@@ -79,6 +81,8 @@ class FieldReader:
         strange = canonical == FORWARDED_FOR and name.lower() != FORWARDED_FOR
         if strange or canonical not in self._wanted:
             canonical = b""
+        if len(name) > _LONGEST_NAME:
+            return canonical
         if len(self._known) >= _KNOWN_NAMES:
             self._known.clear()
             self._others.clear()

@@ -21,6 +21,8 @@ from gateway.proxy.request_parser import HOST
 from gateway.proxy.running import Running
 
 _REMEMBERED = 65_536
+_LONGEST = 2_048
+"""Bytes of what is said of a caller: a client may write much into ``Host``, and that is not kept for all of them."""
 _ALWAYS = (-(2**63), 2**63)
 
 
@@ -88,7 +90,7 @@ class Callers:
         if caller is not None and caller.start_us <= at_us < caller.end_us:
             return caller
         caller = self._make(client, errand, shape, fields, at_us)
-        if caller is not None:
+        if caller is not None and len(caller.lines) <= _LONGEST:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = caller

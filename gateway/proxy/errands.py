@@ -22,7 +22,9 @@ class Errands:
     def __init__(self, running: Running) -> None:
         route, authenticator = running.route, running.authenticator
         self.running = running
-        self.book = FieldBook(authenticator.looked_at | (route.dropped(frozenset()) - HOP_BY_HOP))
+        cut = route.dropped(frozenset()) - HOP_BY_HOP
+        from_proxies = cut if route.forwarding.trusted_proxies else frozenset[bytes]()  # they are told on
+        self.book = FieldBook(authenticator.looked_at | from_proxies, cut)
         self.callers = Callers(running)
         self.known: dict[bytes, Errand | None] = {}
         self._payings: dict[tuple[tuple[str, ...], bool, str], int] = {}
@@ -53,7 +55,11 @@ class Errands:
         rule = match.rule
         kinds = snapshot.cascade if rule.pays is None else rule.pays
         asks_workspace = "workspace" in kinds
-        if rule.strip_json or (rule.public and rule.charge == "on_success" and asks_workspace):
+        if (
+            rule.strip_json
+            or rule.frame_match is not None
+            or (rule.public and rule.charge == "on_success" and asks_workspace)
+        ):
             return None
         path_workspace = snapshot.workspace_in(match.params) if match.params else None
         return Errand(

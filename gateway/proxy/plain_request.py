@@ -32,30 +32,35 @@ class Shape:
     """What the names of a request's fields say, as they are spelled and in their order.
 
     ``host``, ``length``, ``connection``: which fields those are, if they are there. ``special``: those that say who
-    asks, or do not go on. ``cross_origin``: a browser's script asks. ``pick``: the values of ``host`` and ``special``.
-    ``mark``: what tells the picked names from others.
+    asks, or do not go on. ``cross_origin``: a browser's script asks. ``pick``: the values of ``host`` and of those that
+    are judged, not of those that only do not go on. ``mark``: what tells these names from others.
     """
 
     __slots__ = ("connection", "cross_origin", "host", "length", "mark", "names", "pick", "special")
 
-    def __init__(self, names: tuple[bytes, ...], found: dict[int, list[bytes]]) -> None:
+    def __init__(self, names: tuple[bytes, ...], found: dict[int, list[bytes]], judged: frozenset[bytes]) -> None:
         self.names = names
         self.host = found[_HOST][0]
         self.length = next(iter(found.get(_LENGTH, ())), None)
         self.connection = next(iter(found.get(_CONNECTION, ())), None)
         self.special = tuple(found.get(_SPECIAL, ()))
         self.cross_origin = any(key_of(name) == b"origin" for name in names)
-        self.pick = itemgetter(self.host, self.host, *self.special)  # two of them at least: then it is a tuple
+        picked = (name for name in self.special if key_of(name) in judged)
+        self.pick = itemgetter(self.host, self.host, *picked)  # two of them at least: then it is a tuple
         self.mark = b"\n".join(self.special)
 
 
 class FieldBook:
-    """What fields mean where ``special`` ones (their keys) say who asks, or do not go on. Learns shapes, bounded."""
+    """What fields mean: of those with the keys ``judged`` the value says who asks, and those with ``cut`` do not go on.
 
-    __slots__ = ("_special", "shapes")
+    Learns shapes, bounded.
+    """
 
-    def __init__(self, special: frozenset[bytes]) -> None:
-        self._special = special
+    __slots__ = ("_judged", "_special", "shapes")
+
+    def __init__(self, judged: frozenset[bytes], cut: frozenset[bytes]) -> None:
+        self._judged = judged
+        self._special = judged | cut
         self.shapes: dict[tuple[bytes, ...], Shape | None] = {}
 
     def learn(self, names: tuple[bytes, ...]) -> Shape | None:
@@ -65,7 +70,7 @@ class FieldBook:
             found.setdefault(self._meaning(name), []).append(name)
         single = all(len(found.get(meaning, ())) < 2 for meaning in (_LENGTH, _CONNECTION))  # noqa: PLR2004
         plain = single and _NOT_PLAIN not in found and len(found.get(_HOST, ())) == 1
-        shape = Shape(names, found) if plain else None
+        shape = Shape(names, found, self._judged) if plain else None
         if sum(map(len, names)) <= _LONGEST_NAMES:
             if len(self.shapes) >= _REMEMBERED_SHAPES:
                 self.shapes.clear()

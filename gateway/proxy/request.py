@@ -150,8 +150,6 @@ class Request:
     def let_go(self) -> None:
         """It has been answered: nobody listens any more, and what is left of the body is read and forgotten."""
         self._exchange = None
-        if self.complete:
-            return
         self._chunks, held, self._held = None, self._held, -1
         if held >= BODY_BUFFER:
             self.protocol.resume_reading()

@@ -212,7 +212,7 @@ class Ride:
         now = now_us()  # the wall clock: it may have been set back
         latency_us = self.latency_us = now - self.at_us if now > self.at_us else 0
         upstream_us = self.upstream_us = None if not sent_us else now - sent_us if now > sent_us else 0
-        self.bytes_out = bytes_out
+        self.bytes_out, self.wire = bytes_out, b""  # what was sent is not kept until the books are closed
         self.state = _WRITTEN_DOWN
         crew, taken = self.crew, self.taken
         try:

@@ -265,6 +265,20 @@ async def test_a_refused_client_that_goes_on_sending_is_listened_to_for_a_while_
                 await asyncio.sleep(0.02)
 
 
+async def test_a_refused_client_whose_long_body_has_come_whole_is_read_on(start_gateway: StartGateway) -> None:
+    async def once_whole(request: Request) -> None:
+        while not request.complete:
+            await asyncio.sleep(0.005)
+        await respond_429(request)
+
+    gateway = await start_gateway("http://127.0.0.1:1", handler=once_whole)
+    client = await gateway.connect()
+    for _ in range(2):
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65600\r\n\r\n" + bytes(65_600))
+        assert b"Connection" not in await asyncio.wait_for(client.head(), 5)
+        assert await client.exactly(5) == b"later"
+
+
 async def test_our_own_answers_to_head_have_no_body(start_gateway: StartGateway) -> None:
     gateway = await start_gateway("http://127.0.0.1:1", handler=respond_429)
     client = await gateway.connect()

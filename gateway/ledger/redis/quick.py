@@ -148,7 +148,10 @@ class Quick:
             if told is None or (isinstance(told, Refusal) and any(each.allowance.source for each in asked)):
                 self._long_way(bill, at_us, tell)  # it was not plain, or when it helps to wait depends on more
             else:
-                tell(told)
+                try:
+                    tell(told)
+                except Exception as error:  # noqa: BLE001  (as above)
+                    _log.error("somebody could not be told of his debit", reason=repr(error))
 
     def _refer(self, batch: Batch) -> None:
         """Nothing was done."""
