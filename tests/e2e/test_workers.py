@@ -23,7 +23,7 @@ BUDGET = 200
 
 
 def prepared(folder: Path, upstream: str, redis: str, *, workers: int = 3, budget: int = BUDGET) -> None:
-    yaml = SHARED.format(redis=redis, folder=folder, store="null", budget=budget, mode="exact")
+    yaml = SHARED.format(redis=redis, folder=folder, store="null", budget=budget, mode="exact", debt=0)
     configure(folder, upstream, f"{yaml}workers: {workers}\n")
 
 
