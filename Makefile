@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 UI     := admin_ui/static/vendor/htm-preact.js
 STRIPE := tests/node/node_modules/.ready
-JOBS   ?= 3
+JOBS   ?= 2
 BENCH  ?=
 
 .DEFAULT_GOAL := help
@@ -50,7 +50,7 @@ $(STRIPE): tests/node/package-lock.json tests/node/install.py
 	$(PYTHON) tests/node/install.py
 	@touch $@
 
-test: $(READY) ui chromium $(STRIPE) ## run the tests (JOBS=3 at a time); those of gateway/core/ must cover it whole
+test: $(READY) ui chromium $(STRIPE) ## run the tests (JOBS=2 at a time); those of gateway/core/ must cover it whole
 	$(BIN)/python -m pytest -n $(JOBS) tests/core --cov=gateway.core --cov-report=
 	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/core

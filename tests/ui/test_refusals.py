@@ -1,11 +1,12 @@
 """When requests pass again, as the page says it: the gateway's own arithmetic, over purses and their limits."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Error, Page, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.samples import PLANS, plan
@@ -166,8 +167,9 @@ async def at_noon(
         if path in bodies:
             await route.fulfill(json=bodies[path], headers=date)
         else:
-            answered = await route.fetch()
-            await route.fulfill(response=answered, headers={**answered.headers, "date": date["Date"]})
+            with suppress(Error):  # the window may be closed while it asks
+                answered = await route.fetch()
+                await route.fulfill(response=answered, headers={**answered.headers, "date": date["Date"]})
 
     await page.clock.set_fixed_time(NOW)
     await page.route(re.compile("/billing/(?!assets)"), fulfil)
