@@ -1,9 +1,11 @@
 """What an admin does that leads to each request: where, what is opened and typed there, and what is pressed then."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from playwright.async_api import Locator, Page
 
@@ -21,22 +23,28 @@ class Act(NamedTuple):
     press: Callable[[Page, str], Locator]
 
 
+def _done(site: Site, path: str, body: object) -> Any:
+    """An admin's act, again when the pace at which acts may be asked for says so."""
+    while isinstance(answer := site.call(path, "su", method="POST", body=body), int):
+        assert answer == HTTPStatus.TOO_MANY_REQUESTS, answer
+        time.sleep(1)
+    return answer
+
+
 def seed(site: Site) -> str:
     """One plan with a price, weight, key and subscription that have the same name, which is returned."""
     name = f"Unlucky {next(numbers)}"
     slug = name.lower().replace(" ", "-")
     plan = {"name": name, "slug": slug, "throughput_limit": 5, "window_seconds": 60, "duration_days": 30}
-    made = site.call(
-        "/billing/plan", "su", method="POST", body={**plan, "prices": [{"currency": "usd", "price_cents": 9}]}
-    )
+    made = _done(site, "/billing/plan", {**plan, "prices": [{"currency": "usd", "price_cents": 9}]})
     for method, weight in (("GET", 3), ("ANY", 1)):  # the one wins, the other loses
         rule = {"method": method, "path_pattern": f"/{slug}", "weight": weight}
-        site.call("/billing/endpoint-weight", "su", method="POST", body=rule)
-    site.call("/billing/api-key", "su", method="POST", body={"name": name, "user_id": DAVE.id})
+        _done(site, "/billing/endpoint-weight", rule)
+    _done(site, "/billing/api-key", {"name": name, "user_id": DAVE.id})
     gift = {"plan_id": made["id"], "scope": "user", "user_id": DAVE.id, "expires_at": "2031-01-01T00:00:00Z"}
-    site.call("/billing/subscription/manual", "su", method="POST", body=gift)
+    _done(site, "/billing/subscription/manual", gift)
     other = {**plan, "name": f"{name} free", "slug": f"{slug}-free"}  # one that nobody has can be deleted
-    site.call("/billing/plan", "su", method="POST", body=other)
+    _done(site, "/billing/plan", other)
     return name
 
 
