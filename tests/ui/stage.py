@@ -52,6 +52,7 @@ def yaml(upstream: str, port: int, folder: Path) -> str:
         ledger: sqlite:///{folder}/ledger.db
         store: sqlite:///{folder}/store.db
         log: {{access: {folder}/access.log}}
+        limits: {{api_calls_per_minute: 100_000}}  # all tests of a file call as the same few people
         """)
 
 
