@@ -104,6 +104,7 @@ async def test_an_act_that_fails_says_why_keeps_what_was_typed_and_works_again(
     await page.goto(windows.site.address("/billing-admin", "su", view=act.view))
     await act.prepare(page, name)
     await expect(page.locator(".skeleton")).to_have_count(0)
+    await expect(act.press(page, name)).to_be_visible()
     before = await typed(page)
     end = await refuse(page, route_of)
     await act.press(page, name).click()
