@@ -9,6 +9,7 @@ import orjson
 
 from gateway.ledger.redis.scripts import ACTS
 from gateway.ledger.redis.servers import CODES, Call, Outcome, Refused, Servers, Unheard
+from gateway.ledger.redis.skew import Skew
 from gateway.tasks import Tasks
 
 MOST = 64
@@ -16,9 +17,9 @@ MOST = 64
 LANES = 4
 """So many calls are on their way at once; what comes meanwhile waits for the next and goes together."""
 
+STALE = "stale"
+"""Why an act was not done whose instant Redis does not believe: it was held up, or a clock is wrong."""
 Reply = list[Any]
-Heard = Callable[[int, int, int], None]
-"""Told of each call: when it was sent and answered (us, our clock), and what the server's clock said."""
 
 
 class Waiting(NamedTuple):
@@ -33,10 +34,10 @@ class Waiting(NamedTuple):
 class Batches:
     """Sends acts. ``epochs``: by marker, the one that it must hold."""
 
-    def __init__(self, servers: Servers, now_us: Callable[[], int], heard: Heard) -> None:
+    def __init__(self, servers: Servers, now_us: Callable[[], int], skew: Skew) -> None:
         self.servers = servers
         self._now_us = now_us
-        self._heard = heard
+        self._skew = skew
         self._tasks = Tasks()
         self._waiting: deque[Waiting] = deque()
         self._turning = False
@@ -83,13 +84,13 @@ class Batches:
     def _call(self, marker: str, group: list[Waiting]) -> Call:
         keys: dict[bytes, int] = {}
         acts = [{**each.act, "key": keys.setdefault(each.key, len(keys) + 1)} for each in group]
-        return Call((marker, *keys), (self.epochs.get(marker, ""), orjson.dumps(acts)))
+        return Call((marker, *keys), (self.epochs.get(marker, ""), orjson.dumps(acts), self._skew.ahead))
 
     def _tell(self, group: list[Waiting], outcome: Outcome, sent_us: int, heard_us: int) -> None:
         if isinstance(outcome, (Refused, Unheard)):
             replies: list[Reply | Refused | Unheard] = [outcome] * len(group)
         else:
-            self._heard(sent_us, heard_us, int(outcome[0]))
+            self._skew.heard(sent_us, heard_us, int(outcome[0]))
             lost = len(outcome) == 2 and outcome[1][0] == b"epoch"  # noqa: PLR2004
             replies = [Refused("epoch")] * len(group) if lost else [_reply(each) for each in outcome[1:]]
         for each, reply in zip(group, replies, strict=True):
@@ -106,6 +107,8 @@ class Batches:
 
 
 def _reply(reply: Reply) -> Reply | Refused:
+    if reply[0] == b"stale":
+        return Refused(STALE)
     if reply[0] != b"failed":
         return reply
     text = reply[1].decode("utf-8", "replace")

@@ -20,7 +20,7 @@ from gateway.core.till import Till
 from gateway.ledger.port import Tell
 from gateway.ledger.redis.deeds import Change, Deed, Deeds, Told, taking
 from gateway.ledger.redis.doubts import Doubts, Unwanted
-from gateway.ledger.redis.line import Act, Line
+from gateway.ledger.redis.line import Act, Line, Stale
 from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.plain_call import Carrier
 from gateway.ledger.redis.presence import Presence
@@ -55,7 +55,7 @@ class Charging:
         self._terms = TermsOf()
         self._doubts = Doubts()
         self._deeds = Deeds(parts.line, self._doubts)
-        around = Surroundings(parts.names, parts.presence, self._doubts, parts.epochs, parts.now_us, parts.skew.heard)
+        around = Surroundings(parts.names, parts.presence, self._doubts, parts.epochs, parts.now_us, parts.skew)
         self._me = new_id()
         self._quick = Quick(parts.carrier, around, self._ask_long_way, self._me)
         self._tasks = Tasks()
@@ -72,7 +72,7 @@ class Charging:
         outcome = self.charge_now(bill, now_us)
         if outcome is None and ("charge", bill.id) not in self._doubts:
             outcome = await self._quickly(bill, at_us)
-        return outcome or await self._charge(bill, at_us)
+        return outcome or await self._charge_in_time(bill, at_us)
 
     def take(  # the port's arguments
         self,
@@ -120,7 +120,7 @@ class Charging:
     async def _charge_and_tell(self, bill: Bill, at_us: int, tell: Tell) -> None:
         outcome: Charge | Refusal | StoreUnavailable = StoreUnavailable("The gateway is stopping.")
         try:
-            outcome = await self._charge(bill, at_us)
+            outcome = await self._charge_in_time(bill, at_us)
         except StoreUnavailable as error:
             outcome = error
         finally:
@@ -134,6 +134,13 @@ class Charging:
         if not allowance.purses:
             return {}
         return await self._deeds.read(allowance.scope, *taking(self._terms, allowance, {}, now_us))
+
+    async def _charge_in_time(self, bill: Bill, at_us: int, deadline_us: int | None = None) -> Charge | Refusal:
+        """Charge as of ``at_us``; as of now, if Redis does not believe that: its clock is known by then."""
+        try:
+            return await self._charge(bill, at_us, deadline_us)
+        except Stale:
+            return await self._charge(bill, self._skew.of_server(self._now_us()), deadline_us)
 
     async def _charge(self, bill: Bill, now_us: int, deadline_us: int | None = None) -> Charge | Refusal:
         """Ask scope by scope. With a deadline the charge is a hold."""

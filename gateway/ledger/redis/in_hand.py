@@ -13,6 +13,7 @@ from gateway.core.scope import Scope
 from gateway.ledger.redis.charging import Parts
 from gateway.ledger.redis.deeds import Change, Deed
 from gateway.ledger.redis.ledger import RedisLedger
+from gateway.ledger.redis.line import Unknown
 from gateway.ledger.redis.recall import Recall
 from gateway.ledger.redis.slices import IDLE_US, Slice
 from gateway.ledger.redis.states import States
@@ -34,7 +35,8 @@ class SlicesInHand(RedisLedger):
         self._empty: dict[Scope, tuple[Allowance, States, int]] = {}
         self._exact_until_us: dict[Scope, int] = {}
         recall.follow(self._asked_back)
-        parts.presence.before_filling = self._slices.clear  # what the journal brings does not count what is in hand
+        self._fillings = 0
+        parts.presence.before_filling = self._let_go_of_all
         self._tasks.start(self._tick(), "tend slices")
 
     def __len__(self) -> int:
@@ -60,6 +62,16 @@ class SlicesInHand(RedisLedger):
         self._recall.holds(scope)
         if self._exact_until_us.get(scope, 0) > new.cut_us:  # somebody has asked for it meanwhile
             self._tasks.start(self._return(scope), "give a slice back")
+
+    def _let_go_of_all(self) -> None:
+        """What the journals bring to a Redis that lost its memory does not count what is in hand."""
+        self._fillings += 1
+        self._slices.clear()
+
+    def _put_back(self, scope: Scope, last: Slice, fillings: int) -> None:
+        """Have a slice in hand again that could not be given back, unless Redis has lost its memory since."""
+        if fillings == self._fillings:
+            self._slices.setdefault(scope, last)
 
     def _has_some(self, bill: Bill) -> bool:
         """Whether something is in hand of one who is asked."""
@@ -87,8 +99,8 @@ class SlicesInHand(RedisLedger):
             self._tasks.start(self._return(scope), "give a slice back")
 
     async def _return(self, scope: Scope) -> None:
-        """Give back what is left of a slice; if that may not have arrived, it is lost until its window ends."""
-        last = self._slices.pop(scope, None)
+        """Give back what is left of a slice; if nobody knows whether that arrived, it is lost until its window ends."""
+        last, fillings = self._slices.pop(scope, None), self._fillings
         if last is None:
             return
         now_us = self._skew.of_server(self._now_us())
@@ -104,8 +116,10 @@ class SlicesInHand(RedisLedger):
         name = ("slice", new_id())
         try:
             await self._deeds.do(Deed(scope, act, [gift.key for gift in gifts], given, lambda _state: None), name)
-        except StoreUnavailable:
+        except Unknown:
             self._doubts.disown(name)
+        except StoreUnavailable:
+            self._put_back(scope, last, fillings)
 
     async def _tick(self) -> None:
         """Let go of slices whose window ends, and give back those that nobody uses."""

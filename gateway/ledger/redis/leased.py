@@ -21,6 +21,7 @@ from gateway.ledger.port import Tell
 from gateway.ledger.redis.charging import Parts
 from gateway.ledger.redis.deeds import Change, Deed, Told
 from gateway.ledger.redis.in_hand import EMPTY_US, MOST_SCOPES, SlicesInHand, gift_of, with_rest
+from gateway.ledger.redis.line import Unknown
 from gateway.ledger.redis.recall import Recall
 from gateway.ledger.redis.slices import WARM_US, Slice, can_be_cut, cut, wanted
 from gateway.ledger.redis.states import States
@@ -198,7 +199,7 @@ class LeasedLedger(SlicesInHand):
         scope, limit = allowance.scope, allowance.sole
         assert limit is not None  # noqa: S101  (for the types: only such are cut)
         alone = scope in self._cutting or scope in self._wanting
-        last = None if alone else self._slices.pop(scope, None)
+        last, fillings = None if alone else self._slices.pop(scope, None), self._fillings
         exact = alone or not self._recall.hears or self._exact_until_us.get(scope, 0) > now_us
         want = 0 if exact else wanted(last, now_us)
         deed = self._with_slice(self._charging(one, now_us, None), one, last, want, now_us)
@@ -211,6 +212,10 @@ class LeasedLedger(SlicesInHand):
                 self._slices[scope] = last
             elif told.done:
                 self._cut(deed, told, allowance, now_us, want)
+        except StoreUnavailable as error:
+            if last is not None and not isinstance(error, Unknown):
+                self._put_back(scope, last, fillings)
+            raise
         finally:
             del self._cutting[scope]
             cutting.over.set()

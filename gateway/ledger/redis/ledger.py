@@ -90,7 +90,7 @@ class RedisLedger(Charging):
 
     async def hold(self, bill: Bill, now_us: int, *, deadline_us: int, owner: str) -> Charge | Refusal:  # noqa: ARG002  (anybody may settle it)
         """See ``Ledger``. Whoever next asks the scope after the deadline gives it back."""
-        return await self._charge(bill, self._skew.of_server(now_us), self._skew.of_server(deadline_us))
+        return await self._charge_in_time(bill, self._skew.of_server(now_us), self._skew.of_server(deadline_us))
 
     async def settle(self, charge: Charge, costs: Costs, now_us: int) -> Settlement:
         """See ``Ledger``."""

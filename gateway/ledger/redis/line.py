@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from gateway.core.problems import StoreUnavailable
 from gateway.core.scope import Scope
-from gateway.ledger.redis.batch import Batches, Reply
+from gateway.ledger.redis.batch import STALE, Batches, Reply
 from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.presence import Presence
 from gateway.ledger.redis.servers import Refused, Unheard
@@ -23,6 +23,10 @@ _ELSEWHERE = frozenset(
 )
 """Reasons that mean: another server does it by now."""
 _SHORT = ((b"Retry-After", b"1"),)
+
+
+class Stale(StoreUnavailable):
+    """The act was not done: Redis does not believe its instant."""
 
 
 class Unknown(StoreUnavailable):
@@ -43,7 +47,7 @@ class Line:
         self._presence = presence
 
     async def act(self, scope: Scope, act: Act) -> Reply:
-        """Do ``act``. Raises ``StoreUnavailable`` if it was not done, ``Unknown`` if nobody knows."""
+        """Do ``act``. Raises ``StoreUnavailable`` if it was not done, ``Stale`` or ``Unknown`` if that is why."""
         if not self._presence.here:
             raise away()
         marker, key = self._names.marker(scope), self._names.scope(scope)
@@ -57,10 +61,12 @@ class Line:
             if isinstance(outcome, list):
                 return outcome
             unsure = unsure or isinstance(outcome, Unheard)
-        self._presence.failed(outcome.reason, serious=not _is_of_one_act(outcome))
+        stale = outcome.reason == STALE
+        if not stale:
+            self._presence.failed(outcome.reason, serious=not _is_of_one_act(outcome))
         if unsure and "id" in act:
             raise Unknown("Budgets cannot be checked at the moment. Try again shortly.", headers=_SHORT)
-        raise away()
+        raise Stale("Budgets cannot be checked at the moment. Try again shortly.", headers=_SHORT) if stale else away()
 
     async def forget_kept(self, kept: Mapping[str, Scope]) -> None:
         """Let Redis forget acts that it was told to keep, by their charge's id. If that fails, time does it."""

@@ -58,7 +58,7 @@ async def open_redis(  # noqa: PLR0913  (each is a choice by name)
     servers = servers_at(place, timeout_s)
     names = Names(prefix, sharded=place.kind == "cluster")
     skew = Skew(fixed=now_us is None)
-    batches = Batches(servers, now_us or clock.now_us, skew.heard)
+    batches = Batches(servers, now_us or clock.now_us, skew)
     presence = Presence(servers, batches, names, kept or NothingKept(), clock.now_us, gather_s)
 
     carrier = carrier_to(place, servers, timeout_s)

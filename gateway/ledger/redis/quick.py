@@ -15,13 +15,13 @@ from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
 from gateway.ledger.bounds import SHARE
 from gateway.ledger.port import Tell
-from gateway.ledger.redis.batch import Heard
 from gateway.ledger.redis.demands import Demands, decided
 from gateway.ledger.redis.doubts import Doubts
 from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.plain_call import Batch, Carrier, Cut, Waiting
 from gateway.ledger.redis.presence import Presence
 from gateway.ledger.redis.servers import Call, Outcome, Unheard
+from gateway.ledger.redis.skew import Skew
 from gateway.tasks import Tasks
 
 MOST = 128
@@ -30,20 +30,21 @@ AT_ONCE = 4
 """So many calls are on their way at once; what comes meanwhile waits for the next and goes together."""
 
 _EPOCH, _VOID = b"epoch", b"void"
+_NOT_DONE = (_EPOCH, b"ahead")
 _SHORT = ((b"Retry-After", b"1"),)
 
 _log = log.get_logger(__name__)
 
 
 class Surroundings(NamedTuple):
-    """What quick debits share with others. ``heard``: see ``batch``; ``epochs``: by marker, the one it must hold."""
+    """What quick debits share with others. ``epochs``: by marker, the one it must hold."""
 
     names: Names
     presence: Presence
     doubts: Doubts
     epochs: Callable[[], Mapping[str, str]]
     now_us: Callable[[], int]
-    heard: Heard
+    skew: Skew
 
 
 class Quick:
@@ -56,7 +57,7 @@ class Quick:
         self, carrier: Carrier, around: Surroundings, long_way: Callable[[Bill, int, Tell], None], me: str
     ) -> None:
         self._carrier = carrier
-        self._cutter = f"{me} {SHARE}"
+        self._cutter = f"{me} {SHARE} {around.skew.ahead}"
         self._around = around
         self._long_way = long_way
         self._demands = Demands(around.names)
@@ -120,7 +121,7 @@ class Quick:
     def _answered(self, batch: Batch, outcome: Outcome) -> None:
         self._busy -= 1
         if isinstance(outcome, list):
-            self._around.heard(batch.sent_us, self._around.now_us(), int(outcome[0]))
+            self._around.skew.heard(batch.sent_us, self._around.now_us(), int(outcome[0]))
             self._tell(batch, outcome)
         elif isinstance(outcome, Unheard):
             self._tasks.start(self._ask_again(batch), "ask again for lost answers")
@@ -131,7 +132,7 @@ class Quick:
 
     def _tell(self, batch: Batch, outcome: list[Any]) -> None:
         """Everybody hears what became of his debit."""
-        if len(outcome) != len(batch.debits) + 1 or outcome[1] == _EPOCH:
+        if len(outcome) != len(batch.debits) + 1 or outcome[1] in _NOT_DONE:
             self._refer(batch)
             return
         at_us = batch.at_us

@@ -1,6 +1,8 @@
 """How far Redis's clock is ahead of ours, learned from its answers: all gateways count in Redis's time."""
 
 _FRESH_US = 10_000_000
+_AHEAD_US = 1_000_000
+"""What is further ahead of Redis's clock than this is not believed: far more than estimates are off."""
 
 
 class Skew:
@@ -19,10 +21,17 @@ class Skew:
         """An answer: when it was asked for and came, and what the server's clock said in between."""
         trip_us = heard_us - sent_us
         old = abs(heard_us - self._taken_us) > _FRESH_US
-        if self._fixed or trip_us < 0 or not (old or self._trip_us is None or trip_us <= self._trip_us):
+        possible = server_us - heard_us <= self.us <= server_us - sent_us  # else a clock was set meanwhile
+        worse = possible and not old and self._trip_us is not None and trip_us > self._trip_us
+        if self._fixed or trip_us < 0 or worse:
             return
         self.us = server_us - (sent_us + heard_us) // 2
         self._trip_us, self._taken_us = trip_us, heard_us
+
+    @property
+    def ahead(self) -> str:
+        """How far ahead of Redis's clock (us) a script lets an instant be; ``-``: it takes instants as they come."""
+        return "-" if self._fixed else str(_AHEAD_US)
 
     def of_server(self, now_us: int) -> int:
         """Our instant by the server's clock."""

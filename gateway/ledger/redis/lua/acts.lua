@@ -2,9 +2,11 @@
 -- handed out, gateway/core decides, and comes back with what to write if the state is still the same.
 --
 -- KEYS[1]: the marker with the ledger's epoch; then the scopes' hashes. ARGV[1]: the epoch that is expected.
--- ARGV[2]: a JSON array of acts. Returns the time in microseconds, and for each act a word and the state before:
+-- ARGV[2]: a JSON array of acts. ARGV[3]: how far ahead of Redis's clock (us) an act's instant may be; '-': instants
+-- are taken as they come. Returns the time in microseconds, and for each act a word and the state before:
 --   'done' or 'short', and the texts of the act's limits, then of its gifts; for a slice what it got, or whether
 --   others hold some;
+--   'stale': nothing was done, the act's instant is not to be trusted;
 --   'decide', and fields and texts of all buckets; 'gone': there is no such hold; 'void': the act was called off;
 --   'did', and fields and texts of the buckets before: an act that is kept was done, just now or by whoever sent it first.
 
@@ -167,8 +169,24 @@ local function perform(scope, act)
     return reply
 end
 
+-- Whether the act's instant is ahead of Redis's clock, or behind what is written. A late debit is behind on purpose.
+local function is_out_of_time(scope, act, clock)
+    if not clock or act.keep then
+        return false
+    elseif act.now > clock.us + clock.ahead then
+        return true
+    end
+    for _, limit in ipairs(act.limits or {}) do
+        local text = scope.buckets[limit[FIELD]]
+        if text and is_stale((bucket_from(text)), limit, act.now, clock.us) then
+            return true
+        end
+    end
+    return false
+end
+
 -- One act, whole or not at all.
-local function act_on(key, act, slot)
+local function act_on(key, act, slot, clock)
     if act.id then
         local known = remembered(key, act, slot)
         if known then
@@ -180,6 +198,9 @@ local function act_on(key, act, slot)
         end
     end
     local scope = read_scope(key)
+    if is_out_of_time(scope, act, clock) then
+        return {'stale'}
+    end
     expire_holds(scope, act.now)
     local reply = perform(scope, act)
     local word = reply[1]
@@ -199,8 +220,9 @@ if epoch ~= ARGV[1] then
     return {replies[1], {'epoch', epoch}}
 end
 local slot = math.floor(tonumber(time[1]) / HORIZON_S)
+local clock = ARGV[3] ~= '-' and {us = tonumber(replies[1]), ahead = tonumber(ARGV[3])}
 for number, act in ipairs(cjson.decode(ARGV[2])) do
-    local fine, reply = pcall(act_on, KEYS[act.key + 1], act, slot)
+    local fine, reply = pcall(act_on, KEYS[act.key + 1], act, slot, clock)
     if not fine then
         reply = {'failed', type(reply) == 'table' and reply.err or tostring(reply)}
     end

@@ -27,6 +27,16 @@ local function text_of(bucket)
         .. digits(bucket.as_of) .. ' ' .. bucket.rate .. ' ' .. bucket.grants
 end
 
+-- Whether an act's instant is not to be trusted: it is a window behind what is written there, though that is not ahead of
+-- Redis's own clock. Such an act was held up on its way, or sent by a clock that is wrong, and must not turn a bucket back.
+local function is_stale(bucket, limit, now, server_us)
+    local written = bucket.generation
+    if limit[KIND] == CONTINUOUS then
+        written = bucket.as_of
+    end
+    return limit[KIND] ~= NEVER and written > now + limit[WINDOW] and written <= server_us + limit[WINDOW]
+end
+
 -- The bucket as it is now; false is a full one.
 local function refilled(bucket, limit, now)
     local kind, window = limit[KIND], limit[WINDOW]

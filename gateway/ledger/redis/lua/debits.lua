@@ -4,14 +4,14 @@
 -- hashes, one for each who is asked, debit by debit.
 -- ARGV[1]: the epoch that is expected. ARGV[2]: now. ARGV[3]: how the debits ask, one word each: the numbers of the
 -- demands that are made of those who are asked, joined by '+', and ':' with the slice that is wanted of the first, if he pays;
--- empty: the call is called off, if it was not made yet. ARGV[4]: whose slices they are, and by how much what is left is
--- divided for one, see slices.lua. Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
+-- empty: the call is called off, if it was not made yet. ARGV[4]: whose slices they are, by how much what is left is
+-- divided for one, see slices.lua, and how far ahead of Redis's clock (us) now may be ('-': it is taken as it comes). Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
 --
 -- Returns the time in microseconds, and for each debit: what is spent now, where the first who was asked has one limit that
 -- is no token bucket, and has paid; -1 less what is spent, where it was not enough and he was the only one; else an array:
 -- for each who was asked 1 or 0, paid or not, and units and rest of its limits, after it was paid or as they were, and last
 -- what a slice got, if one was wanted and it was paid; or nil: nothing was done. Instead of all these 'void', where the call
--- was called off before.
+-- was called off before, or 'ahead': nothing was done, now is not to be trusted. (What is behind is not plain.)
 
 local REMEMBERED_MS = 61000
 
@@ -253,8 +253,11 @@ local replies = {}
 if ARGV[3] == '' then
     replies[1] = 'void'
 else
+    local me, share, ahead = string.match(ARGV[4], '^(%S+) (%d+) (%S+)$')
+    if ahead ~= '-' and tonumber(ARGV[2]) > tonumber(clock) + tonumber(ahead) then
+        return {clock, 'ahead'}
+    end
     local now, demands, place = tonumber(ARGV[2]), demands_from(5, tonumber(ARGV[2])), 3
-    local me, share = string.match(ARGV[4], '^(%S+) (%d+)$')
     local cutter, words = {me = me, share = tonumber(share)}, {}
     for word in string.gmatch(ARGV[3], '%S+') do
         local number, fine, reply = tonumber(word), nil, nil
