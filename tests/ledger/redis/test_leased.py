@@ -248,6 +248,22 @@ async def test_without_redis_what_is_held_is_spent_and_then_nothing(mortal: Redi
         assert admitted == LEAST
 
 
+async def test_what_is_held_is_not_lost_by_an_outage_in_which_it_could_not_be_given_back(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 1) as (ledger,):
+        await warm_up(ledger)
+        held = ledger._slices[USER].rest
+        mortal.stop()
+        async with asyncio.timeout(30):
+            while ledger.failure is None:
+                await asyncio.sleep(0.01)
+        await ledger._return(USER)
+        with pytest.raises(StoreUnavailable):
+            await ledger.charge(bill(held + 1, USERS, id_="more than is held"), now_us())
+        assert ledger._slices[USER].rest == held
+        ledger._let_go_of_all()
+        assert len(ledger) == 0, "a Redis that lost its memory does not know of it"
+
+
 async def test_a_refusal_is_remembered_by_its_amount_and_not_for_long(mortal: RedisServer) -> None:
     async with leasing(mortal.url, 1) as (ledger,):
         assert isinstance(await charge(ledger, bill(BUDGET - 5, USERS)), Charge)
