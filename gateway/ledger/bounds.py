@@ -22,7 +22,11 @@ class Bound(NamedTuple):
 _ANY = (
     Bound("Redis and all gateways work", "0", "0"),
     Bound("an answer of Redis is lost, or comes late", "0", "0"),
-    Bound(f"Redis is away for more than {HORIZON_S} s while an answer is lost", "0", "cost, for each such request"),
+    Bound(
+        f"Redis is away for more than {HORIZON_S} s while an answer is lost",
+        "cost, for each such request",
+        "cost, for each such request",
+    ),
     Bound("a gateway is killed", "cost, for each request it had in hand, or refund that waited for Redis", "0"),
     Bound(
         "a gateway is killed within 100 ms of letting requests through without Redis",
@@ -35,7 +39,7 @@ _ANY = (
     Bound(
         "Redis comes back empty, and every gateway brings its journal",
         "0",
-        "what was charged in the last 100 ms of gateways that were killed",
+        "what was charged in the last 100 ms of gateways that were killed, and what several had under way at once",
     ),
     Bound(
         "Redis comes back empty, and a gateway never comes back",
@@ -53,7 +57,7 @@ _LEASE = Bound("Redis is away, on_store_failure lease", "amount less what is hel
 _LEASED = (
     Bound("a refund or a change elsewhere, leased", "cost, for a second at most", "0"),
     Bound(
-        "a gateway dies or does not answer within 0.1 s, leased",
+        "a gateway dies, does not answer within 0.1 s or loses an answer of Redis, or Redis comes back empty, leased",
         f"min({MOST_HELD}, amount / {SHARE}), for each such gateway, until the window ends",
         "0",
     ),
