@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 HORIZON_S = 25
+FLUSH_MS = 100
+"""How long a journal gathers records: a gateway that is killed loses these, and those of the write under way."""
 SHARE, MOST_HELD = 16, 2_048
 """Of a leased budget one gateway holds at most a ``SHARE``th of what is left, and ``MOST_HELD`` units."""
 
@@ -29,7 +31,12 @@ _ANY = (
     ),
     Bound("a gateway is killed", "cost, for each request it had in hand, or refund that waited for Redis", "0"),
     Bound(
-        "a gateway is killed within 100 ms of letting requests through without Redis",
+        f"a gateway is killed: its journal lacks what it charged in its last {FLUSH_MS} ms, and while it last wrote",
+        "0",
+        "0",
+    ),
+    Bound(
+        f"a gateway is killed within {FLUSH_MS} ms of letting requests through without Redis",
         "0",
         "cost, for each that its journal had not written yet",
     ),
@@ -39,7 +46,8 @@ _ANY = (
     Bound(
         "Redis comes back empty, and every gateway brings its journal",
         "0",
-        "what was charged in the last 100 ms of gateways that were killed, and what several had under way at once",
+        f"what was charged in the last {FLUSH_MS} ms of gateways that were killed,"
+        " and what several had under way at once",
     ),
     Bound(
         "Redis comes back empty, and a gateway never comes back",

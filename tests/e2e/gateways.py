@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
+from typing import NamedTuple
 
 import jwt
 import redis
 from aiohttp import ClientError, ClientSession, TCPConnector
 
+from gateway.clock import now_us
 from gateway.core.bucket import units_spent
 from gateway.core.limit_text import key_from
-from gateway.journal import Kind
+from gateway.journal import Kind, Record
 from gateway.journal.read import batches
 from gateway.ledger.redis.states import bucket_from
 from tests.e2e.served import Served, configure, served
@@ -60,20 +62,38 @@ async def gateways(
         yield [*await asyncio.gather(*(stack.enter_async_context(served(home)) for home in homes))]
 
 
-async def storm(places: Sequence[Served], requests: int, *, at_once: int = 100) -> Counter[int]:
+class Asked(NamedTuple):
+    """A request as its client saw it. ``status`` 0: no answer came."""
+
+    place: Served
+    sent_us: int
+    ended_us: int
+    status: int
+    id: str = ""
+
+
+async def storm(
+    places: Sequence[Served], requests: int, *, at_once: int = 100, seen: list[Asked] | None = None
+) -> Counter[int]:
     """Send so many requests of a unit each to all gateways alike; what was answered, 0 for no answer."""
     answers: Counter[int] = Counter()
+    asked = [] if seen is None else seen
     headers = {"Authorization": f"Bearer {token()}"}
-    async with ClientSession(connector=TCPConnector(limit=at_once)) as session:
+    turns = asyncio.Semaphore(at_once)
+    async with ClientSession(connector=TCPConnector(limit=0)) as session:
 
         async def one(number: int) -> None:
-            url = places[number % len(places)].url
-            try:
-                async with session.get(f"{url}/one", headers=headers) as answer:
-                    await answer.read()
-                    answers[answer.status] += 1
-            except (ClientError, OSError):
-                answers[0] += 1
+            place, status, id_ = places[number % len(places)], 0, ""
+            async with turns:
+                sent_us = now_us()
+                try:
+                    async with session.get(f"{place.url}/one", headers=headers) as answer:
+                        await answer.read()
+                        status, id_ = answer.status, answer.headers.get("X-Request-Id", "")
+                except (ClientError, OSError):
+                    pass
+            answers[status] += 1
+            asked.append(Asked(place, sent_us, now_us(), status, id_))
 
         await asyncio.gather(*(one(number) for number in range(requests)))
     return answers
@@ -94,15 +114,22 @@ def spent(client: "redis.Redis", prefix: str = "wb") -> int:
     return total
 
 
-def recorded(place: Served) -> Counter[str]:
-    """What a gateway's journal says was used, by kind of record."""
-    sums: Counter[str] = Counter()
+def records_of(place: Served) -> list[Record]:
+    """What a gateway's journals hold."""
+    found: list[Record] = []
     for path in place.folder.glob("ledger*.db"):
         with closing(sqlite3.connect(path)) as connection:
-            for record in (record for _, records in batches(connection, path) for record in records):
-                if record.kind is not Kind.REFUSAL:
-                    sums[record.kind] += sum(record.costs.values())
-                    sums["overrun"] += sum(record.overrun.values())
+            found += [record for _, records in batches(connection, path) for record in records]
+    return found
+
+
+def recorded(place: Served) -> Counter[str]:
+    """What a gateway's journals say was used, by kind of record."""
+    sums: Counter[str] = Counter()
+    for record in records_of(place):
+        if record.kind is not Kind.REFUSAL:
+            sums[record.kind] += sum(record.costs.values())
+            sums["overrun"] += sum(record.overrun.values())
     return sums
 
 

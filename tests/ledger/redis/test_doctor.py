@@ -4,7 +4,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from gateway.cli import main
-from gateway.ledger.bounds import bounds, exact_sentence, sentence
+from gateway.journal.options import Pace
+from gateway.ledger.bounds import FLUSH_MS, bounds, exact_sentence, sentence
 from gateway.ledger.redis.doctor import examine
 from tests.redis_server.server import RedisServer, free_port
 
@@ -73,3 +74,7 @@ def test_every_bound_stands_in_the_documentation() -> None:
     text = OPERATIONS.read_text("utf-8")
     for each in bounds(leased=True, policies=["open", "closed", "lease"]):
         assert f"| {each.event} | {each.refused_early} | {each.admitted_too_much} |" in text
+
+
+def test_the_printed_pace_of_the_journal_is_its_own() -> None:
+    assert Pace().flush_s * 1_000 == FLUSH_MS
