@@ -15,6 +15,11 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "admin_ui" / "node_modules" / "axe-core" / "axe.min.js"
+HIDE = (
+    "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+    "document.dispatchEvent(new Event('visibilitychange'))"
+)
+"""Hides the page (``true``), or shows it again (``false``)."""
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 

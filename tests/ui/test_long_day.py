@@ -8,13 +8,9 @@ from playwright.async_api import Error, Page, Route, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.samples import PLANS, about, plan, subscription
-from tests.ui.site import answer, let_pass
+from tests.ui.site import HIDE, answer, let_pass
 from tests.ui.traffic import Traffic
 
-HIDE = (
-    "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
-    "document.dispatchEvent(new Event('visibilitychange'))"
-)
 PENDING = subscription(7, plan(2, "Starter", 5_000, {}), status="pending")
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Error, Page, expect
+from playwright.async_api import Error, Page, Route, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.samples import PLANS, plan
-from tests.ui.site import Site
+from tests.ui.site import HIDE, Site, answer, let_pass
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 
@@ -124,6 +124,51 @@ async def test_a_real_refusal_for_its_weight_is_explained(windows: Windows, site
     said = re.compile(r"POST /message/whatsapp: costs 5 units, 4 left \(You\)\. They pass again in \d+:\d\d")
     await expect(some).to_contain_text(said)
     await expect(some).to_contain_text(re.compile(r"To go on now, get a larger plan: .*Pro"))
+
+
+async def test_what_the_first_answer_does_not_know_yet_is_explained_within_seconds(windows: Windows) -> None:
+    """The journal tells of a refusal a second or two later than it happens; and the page is opened because of it."""
+    page = await before_it_is_told(windows)
+    some = page.get_by_role("region", name="Some of your requests are being refused")
+    await let_pass(page, 5)
+    await expect(some).to_contain_text("POST /message: costs 5 units, 2 left (You).")
+
+
+async def test_who_comes_back_to_the_page_sees_a_new_refusal_within_seconds(windows: Windows) -> None:
+    page = await before_it_is_told(windows, answers=5)
+    await let_pass(page, 12)
+    for hidden in ("true", "false"):
+        await page.evaluate(HIDE % hidden)
+    await let_pass(page, 5)
+    await expect(page.get_by_role("region", name="Some of your requests are being refused")).to_be_visible()
+
+
+async def test_refresh_reads_again_what_was_refused(windows: Windows) -> None:
+    page = await before_it_is_told(windows)
+    await page.get_by_role("button", name="Refresh").click()
+    await expect(page.get_by_role("region", name="Some of your requests are being refused")).to_be_visible()
+
+
+async def before_it_is_told(windows: Windows, answers: int = 1) -> Page:
+    """A page whose history knows of a refusal after so many answers; its clock goes on by hand."""
+    page, _ = await windows.open()
+    told = 0
+
+    async def history(route: Route) -> None:
+        nonlocal told
+        told += 1
+        now = datetime.now(UTC).isoformat()
+        point = {"start": now, "rule": "POST /message", "meter": "throughput", "amount": 0, "requests": 0, "refused": 1}
+        rules = {"POST /message": {"cost": {"throughput": 5}, "pays": ["user"]}}
+        known: dict[str, Any] = {"points": [point], "rules": rules} if told > answers else {"points": [], "rules": {}}
+        await route.fulfill(json={"granularity": "minute", "from": now, "to": now, "by": "rule", **known})
+
+    await answer(page, "**/billing/usage", [limit(0, 2, of=10, window_s=3600, full_in_s=None)])
+    await page.route("**/billing/usage/history?*", history)
+    await page.clock.install()
+    await page.goto(windows.site.address("/billing", "alice"))
+    await expect(page.get_by_text("Nothing was used in this time")).to_be_visible()
+    return page
 
 
 def give(site: Site, user: str, *, units: int) -> None:

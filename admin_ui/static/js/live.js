@@ -20,7 +20,8 @@ const SLOWEST_MS = 300_000;
  */
 
 /**
- * How long to wait after an answer, in milliseconds; 0: that was all. `asked`: how many there were since the last `reload`.
+ * How long to wait after an answer, in milliseconds; 0: that was all. `asked`: how many there were since the last `reload`,
+ * or since somebody came back to the page, the first counted.
  * @template T
  * @typedef {number | ((data: T | undefined, asked: number) => number)} Pace
  */
@@ -148,6 +149,7 @@ class Asking {
    */
   look(back) {
     clearTimeout(this.timer);
+    if (back) this.asked = Math.min(this.asked, 1);
     if (document.hidden || this.stop || this.ended || this.due === Infinity) return;
     const now = Date.now();
     if (back && !this.failures) this.due = Math.min(this.due, Math.max(now, this.last + this.how.pace(this.data, this.asked)));

@@ -46,7 +46,7 @@ export function PlansAndUsage({ about, me, workspace }) {
   return html`
     ${usage.data && html`<${Refused} usage=${named(usage.data, plans.data)} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
     <section class="view" aria-labelledby="usage-title">
-      <header class="section"><h2 id="usage-title">${t("usage")}</h2><div class="tools"><${Button} small kind="quiet" act=${usage.reload}>${t("refresh")}<//></div></header>
+      <header class="section"><h2 id="usage-title">${t("usage")}</h2><div class="tools"><${Button} small kind="quiet" act=${() => Promise.all([usage.reload(), recent.user.reload(), recent.workspace.reload()])}>${t("refresh")}<//></div></header>
       <div class=${workspace ? "usage-body of-both" : "usage-body"}><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
           <div class="gauges">${inOrder(named(entries, plans.data)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}

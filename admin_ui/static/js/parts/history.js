@@ -9,13 +9,29 @@ import { Choice, Empty, Loaded, Time } from "./ui.js";
 import { buckets, Chart, seriesOf } from "./chart.js";
 
 const MINUTE = 60_000;
-/** @type {Record<string, {granularity: string, size: number, length: number, every: number}>} */
+/** @typedef {import("../live.js").Pace<Point[]>} Pace */
+/** @type {Record<string, {granularity: string, size: number, length: number, every: Pace}>} */
 export const RANGES = {
-  hour: { granularity: "minute", size: MINUTE, length: 60 * MINUTE, every: 30_000 },
+  hour: { granularity: "minute", size: MINUTE, length: 60 * MINUTE, every: hourly },
   day: { granularity: "hour", size: 60 * MINUTE, length: 24 * 60 * MINUTE, every: 120_000 },
   month: { granularity: "day", size: 1440 * MINUTE, length: 30 * 1440 * MINUTE, every: 600_000 },
 };
 const MOST_PORTIONS = 10;
+const FIRST_MS = [2_000, 3_000, 5_000];
+const THEN_MS = 15_000;
+/** How many points make an answer too dear to ask for it so often. */
+const MANY = 1_000;
+
+/**
+ * What has just happened is in the history a second or two later: who comes because of a refusal must not wait for the
+ * second answer to see why.
+ * @param {Point[] | undefined} points
+ * @param {number} asked
+ */
+function hourly(points, asked) {
+  if (points && points.length > MANY) return 2 * THEN_MS;
+  return FIRST_MS[asked - 1] ?? THEN_MS;
+}
 
 /**
  * What a history is called while it is followed: a scope, a range, and what tells its points apart.
