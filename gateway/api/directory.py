@@ -9,7 +9,7 @@ from gateway.api.desk import Desk
 from gateway.api.fields import AskedWhole, Said, SearchText, Time, Told
 from gateway.api.reply import Reply
 from gateway.api.route import Who, route
-from gateway.core.problems import StoreUnavailable
+from gateway.identity.asking import NOBODY_KNOWS
 from gateway.store import directory
 from gateway.store.listing import LARGEST_PAGE
 
@@ -65,7 +65,7 @@ async def _learn_names(call: Call, desk: Desk) -> None:
     carried = desk.identity().authenticator.carried(call.knock.headers, call.knock.query)
     try:
         named = await probe.ask(who, carried, call.now_us)
-    except StoreUnavailable:
+    except NOBODY_KNOWS:
         return
     known = await directory.names_of(desk.store, named.keys(), _UNNAMED)
     news = {scope: name for scope, name in named.items() if scope in known and known[scope] != name}

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from gateway.api.audience import Policy, Who
 from gateway.api.call import Caller, Knock
 from gateway.api.identity import ADMIN_ROLE, Identity
-from gateway.core.problems import BadRequest, Forbidden, StoreUnavailable
+from gateway.core.problems import BadRequest, Forbidden
+from gateway.identity.asking import NOBODY_KNOWS
 from gateway.identity.config import Identified
 from gateway.identity.credential import ADMIN_PREFIX, unauthorized
 from gateway.identity.membership import Carried, Relayed, vouched
@@ -44,13 +45,13 @@ class Gate:
         async def ask_admin() -> bool:
             try:
                 return await self._is_admin(identity, identified, knock)
-            except StoreUnavailable:
+            except NOBODY_KNOWS:
                 return False
 
         return Caller(who.proof, who.user, who.address, identified.asked, identified=identified, ask_admin=ask_admin)
 
     async def admit(self, audience: Who, policy: Policy | None, caller: Caller, knock: Knock) -> Relayed | None:
-        """Let in, or the upstream's refusal. Raises ``Forbidden``, ``StoreUnavailable`` if nobody knows."""
+        """Let in, or the upstream's refusal. Raises ``Forbidden``, or as ``NOBODY_KNOWS``."""
         match audience:
             case Who.ANYBODY | Who.SIGNED:
                 return None
@@ -65,7 +66,7 @@ class Gate:
     async def vouch(self, policy: Policy, caller: Caller, workspace: str, knock: Knock) -> None:
         """Whether the caller may act for a workspace that something belongs to, which the request does not name.
 
-        Raises ``Forbidden``, ``StoreUnavailable`` if nobody knows.
+        Raises ``Forbidden``, or as ``NOBODY_KNOWS``.
         """
         refusal = await self._refusal(policy, caller, workspace, knock)
         if isinstance(refusal, Forbidden):
@@ -81,7 +82,7 @@ class Gate:
         carried = identity.authenticator.carried(knock.headers, knock.query)
         try:
             held = await identity.policies.ask(caller.identified, carried, caller.workspace, knock.at_us)
-        except StoreUnavailable:
+        except NOBODY_KNOWS:
             return
         if isinstance(held, frozenset):
             caller.policies = held

@@ -33,7 +33,7 @@ _REFUSALS = {
     412: "Somebody else has changed it since (If-Match).",
     413: "The body is longer than 1 MiB.",
     422: "Understood, and what it says cannot be: `fields` says which and why.",
-    429: "Too many calls in a minute.",
+    429: "Too many calls in a minute, or too many different workspaces. Try again in `retry_after` seconds.",
     503: "What is needed to answer cannot be reached at the moment.",
 }
 _WACRAFT: Schema = {

@@ -91,6 +91,12 @@ class TooManyRequests(Problem):
     status, code, title = 429, "too_many_requests", "Too many requests"
 
 
+class TooManyQuestions(TooManyRequests):
+    """For these requests others have to be asked who the caller is, and where: faster than one caller may."""
+
+    code = "too_many_questions"
+
+
 class TooLarge(Problem):
     """The head, or the trailers, are over a configured limit (RFC 6585, 5)."""
 

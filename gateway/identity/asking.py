@@ -6,13 +6,16 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from gateway.core.problems import Problem, StoreUnavailable
+from gateway.core.problems import Problem, StoreUnavailable, TooManyQuestions
 from gateway.identity.cache import Kept
 from gateway.identity.carriers import canonical_name
 from gateway.identity.membership import Carried, Relayed
 from gateway.tasks import Tasks
 
 SECOND_US = 1_000_000
+NOBODY_KNOWS = (StoreUnavailable, TooManyQuestions)
+"""What is raised where an answer is not known: that says nothing against the credential or the membership."""
+_MINUTE_US = 60 * SECOND_US
 _RELAYED_FIELDS = frozenset(
     {b"content-type", b"content-encoding", b"content-language", b"www-authenticate", b"retry-after"}
 )
@@ -60,7 +63,7 @@ class _Minute(NamedTuple):
 
 
 class Asking(Generic[K, A]):
-    """The questions under way. ``what``: what users ask about, as in "too many ... at once"."""
+    """The questions under way. ``what``: what a caller comes with that has to be asked about, in the caller's words."""
 
     def __init__(self, bounds: Bounds, fetch: Fetch, tasks: Tasks, what: str) -> None:
         self._bounds = bounds
@@ -82,7 +85,7 @@ class Asking(Generic[K, A]):
     ) -> A:
         """What ``answer`` finds out, or what the same question under way does.
 
-        Raises ``StoreUnavailable`` if this user, or everybody together, asks too much.
+        Raises ``TooManyQuestions`` if this user asks too much, ``StoreUnavailable`` if everybody together does.
         """
         task = self._flights.get(flight) or self._start(user, flight, answer, now_us)
         # A caller that leaves must not take the answer away from the others who wait for it.
@@ -110,14 +113,17 @@ class Asking(Generic[K, A]):
     def _start(
         self, user: str, flight: tuple[K, Carried], answer: Callable[[], Coroutine[Any, Any, A]], now_us: int
     ) -> "asyncio.Task[A]":
-        minute = now_us // (60 * SECOND_US)
+        minute = now_us // _MINUTE_US
         last = self._minutes.get(user)
         asked = last.asked if last is not None and last.number == minute else 0
         bounds = self._bounds
-        if self._flying[user] >= bounds.per_user or asked >= bounds.per_user_minute:
-            raise unavailable(f"You ask for too many {self._what} at once.")
+        if asked >= bounds.per_user_minute:
+            left_us = (minute + 1) * _MINUTE_US - now_us
+            raise _too_many(f"{self._what} in a minute", -(-left_us // SECOND_US))
+        if self._flying[user] >= bounds.per_user:
+            raise _too_many(f"{self._what} at once", 1)
         if len(self._flights) >= bounds.at_once + bounds.waiting:
-            raise unavailable(f"Too many {self._what} are being asked for.")
+            raise unavailable(f"Too many {self._what} are being asked about.")
         self._minutes.put(user, _Minute(minute, asked + 1))
         self._flying[user] += 1
         task = self._tasks.start(answer(), f"ask for {self._what}")
@@ -131,6 +137,16 @@ class Asking(Generic[K, A]):
         self._flying[user] -= 1
         if not self._flying[user]:
             del self._flying[user]
+
+
+def _too_many(what: str, wait_s: int) -> TooManyQuestions:
+    """The 429 for who alone asks too much. It is nobody's fault but theirs, so it must not look like an outage."""
+    return TooManyQuestions(
+        f"You come with too many different {what}: each has to be asked about. Try again in {wait_s} s; nothing was "
+        "charged.",
+        content={"retry_after": wait_s},
+        headers=((b"Retry-After", b"%d" % wait_s),),
+    )
 
 
 def unavailable(why: str) -> StoreUnavailable:

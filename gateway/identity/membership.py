@@ -32,7 +32,7 @@ class Membership(Protocol):
         ...
 
     async def ask(self, who: Identified, carried: Carried, workspace: str, now_us: int) -> Relayed | None:
-        """``None``: a member; else what to answer. Raises ``Forbidden``, or ``StoreUnavailable`` if nobody knows.
+        """``None``: a member; else what to answer. Raises ``Forbidden``; or as ``asking.NOBODY_KNOWS``, if nobody does.
 
         ``carried``: the caller's own credential, see ``Authenticator.carried``.
         """

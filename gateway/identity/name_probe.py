@@ -45,7 +45,7 @@ class NameProbe:
     async def ask(self, who: Identified, carried: Carried, now_us: int) -> dict[Scope, str]:
         """Names of whom the caller may see; none if there is nothing to ask with, or it was asked a moment ago.
 
-        Raises ``StoreUnavailable`` if too much is asked at once.
+        Raises as ``Asking.join``.
         """
         user = who.principal.user
         if user is None or not carried:

@@ -56,7 +56,7 @@ class PolicyProbe:
 
     def __init__(self, question: PolicyQuestion, fetch: Fetch, tasks: Tasks) -> None:
         self._question = question
-        self._asking: Asking[Key, frozenset[str] | Relayed | _Outcome] = Asking(question, fetch, tasks, "policies")
+        self._asking: Asking[Key, frozenset[str] | Relayed | _Outcome] = Asking(question, fetch, tasks, "workspaces")
         self._kept: Kept[Key, _Kept] = Kept(question.entries)
 
     async def ask(
@@ -65,7 +65,7 @@ class PolicyProbe:
         """The caller's policies in ``workspace`` (none, for who is not in the list), or the upstream's refusal.
 
         ``None``: there is nobody, or nothing, to ask with, or no place for such an id in a path. Raises
-        ``StoreUnavailable`` if the upstream does not say.
+        ``StoreUnavailable`` if the upstream does not say, and as ``Asking.join``.
         """
         user = who.principal.user
         if user is None or not carried or CLIMBS.search(workspace):

@@ -81,7 +81,10 @@ class ByProbe:
         return self._fresh((user, workspace), now_us)
 
     async def ask(self, who: Identified, carried: Carried, workspace: str, now_us: int) -> Relayed | None:
-        """``None``: a member; else the upstream's refusal. Raises ``StoreUnavailable`` if it does not say."""
+        """``None``: a member; else the upstream's refusal.
+
+        Raises ``StoreUnavailable`` if it does not say, ``Forbidden`` without asking, and as ``Asking.join``.
+        """
         user = who.principal.user
         if vouched(who, workspace):
             return None

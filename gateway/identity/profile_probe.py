@@ -59,7 +59,7 @@ class ProfileProbe:
         if not question.path.startswith("/"):
             raise ValueError("the profile's path must start with /")
         self._question = question
-        self._asking: Asking[str, Profile | Relayed | _Outcome] = Asking(question, fetch, tasks, "profiles")
+        self._asking: Asking[str, Profile | Relayed | _Outcome] = Asking(question, fetch, tasks, "credentials")
         self._kept: Kept[str, _Kept] = Kept(question.entries)
 
     def known(self, who: Identified, now_us: int) -> Profile | None:
@@ -72,7 +72,7 @@ class ProfileProbe:
 
         ``None``: there is none, because nobody is asking, there is nothing to ask with (a key of the gateway's own),
         or the upstream takes the credential for somebody else's (as with a ``user_prefix`` of ours). Raises
-        ``StoreUnavailable`` if the upstream does not say.
+        ``StoreUnavailable`` if the upstream does not say, and as ``Asking.join``.
         """
         user = who.principal.user
         if user is None or not carried:

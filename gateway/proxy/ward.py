@@ -7,6 +7,7 @@ from typing import NamedTuple, TypedDict
 from gateway.core.cascade import Refusal
 from gateway.core.problems import Forbidden, Problem, StoreUnavailable
 from gateway.core.rate_limit_fields import seconds_until
+from gateway.identity.asking import NOBODY_KNOWS
 from gateway.identity.carriers import Headers
 from gateway.metering.meter import Meter
 from gateway.metering.toll import PASSED, REFUSED, Purse, Toll
@@ -102,7 +103,7 @@ class Ward:
                 await running.authenticator.identify(*who, **how)
             if (goodbye := self._identity_over(running, now_us)) is not None:
                 return goodbye
-        with suppress(StoreUnavailable):
+        with suppress(*NOBODY_KNOWS):
             return await self._membership_over(running, now_us, _ABOUT_MEMBERSHIP)
         return None
 
@@ -115,7 +116,7 @@ class Ward:
                 return goodbye
             assert self._toll is not None  # noqa: S101  (what has a gate has a toll)
             visit = await self._toll.charge(self._visit.principal, running.snapshot, now_us)
-        except StoreUnavailable:
+        except NOBODY_KNOWS:
             return UNKNOWN
         if isinstance(visit.outcome, Refusal):
             self._close(visit, REFUSED, "refused")
@@ -181,7 +182,7 @@ class Ward:
     async def _membership_over(
         self, running: Running, now_us: int, decisive: frozenset[int] | None = None
     ) -> Goodbye | None:
-        """Whether it is not, as for any request. Raises ``StoreUnavailable``.
+        """Whether it is not, as for any request. Raises as ``NOBODY_KNOWS``.
 
         ``decisive``: only these statuses say no; ``None``: whatever is not a yes.
         """
@@ -191,7 +192,7 @@ class Ward:
         try:
             carried = running.authenticator.carried(trip.request.headers, trip.query)
             refused = await running.membership.ask(identified, carried, workspace, now_us)
-        except StoreUnavailable:
+        except NOBODY_KNOWS:
             raise
         except Problem as problem:
             return NO_MEMBER if decisive is None or isinstance(problem, Forbidden) else None

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -98,6 +99,25 @@ async def test_calls_have_a_rate_of_their_own(here: World) -> None:
     assert int(refused.headers["Retry-After"]) >= 1
     assert (await here.ask("/billing/me", BOB)).status == 200
     assert (await here.ask("/user/me", ALICE)).status == 200, "what is forwarded is another matter"
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/billing/subscription", 30), ("/user/me", 120)], ids=["ours", "forwarded"]
+)
+async def test_who_comes_with_many_workspaces_is_told_to_wait_and_nothing_is_out_of_order(
+    tmp_path: Path, path: str, most: int
+) -> None:
+    async with world(tmp_path, YAML + "limits: {api_calls_per_minute: 10000}\n") as here:
+        # Enough for two minutes, if a new one begins meanwhile.
+        seen = [await here.ask(path, ALICE, workspace=str(uuid4())) for _ in range(2 * most + 1)]
+        assert {answer.status for answer in seen} == {404, 429}, "its own excess is no 5xx: of those operators are told"
+        refused = next(answer for answer in seen if answer.status == 429)
+        said = await refused.json()
+        assert (said["context"], said["content"]["code"]) == ("gateway", "too_many_questions")
+        assert "too many different workspaces in a minute" in said["description"]
+        assert 1 <= int(refused.headers["Retry-After"]) == said["content"]["retry_after"] <= 60
+        assert (await here.ask(path, BOB, workspace=BETA.id)).status == 200
+        assert (await here.ask("/user/me", ALICE)).status == 200, "without a workspace nobody has to be asked"
 
 
 async def test_strangers_are_counted_by_address(here: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.core.principal import Principal
-from gateway.core.problems import BadGateway, StoreUnavailable
+from gateway.core.problems import BadGateway, StoreUnavailable, TooManyQuestions
 from gateway.identity.config import Identified
 from gateway.identity.membership import Relayed
 from gateway.identity.policy_probe import PolicyProbe, PolicyQuestion
@@ -145,14 +145,16 @@ async def test_one_question_at_a_time_and_not_too_many(probe: PolicyProbe, upstr
     assert await asyncio.gather(*same) == [READ] * 5
     assert len(upstream.asked) == 1
     others = [await _outcome(probe, f"w{number}") for number in range(40)]
-    assert others.count("refused") == 40 - 29, "30 a minute"
+    refused = [said for said in others if said != "answered"]
+    assert len(refused) == 40 - 29, "30 a minute"
+    assert all("too many different workspaces in a minute" in said for said in refused), "in words that people know"
 
 
 async def _outcome(probe: PolicyProbe, workspace: str) -> str:
     try:
         await probe.ask(caller(), SENT, workspace, NOW)
-    except StoreUnavailable:
-        return "refused"
+    except TooManyQuestions as problem:
+        return problem.message
     return "answered"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.core.principal import Principal
-from gateway.core.problems import BadGateway, Forbidden, StoreUnavailable
+from gateway.core.problems import BadGateway, Forbidden, StoreUnavailable, TooManyQuestions
 from gateway.identity.config import Identified
 from gateway.identity.credential import Credential
 from gateway.identity.membership import Relayed
@@ -227,8 +227,9 @@ async def test_one_user_has_few_questions_at_once_and_leaves_room_for_others(
     upstream.gate.clear()
     waiting = asyncio.gather(*(probe.ask(caller(), SENT, f"w{number}", NOW) for number in range(3)))
     await settle()
-    with pytest.raises(StoreUnavailable, match="too many workspaces"):
+    with pytest.raises(TooManyQuestions, match="too many different workspaces at once") as refused:
         await probe.ask(caller(), SENT, "w3", NOW)
+    assert refused.value.headers == ((b"Retry-After", b"1"),)
     other = asyncio.gather(probe.ask(caller("other"), SENT, "w3", NOW))
     upstream.gate.set()
     assert await waiting == [None] * 3
@@ -241,10 +242,13 @@ async def test_one_user_has_few_questions_a_minute(upstream: Upstream) -> None:
     upstream.answer = (404, (), b"")
     for number in range(5):
         await probe.ask(caller(), SENT, f"w{number}", NOW)
-    with pytest.raises(StoreUnavailable):
-        await probe.ask(caller(), SENT, "w5", NOW)
+    with pytest.raises(TooManyQuestions, match="too many different workspaces in a minute") as refused:
+        await probe.ask(caller(), SENT, "w5", NOW + 7 * SECOND - 1)
+    assert (refused.value.status, refused.value.headers) == (429, ((b"Retry-After", b"54"),))
     assert await probe.ask(caller("other"), SENT, "w5", NOW) is not None
-    assert await probe.ask(caller(), SENT, "w5", NOW + 60 * SECOND) is not None
+    with pytest.raises(TooManyQuestions):
+        await probe.ask(caller(), SENT, "w5", NOW + 60 * SECOND - 1)
+    assert await probe.ask(caller(), SENT, "w5", NOW + 60 * SECOND) is not None, "as it was told"
 
 
 async def test_the_upstream_sees_few_questions_at_once(upstream: Upstream) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.principal import Principal
-from gateway.core.problems import BadGateway, StoreUnavailable
+from gateway.core.problems import BadGateway, StoreUnavailable, TooManyQuestions
 from gateway.identity.config import Identified
 from gateway.identity.membership import Relayed
 from gateway.identity.profile_probe import Profile, ProfileProbe, ProfileQuestion
@@ -168,12 +168,12 @@ async def test_one_user_asks_a_bounded_number_of_times(upstream: Upstream) -> No
     upstream.gate.clear()
     waiting = asyncio.gather(*(probe.ask(caller(), ((b"Authorization", b"%d" % n),), NOW) for n in range(2)))
     await settle()
-    with pytest.raises(StoreUnavailable, match="too many profiles"):
+    with pytest.raises(TooManyQuestions, match="too many different credentials at once"):
         await probe.ask(caller(), SENT, NOW)
     upstream.gate.set()
     await waiting
     await probe.ask(caller(), SENT, NOW)
-    with pytest.raises(StoreUnavailable, match="too many profiles"):
+    with pytest.raises(TooManyQuestions, match="too many different credentials in a minute"):
         await probe.ask(caller(), SENT, NOW)
     assert len(upstream.asked) == 3
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.core.problems import StoreUnavailable, Unauthorized
-from gateway.proxy.ward import ASK_S, EXPIRED, REVOKED, Ward
+from gateway.core.problems import Forbidden, StoreUnavailable, TooManyQuestions, Unauthorized
+from gateway.proxy.ward import ASK_S, EXPIRED, NO_MEMBER, REVOKED, UNKNOWN, Ward
 from gateway.proxy.way import Goodbye
 
 EXPIRES = 1_000
@@ -37,14 +37,15 @@ def running(says: object, later: object = None) -> Any:
     return SimpleNamespace(authenticator=Authenticator(says, later), snapshot=SimpleNamespace(), membership=None)
 
 
-def ward() -> Ward:
+def ward(workspace: str | None = None, world: object = None) -> Ward:
     rule = SimpleNamespace(of_frames=lambda: None, max_age_us=None, public=False, enforce=False)
     request = SimpleNamespace(headers=[], peer="")
     trip = SimpleNamespace(
         running=running(BOB), identified=BOB, request=request, query=b"", path_workspace=None, id="an id"
     )
-    visit = SimpleNamespace(rule=rule, principal=SimpleNamespace(workspace=None), snapshot=None)
-    return Ward(cast("Any", trip), cast("Any", visit), cast("Any", None), 0.0)
+    principal = SimpleNamespace(workspace=workspace, verified=True)
+    visit = SimpleNamespace(rule=rule, principal=principal, snapshot=None)
+    return Ward(cast("Any", trip), cast("Any", visit), cast("Any", world), 0.0)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,35 @@ async def test_keys_that_do_not_come_are_not_asked_for_all_the_time() -> None:
     assert here.over(now, 1, 2.0) is None
     assert not here.doubts(now, 1, 2.0)
     assert here.doubts(now, 1, 1.0 + ASK_S)
+
+
+class Membership:
+    """Nobody is known to be a member; asking raises."""
+
+    def __init__(self, raises: Exception) -> None:
+        self.raises = raises
+
+    def known(self, *_who: object) -> None:
+        return None
+
+    async def ask(self, *_who: object) -> None:
+        raise self.raises
+
+
+@pytest.mark.parametrize(
+    ("raises", "paying", "looking"),
+    [
+        (Forbidden("Not a member."), NO_MEMBER, NO_MEMBER),
+        (StoreUnavailable("The upstream is silent."), UNKNOWN, None),
+        (TooManyQuestions("Too many workspaces."), UNKNOWN, None),
+    ],
+    ids=["no member", "nobody knows", "asked too much"],
+)
+async def test_who_asks_too_much_is_still_a_member(raises: Exception, paying: Goodbye, looking: Goodbye | None) -> None:
+    now = running(BOB)
+    now.membership, now.authenticator.carried = Membership(raises), lambda *_: ()
+    live = SimpleNamespace(running=now)
+    here = ward("acme", SimpleNamespace(live=live, now_us=lambda: 1))
+    here._authenticator = now.authenticator
+    assert await here.ask(now, 1, 1.0) == looking
+    assert await here.pay() == paying

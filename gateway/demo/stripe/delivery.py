@@ -80,15 +80,19 @@ class Delivery:
             return False
         return True
 
-    async def send_forever(self, arrived: asyncio.Event) -> None:
-        """Send each event as it comes, and a few times more if it is not taken."""
+    async def send_forever(self, arrived: asyncio.Event, chance: random.Random) -> None:
+        """Send each event as it comes, with the trouble there is, and a few times more if it is not taken."""
         async with ClientSession(timeout=ClientTimeout(total=10)) as session:
             while True:
                 await arrived.wait()
                 arrived.clear()
                 while self.waiting:
-                    event = self.waiting.pop(0)
-                    for attempt in range(_TRIES):
-                        if await self.send(event, session):
-                            break
-                        await asyncio.sleep(_PAUSE_S * 2**attempt)
+                    batch, self.waiting, self.late = [*self.late, *self.waiting], [], []
+                    for event in self._troubled(batch, chance):
+                        await self._send_until_taken(event, session)
+
+    async def _send_until_taken(self, event: Object, session: ClientSession) -> None:
+        for attempt in range(_TRIES):
+            if await self.send(event, session):
+                return
+            await asyncio.sleep(_PAUSE_S * 2**attempt)

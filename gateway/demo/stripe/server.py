@@ -97,7 +97,7 @@ class FakeStripe:
         delivery = Delivery(url, secret, self.now)
         self.deliveries.append(delivery)
         if self.automatic:
-            self._tasks.start(delivery.send_forever(self._arrived), "deliver webhooks")
+            self._tasks.start(delivery.send_forever(self._arrived, self.chance), "deliver webhooks")
         return delivery
 
     async def deliver(self) -> int:

@@ -1,5 +1,6 @@
 """What the fake Stripe can do wrong, each seen where it hurts: at the endpoint of its webhooks, and at our requests."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -73,6 +74,20 @@ async def test_webhooks_go_wrong_in_every_way(name: str) -> None:
         delivery.trouble = Trouble()
         await here.fake.deliver()
         assert seen(sent, first, came[len(first) :])
+
+
+async def test_webhooks_that_are_sent_by_themselves_meet_the_same_trouble() -> None:
+    async with sale(automatic=True) as here, endpoint(here) as (delivery, came):
+        delivery.trouble = Trouble(drop=1.0)
+        await made(here, 3)
+        while delivery.waiting:
+            await asyncio.sleep(0)
+        delivery.trouble = Trouble()
+        sent = await made(here, 3)
+        async with asyncio.timeout(10):
+            while len(came) < len(sent):
+                await asyncio.sleep(0.01)
+        assert came == sent, "and what was lost before does not come any more"
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["undone", "done"])
