@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from gateway.core.allowance import Allowance
 from gateway.core.answers import Dialect
+from gateway.core.cascade import Costs
 from gateway.core.rate_limit_fields import FieldFamilies
 from gateway.core.rules import Match, RuleTable
 from gateway.core.target import Profile, Target, canonical_target, under_prefixes
-from gateway.metering.catalog import Catalog
+from gateway.core.till import Till, till_of
+from gateway.metering.catalog import CACHED_ALLOWANCES, Catalog
+from gateway.metering.till_text import TillText, text_of
 
 StorePolicy = Literal["open", "closed", "lease"]
 REMEMBERED_LINES = 20_000
@@ -46,6 +50,7 @@ class Snapshot:
     buy_url: str | None = None
     strip_bytes: int = 4 * 1024 * 1024
     _read: dict[tuple[str, bytes], Reading] = field(default_factory=dict, compare=False, repr=False)
+    _tills: dict[int, tuple[Till, TillText]] = field(default_factory=dict, compare=False, repr=False)
 
     def workspace_in(self, params: Mapping[str, str]) -> str | None:
         """The workspace that a path names, as it says it, or through ``workspace_map``; not more than claimed."""
@@ -72,3 +77,20 @@ class Snapshot:
                 self._read.clear()
             self._read[method, raw_target] = reading
         return reading
+
+    def till(self, allowance: Allowance, costs: Costs) -> tuple[Till, TillText] | None:
+        """Where an allowance pays such costs from, and what is said of it; ``None``: there is more to it.
+
+        One for all who may spend it: many callers share a workspace. Remembered by the allowance's identity.
+        """
+        known = self._tills.get(id(allowance))
+        if known is None or known[0].allowance is not allowance:
+            till = till_of(allowance, costs)
+            if till is None:
+                return None
+            known = till, text_of(till, self.families)
+            if not allowance.fallback:  # made anew for each who asks
+                if len(self._tills) >= CACHED_ALLOWANCES:
+                    self._tills.clear()
+                self._tills[id(allowance)] = known
+        return known if [*costs] == [known[0].meter] else None

@@ -1,13 +1,11 @@
 """What one caller may spend under rules that ask the same scopes: looked up once, and laid out for a debit."""
 
-from itertools import takewhile
-
 from gateway.core.allowance import Allowance
 from gateway.core.principal import Principal
 from gateway.core.rules import Rule
-from gateway.core.till import Till, till_of
+from gateway.core.till import Till
 from gateway.metering.snapshot import Snapshot
-from gateway.metering.till_text import text_of
+from gateway.metering.till_text import TillText
 
 
 class Stand:
@@ -29,10 +27,16 @@ class Stand:
         self.allowances, self._until_us = catalog.asked_until(principal, kinds, at_us, fallback=rule.fallback)
         self.principal = principal
         self.who = principal.user, principal.workspace
-        found = [till_of(allowance, rule.costs) for allowance in self.allowances]
-        self.tills: tuple[Till, ...] = tuple(till for till in takewhile(bool, found) if till is not None)
-        self.whole = bool(found) and len(self.tills) == len(found)
-        self.texts = tuple(text_of(till, snapshot.families) for till in self.tills)
+        tills = list[Till]()
+        texts = list[TillText]()
+        for allowance in self.allowances:
+            found = snapshot.till(allowance, rule.costs)
+            if found is None:
+                break
+            tills.append(found[0])
+            texts.append(found[1])
+        self.tills, self.texts = tuple(tills), tuple(texts)
+        self.whole = bool(tills) and len(tills) == len(self.allowances)
 
     def holds(self, now_us: int) -> bool:
         """Whether it is still so."""

@@ -36,9 +36,14 @@ def text_of(till: Till, families: FieldFamilies) -> TillText:
     )  # fmt: skip
     budget += b'"window_seconds":%d,"remaining":%%d,"reset":%%d}]}' % (till.window_us // SECOND_US)
     shortfall = Shortfall(allowance, (), Standing(limit, 0, 0, 0), None)
-    said = orjson.dumps(wacraft_sentence(Refusal("", {}, (shortfall,), shortfall, None, 0)))
-    payer = orjson.dumps(f"{kind}:{allowance.scope.id}")
+    said = _json(wacraft_sentence(Refusal("", {}, (shortfall,), shortfall, None, 0)))
+    payer = _json(f"{kind}:{allowance.scope.id}")
     return TillText(families.template_of(till), payer, budget, said, kind)
+
+
+def _json(text: str) -> bytes:
+    """JSON that is kept: a copy, as what orjson makes holds on to its buffer of 4 KiB."""
+    return b"%b" % orjson.dumps(text)
 
 
 def _literal(text: str) -> bytes:
