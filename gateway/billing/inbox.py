@@ -29,18 +29,22 @@ class Unmatched(Exception):  # noqa: N818  (what it is, and nobody's mistake yet
 
 
 async def receive(sales: Sales, headers: Mapping[str, str], body: bytes) -> SignalRow | None:
-    """Keep a webhook; ``None``: it was here before. Raises ``BadSignature``, or ``Foreign``."""
+    """Keep a webhook; ``None``: there is nothing to do about it. Raises ``BadSignature``, or ``Foreign``."""
     try:
         signal = sales.provider.read_signal(headers, body, sales.now_us())
     except Foreign:
         sales.counts.signals["foreign"] += 1
         _log.warning("a message is of another account, or of the other mode: see the webhook's endpoint")
         raise
+    if signal.subject == "other":
+        sales.counts.signals["ignored"] += 1
     return await keep(sales, signal)
 
 
 async def keep(sales: Sales, signal: Signal) -> SignalRow | None:
-    """Put a signal into the inbox; ``None``: it is there."""
+    """Put a signal into the inbox; ``None``: it is there, or of a kind that nobody here acts on."""
+    if signal.subject == "other":
+        return None
     new = NewSignal(
         provider=sales.provider.name,
         key=signal.key,
@@ -49,7 +53,6 @@ async def keep(sales: Sales, signal: Signal) -> SignalRow | None:
         subject_id=signal.id,
         body=signal.text,
         happened_us=signal.created_us,
-        ours=signal.subject != "other",
     )
     return await signals.put(sales.store, new, sales.now_us() + FIRST_WAIT_US, sales.mandate())
 

@@ -7,32 +7,27 @@ for a look. A full sync trusts neither and compares everything: slice by slice, 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from functools import partial
 
 from gateway import log
-from gateway.billing import catalog_push, inbox
+from gateway.billing import catalog_push
 from gateway.billing.compare import Comparer
+from gateway.billing.happenings import FORGOTTEN_US, hear
 from gateway.billing.run import Progress, Run, unsaid, was_quiet
-from gateway.billing.sales import DAY_US, Sales
+from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.billing.walk import SLICE, Walk, Walker, taken_up
-from gateway.payments.port import Gone, ProviderError
+from gateway.payments.port import ProviderError
 from gateway.store import attempts, orders, signals, syncs
 from gateway.store.store import Act
 from gateway.store.syncs import SyncRow
 
-_OVERLAP_US = 300_000_000
-"""Happenings may become visible late: the cursor stays behind by this much."""
-_FORGOTTEN_US = 29 * DAY_US
-"""Providers keep happenings for a month."""
 _FULL_EVERY_US = 7 * DAY_US
 _PATIENCE_US = 600_000_000
 """Between two tries to compare everything."""
 _BATCH = 100
 _MOST_DUE = 100
-"""The same of our own sales that are due."""
-_MOST_HAPPENINGS = 500
-"""After so many the cursor is kept, and the next run goes on from there."""
+"""So many of our own sales that are due are looked at in one run; the next goes on from there."""
+_TIDY_EVERY_US = HOUR_US
+"""How often what is over is let go of."""
 
 DRY = frozenset({"dry", "dryfull"})
 """The words for dry runs among those with which a run is asked for; the others are ``recent`` and ``full``."""
@@ -50,7 +45,7 @@ class Syncer:
         self._comparer = Comparer(sales)
         self._walker = Walker(sales, self._comparer)
         self._watch = catalog_push.Watch(sales)
-        self._walk_after_us = 0
+        self._walk_after_us, self._tidy_after_us = 0, 0
         self.last: Run | None = None
         self.wanted = asyncio.Event()
         """Set when somebody asks for a run, so that it need not wait for its time."""
@@ -114,7 +109,7 @@ class Syncer:
         row = await syncs.get(self._sales.store, self._name)
         run.full = run.full or self._needs_all(row)
         try:
-            await self._happenings(row, run, said)
+            await hear(self._sales, self._comparer, row, run, said)
             await self._due(run, said, most=None)
             if run.full:
                 await self._walker.go_on(Walk(run), said)
@@ -128,7 +123,7 @@ class Syncer:
         sales = self._sales
         row = await syncs.get(sales.store, self._name)
         try:
-            kept, more = await self._happenings(row, run, said)
+            kept, more = await hear(self._sales, self._comparer, row, run, said)
             more = await self._due(run, said, most=None if fence is None else _MOST_DUE) or more
             async with self._fenced(fence) as act:
                 await syncs.change(act, self._name, cursor=kept.cursor, cursor_us=kept.cursor_us)
@@ -157,44 +152,6 @@ class Syncer:
             async with self._fenced(fence) as act:
                 await catalog_push.keep(act, self._name, drift)
 
-    async def _happenings(self, row: SyncRow, run: Run, said: Progress) -> tuple[SyncRow, bool]:
-        """Put what has happened since the cursor into the inbox, and act on what was not there. Whether more waits."""
-        sales, started_us = self._sales, run.started_us
-        if row.cursor is not None and (row.cursor_us or 0) < started_us - _FORGOTTEN_US:
-            row = replace(row, cursor=None, cursor_us=None)
-        since_us = row.cursor_us or started_us - _OVERLAP_US
-        cursor, cursor_us = row.cursor, since_us  # where nothing has happened yet, the time alone is the cursor
-        more, count = False, 0
-        try:
-            async for signal in sales.provider.signals(row.cursor, since_us):
-                if not run.dry_run:
-                    await inbox.keep(sales, signal)
-                count += 1
-                said("happenings", run.happenings + count)
-                if signal.created_us <= started_us - _OVERLAP_US:
-                    cursor, cursor_us = signal.key, signal.created_us
-                    if more := count >= _MOST_HAPPENINGS and not run.dry_run:
-                        break
-        except Gone:
-            run.full = True
-            return replace(row, cursor=None, cursor_us=None), False
-        run.happenings += count
-        if not run.dry_run:
-            await self._act_now(run)
-        return replace(row, cursor=cursor, cursor_us=cursor_us), more
-
-    async def _act_now(self, run: Run) -> None:
-        """Act on what was put into the inbox without waiting for whoever else may have got it."""
-        sales = self._sales
-        while rows := await signals.due(sales.store, sales.now_us() + inbox.FIRST_WAIT_US, _BATCH):
-            fresh = [row for row in rows if row.state == "received" or (row.next_us or 0) <= sales.now_us()]
-            if not fresh:
-                return
-            for row in fresh:
-                if row.subject != "catalog":  # of which nothing is asked
-                    await self._comparer.pace()
-                await inbox.act_on(sales, row, partial(self._comparer.note, run))
-
     async def _due(self, run: Run, said: Progress, *, most: int | None) -> bool:
         """Our own sales that should have changed by now, each once, whatever comes of it. Whether there are more."""
         sales, count = self._sales, 0
@@ -213,7 +170,7 @@ class Syncer:
         return now_us >= self._walk_after_us and (
             row.full_us is None
             or row.full_us < now_us - _FULL_EVERY_US
-            or (row.cursor_us is not None and row.cursor_us < now_us - _FORGOTTEN_US)
+            or (row.cursor_us is not None and row.cursor_us < now_us - FORGOTTEN_US)
         )
 
     async def _walk(self, *, anew: bool) -> Walk | None:
@@ -236,8 +193,6 @@ class Syncer:
                 return
             await syncs.change(act, self._name, walk=None, full_us=walk.run.started_us)
             await catalog_push.keep(act, self._name, walk.drift)
-            await signals.forget(act)
-            await attempts.forget(act)
 
     def _cut(self, run: Run, error: ProviderError) -> None:
         run.fail(error)
@@ -250,6 +205,10 @@ class Syncer:
         self.last = run
         async with self._fenced(fence) as act:
             await syncs.add_run(act, self._name, run.kept(), instead_of=was_quiet if run.quiet else None)
+            if act.now_us >= self._tidy_after_us:
+                await signals.forget(act)
+                await attempts.forget(act)
+                self._tidy_after_us = act.now_us + _TIDY_EVERY_US
 
     @asynccontextmanager
     async def _fenced(self, fence: Fence | None) -> AsyncIterator[Act]:

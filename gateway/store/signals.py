@@ -16,7 +16,10 @@ from gateway.store.store import Act, Store
 SignalState = Literal["received", "done", "ignored", "failed"]
 OPEN: tuple[SignalState, ...] = ("received", "failed")
 KEPT_US = 90 * 86_400_000_000
-"""How long what was acted on is kept."""
+"""How long what was acted on, or given up, is kept."""
+STRANGERS_KEPT_US = 7 * 86_400_000_000
+MOST_STRANGERS = 10_000
+"""How long, and how many at most, what turned out to be about nothing of ours: an account may be shared with others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class SignalRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSignal:
-    """What came. ``ours``: whether there is anything to do about it."""
+    """What came."""
 
     provider: str
     key: str
@@ -51,7 +54,6 @@ class NewSignal:
     subject_id: str
     body: str
     happened_us: int
-    ours: bool
 
 
 async def put(store: Store, new: NewSignal, next_us: int, by: Mandate) -> SignalRow | None:
@@ -67,10 +69,10 @@ async def put(store: Store, new: NewSignal, next_us: int, by: Mandate) -> Signal
             kind=new.kind[:128],
             subject=new.subject,
             subject_id=new.subject_id[:255],
-            state="received" if new.ours else "ignored",
+            state="received",
             subscription_id=None,
             attempts=0,
-            next_us=next_us if new.ours else None,
+            next_us=next_us,
             problem=None,
             body=new.body,
             happened_us=new.happened_us,
@@ -134,6 +136,14 @@ async def oldest_open_us(store: Store) -> int | None:
 
 
 async def forget(act: Act) -> None:
-    """Let go of what was acted on long ago."""
-    old = signals.c.created_us < act.now_us - KEPT_US
-    await act.connection.execute(sa.delete(signals).where(old, signals.c.state.in_(("done", "ignored"))))
+    """Let go of what is over long ago, and of what is about nothing of ours sooner."""
+    table = signals.c
+    over = sa.or_(table.state == "done", sa.and_(table.state == "failed", table.next_us.is_(None)))
+    strange = table.state == "ignored"
+    nth = sa.select(table.created_us).where(strange).order_by(table.created_us.desc()).offset(MOST_STRANGERS).limit(1)
+    for old in (
+        sa.and_(over, table.created_us < act.now_us - KEPT_US),
+        sa.and_(strange, table.created_us < act.now_us - STRANGERS_KEPT_US),
+        sa.and_(strange, table.created_us <= nth.scalar_subquery()),
+    ):
+        await act.connection.execute(sa.delete(signals).where(old))

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.core.problems import PreconditionFailed
 from gateway.core.subscription import Status
+from gateway.demo.stripe import objects
 from gateway.demo.stripe.server import Fault
 from gateway.store import orders, plans, signals, syncs
 from gateway.store import prices as stored_prices
@@ -45,7 +46,7 @@ async def test_what_no_webhook_told_is_read_from_the_list_of_events_once(here: S
     assert (await here.row(page.subscription_id)).status is Status.ACTIVE
     assert list(run.changes) == [page.subscription_id]
     kept = await signals.page(here.store, Listing(limit=1000))
-    assert len(kept) == len(here.fake.books.events)
+    assert [row.kind for row in kept] == ["checkout.session.completed"], "the rest is nothing that we act on"
     await here.sync()
     assert len(await signals.page(here.store, Listing(limit=1000))) == len(kept)
 
@@ -193,6 +194,25 @@ async def test_an_edit_in_the_dashboard_is_told_until_it_is_put_right(here: Shop
     assert product["name"] == "Something else", "it is told, and somebody decides"
     await here.sync(full=True)
     assert ((await syncs.get(here.store, "stripe")).drift, product["name"]) == ((), "Pro")
+
+
+async def test_what_somebody_sells_on_our_product_is_told_and_what_we_made_ourselves_is_no_news(here: Shop) -> None:
+    await here.sync(full=True)
+    await here.fake.deliver()
+    made = [event["type"] for event in here.fake.books.events if event["type"].endswith(".created")]
+    assert {"product.created", "price.created"} <= set(made)
+    assert not (await syncs.get(here.store, "stripe")).drift_due
+    said = {"currency": "usd", "unit_amount": "1", "metadata": {"app": "somebody else's"}}
+    books, product = here.fake.books, f"gw_{here.plan.id}"
+    books.keep("prices", objects.price("price_strange", books.now, said, product), "price.created")
+    await here.fake.deliver()
+    assert (await syncs.get(here.store, "stripe")).drift_due, "noticed at once"
+    await here.sync()
+    told = (f"price_strange: was put on {product} by somebody else",)
+    assert (await syncs.get(here.store, "stripe")).drift == told
+    await here.sync(full=True)
+    assert (await syncs.get(here.store, "stripe")).drift == told, "it is not ours to take away"
+    assert books.get("prices", "price_strange")["active"]
 
 
 async def test_a_gateway_that_lost_its_lease_keeps_no_cursor(here: Shop) -> None:

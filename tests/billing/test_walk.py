@@ -167,7 +167,7 @@ async def test_runs_that_find_nothing_do_not_push_out_those_that_did(here: Shop)
 async def test_a_long_absence_is_read_in_parts_each_of_which_is_kept(
     here: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.billing.sync._MOST_HAPPENINGS", 4)
+    monkeypatch.setattr("gateway.billing.happenings._MOST", 4)
     await here.sync(full=True)
     here.later(1)
     page = await here.buy()

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pytest
 from aiohttp import ClientSession
 
+from gateway.clock import now_us
 from gateway.core.scope import Scope
 from gateway.demo.data import ACME, ALICE, BETA, BOB
+from gateway.demo.stripe.delivery import signature
 from gateway.demo.stripe.server import FakeStripe
 from gateway.settings.load import load
 from gateway.store import plans, subscriptions
@@ -223,9 +226,15 @@ async def test_admins_see_what_came_without_its_secrets_and_replay_it(here: Mark
     await settled(here)
     events = await here.call("GET", "/webhook-event?limit=100", BOB)
     assert {"checkout.session.completed"} <= {event["type"] for event in events if event["status"] == "done"}
-    intent = next(event for event in events if event["type"] == "payment_intent.succeeded")
-    whole = await here.call("GET", f"/webhook-event/{intent['id']}", BOB)
-    assert whole["body"]["data"]["object"]["client_secret"] == "…"
+    assert not [event for event in events if event["type"].startswith("payment_intent")], "nobody asked for those"
+    invoice = {"object": "invoice", "id": "in_1", "confirmation_secret": {"client_secret": "pi_1_secret_2"}}
+    said = {"id": "evt_1", "type": "invoice.paid", "created": 1, "livemode": False, "data": {"object": invoice}}
+    body = orjson.dumps(said)
+    signed = {"Stripe-Signature": signature(body, WEBHOOK, now_us() // 1_000_000)}
+    await here.call("POST", "/webhook/stripe", None, data=body, headers=signed)
+    (strange,) = await here.call("GET", "/webhook-event?type=invoice.paid", BOB)
+    whole = await here.call("GET", f"/webhook-event/{strange['id']}", BOB)
+    assert whole["body"]["data"]["object"]["confirmation_secret"]["client_secret"] == "…"
     done = next(event for event in events if event["type"] == "checkout.session.completed")
     assert (await here.call("POST", f"/webhook-event/{done['id']}/replay", BOB))["status"] == "done"
     (entry,) = await here.call("GET", f"/audit?topic=signal&object_id={done['id']}", BOB)

@@ -84,9 +84,9 @@ async def test_orders_that_wait_and_those_that_are_due(store: Store) -> None:
     assert await orders.all_of(store, S) == [row.id]
 
 
-def signal(key: str, *, ours: bool = True, at_us: int = NOW) -> NewSignal:
+def signal(key: str, *, at_us: int = NOW) -> NewSignal:
     given = {"provider": S, "kind": "invoice.paid", "subject": "payment", "subject_id": "in_1", "body": "{}"}
-    return NewSignal(**given, key=key, happened_us=at_us, ours=ours)
+    return NewSignal(**given, key=key, happened_us=at_us)
 
 
 async def test_what_comes_twice_is_kept_once_also_at_the_same_time(store: Store) -> None:
@@ -98,17 +98,35 @@ async def test_what_comes_twice_is_kept_once_also_at_the_same_time(store: Store)
 async def test_the_inbox_gives_what_is_due_in_the_order_in_which_it_happened(store: Store) -> None:
     await signals.put(store, signal("late", at_us=NOW + 2), NOW, BY)
     await signals.put(store, signal("early", at_us=NOW + 1), NOW, BY)
-    await signals.put(store, signal("not ours", ours=False), NOW, BY)
     await signals.put(store, signal("later"), NOW + 100, BY)
     due = await signals.due(store, NOW, 10)
     assert [row.key for row in due] == ["early", "late"]
     assert await signals.oldest_open_us(store) == NOW
     await signals.mark(store, due[0].id, BY, state="done", attempts=1, next_us=None, subscription_id=None, problem=None)
-    assert await signals.counts(store) == {"done": 1, "ignored": 1, "received": 2}
+    assert await signals.counts(store) == {"done": 1, "received": 2}
     assert [row.key for row in await signals.page(store, Listing(), state="done", kind="invoice.paid")] == ["early"]
-    async with store.write(BY._replace(now_us=NOW + signals.KEPT_US + 1)) as act:
-        await signals.forget(act)
-    assert await signals.counts(store) == {"received": 2}, "what was not acted on is not forgotten"
+
+
+async def test_the_inbox_lets_go_of_what_is_over_and_sooner_of_what_was_about_nothing_of_ours(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "MOST_STRANGERS", 3)
+    states = ("received", "failed", "given up", "done", *("ignored",) * 6)
+    for number, state in enumerate(states):
+        row = await signals.put(store, signal(f"evt_{number}"), NOW, BY._replace(now_us=NOW + number))
+        assert row is not None
+        mark = {"state": "failed", "next_us": None} if state == "given up" else {"state": state}
+        await signals.mark(store, row.id, BY, **mark)
+
+    async def left(after_us: int) -> dict[str, int]:
+        async with store.write(BY._replace(now_us=NOW + len(states) + after_us)) as act:
+            await signals.forget(act)
+        return dict(await signals.counts(store))
+
+    assert await left(0) == {"received": 1, "failed": 2, "done": 1, "ignored": 3}, "the newest"
+    assert (await signals.page(store, Listing(), state="ignored"))[0].key == "evt_9"
+    assert await left(signals.STRANGERS_KEPT_US) == {"received": 1, "failed": 2, "done": 1}
+    assert await left(signals.KEPT_US) == {"received": 1, "failed": 1}, "what is not over is not forgotten"
 
 
 def receipt(id_: str, **more: Any) -> Receipt:

@@ -29,6 +29,11 @@ def plan_of_product(product: str) -> str | None:
     return plan_id if product_id(plan_id) == product and plan_id else None
 
 
+def named_by_us(name: str, plan_id: str) -> bool:
+    """Whether this is the id of the plan's product, or the name of a price of it."""
+    return name == product_id(plan_id) or name.startswith(f"{product_id(plan_id)}_")
+
+
 def lookup_key(item: Item) -> str:
     """The name of a price. One per plan, currency and way of buying."""
     return f"gw_{item.plan_id}_{item.currency}_{'renewed' if item.mode == 'subscription' else 'once'}"
@@ -84,11 +89,15 @@ async def _push_product(client: Client, item: Item, app: str, *, dry_run: bool) 
 
 
 async def _archive_strangers(client: Client, items: Sequence[Item], app: str, *, dry_run: bool) -> list[Drift]:
-    """Prices under our mark that nothing of ours stands behind any more."""
+    """Prices under our mark that nothing of ours stands behind any more; others on our products are only told of."""
     wanted, found = {lookup_key(item) for item in items}, []
+    products = {product_id(item.plan_id) for item in items}
     async for price in client.every("prices", active=True):
-        metadata = price.get("metadata") or {}
-        if metadata.get("app") != app or price.get("lookup_key") in wanted:
+        if price.get("lookup_key") in wanted:
+            continue
+        if (price.get("metadata") or {}).get("app") != app:
+            if price["product"] in products:
+                found.append(Drift(price["id"], f"was put on {price['product']} by somebody else"))
             continue
         found.append(Drift(price.get("lookup_key") or price["id"], "is not sold any more", mended=not dry_run))
         if not dry_run:

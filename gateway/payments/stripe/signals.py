@@ -8,6 +8,7 @@ import orjson
 
 from gateway.core.sale import Tag
 from gateway.payments.port import BadSignature, Owner, Signal, Subject
+from gateway.payments.stripe.catalog import named_by_us
 from gateway.payments.stripe.convert import id_of, subscription_of, tag_of, tag_of_invoice
 
 TOLERANCE_US = 300_000_000
@@ -43,8 +44,10 @@ EVENTS = (
     "charge.dispute.closed",
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
+    "product.created",
     "product.updated",
     "product.deleted",
+    "price.created",
     "price.updated",
     "price.deleted",
 )
@@ -90,7 +93,7 @@ def signal_of(text: bytes | str) -> Signal:
         return Signal(
             key=str(event["id"]),
             kind=str(event["type"]),
-            subject=_SUBJECTS.get(about.get("object", ""), "other") if event["type"] in EVENTS else "other",
+            subject=_subject(event["type"], about),
             id=str(about.get("id", "")),
             created_us=int(event["created"]) * _SECOND_US,
             test=not event["livemode"],
@@ -99,6 +102,20 @@ def signal_of(text: bytes | str) -> Signal:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError("this is no event of Stripe's") from error
+
+
+def _subject(kind: str, about: Mapping[str, Any]) -> Subject:
+    """What an event is about; nothing of ours, if nobody has asked for it, or if it tells us what we did ourselves."""
+    if kind not in EVENTS or (kind.endswith(".created") and _made_here(about)):
+        return "other"
+    return _SUBJECTS.get(about.get("object", ""), "other")
+
+
+def _made_here(about: Mapping[str, Any]) -> bool:
+    """Whether a product or a price has the name that we give it. Who takes a price's name away changes that one."""
+    name = about.get("lookup_key") if about.get("object") == "price" else about.get("id")
+    plan_id = (about.get("metadata") or {}).get("plan_id")
+    return about.get("object") in ("product", "price") and bool(plan_id) and named_by_us(str(name), str(plan_id))
 
 
 Trace = tuple[Literal["owner"], Owner] | tuple[Literal["intent"], str]

@@ -71,6 +71,20 @@ def test_an_event_names_what_it_is_about() -> None:
     assert signal_of(event(type="invoice.upcoming")).subject == "other", "not one that we asked for"
 
 
+def test_what_we_make_ourselves_is_no_news_and_what_others_make_is() -> None:
+    def subject(kind: str, **about: Any) -> str:
+        return signal_of(event(type=kind, data={"object": about})).subject
+
+    ours = {"app": "weighbridge", "plan_id": "p1"}
+    assert subject("product.created", object="product", id="gw_p1", metadata=ours) == "other"
+    price = {"object": "price", "id": "price_1", "metadata": ours}
+    assert subject("price.created", **price, lookup_key="gw_p1_usd_once") == "other"
+    assert subject("price.updated", **price, lookup_key="gw_p1_usd_once") == "catalog", "somebody may have edited it"
+    assert subject("price.created", **price, lookup_key=None) == "catalog", "a copy"
+    assert subject("price.created", object="price", id="price_2", metadata={}, lookup_key="gw_p1_usd_once") == "catalog"
+    assert subject("product.created", object="product", id="prod_1", metadata={}) == "catalog"
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id":1}', event(data={}), event(created="x")])
 def test_what_is_no_event_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(ValueError, match="no event"):
