@@ -287,6 +287,7 @@ class Gateway:
         sample("ledger_scopes", lambda: {(): len(self._ledger)})
         sample("ledger_failing", lambda: {(): int(self._ledger.failure is not None)})
         sample("ledger_late_requests", lambda: {(): self._meter.late})
+        sample("ledger_unsettled", lambda: {(): self._meter.unsettled})
         sample("ledger_forgotten_requests", lambda: {(): self._meter.forgotten})
         sample("upstream_connections", lambda: dict(self._fleet.counts()))
         sample("upstream_up", lambda: dict(self._fleet.up()))

@@ -51,6 +51,7 @@ INSTRUMENTS = (
     Instrument("ledger_scopes", "gauge", "Scopes with state in memory."),
     Instrument("ledger_failing", "gauge", "1 while nothing can be charged, so that on_store_failure applies."),
     Instrument("ledger_late_requests", "gauge", "Requests let through without their ledger that wait for their debit."),
+    Instrument("ledger_unsettled", "gauge", "Charges in doubt and refunds that wait for Redis; a kill loses them."),
     Instrument("ledger_forgotten_requests", "counter", "Requests that went free because too many waited."),
     Instrument("journal_pending_records", "gauge", "Records not on disk yet."),
     Instrument("journal_lost_records", "counter", "Records given up because the disk stayed full too long."),

@@ -23,7 +23,11 @@ class Bound(NamedTuple):
 
 _ANY = (
     Bound("Redis and all gateways work", "0", "0"),
-    Bound("an answer of Redis is lost, or comes late", "0", "0"),
+    Bound(
+        "an answer of Redis is lost, or comes late",
+        "cost, for each such request, until a second after Redis is back",
+        "0",
+    ),
     Bound(
         f"Redis is away for more than {HORIZON_S} s while an answer is lost",
         "cost, for each such request",

@@ -197,6 +197,11 @@ class MemoryLedger:
         """See ``Ledger``: memory is always there."""
         return None
 
+    @property
+    def in_doubt(self) -> int:
+        """See ``Ledger``: nothing is."""
+        return 0
+
     def tend(self, settled_before_us: int, now_us: int) -> None:
         """See ``Ledger``: each scope is looked at about once a minute."""
         self.sweep(settled_before_us, now_us, len(self) // _ROUND_S + _SWEPT)

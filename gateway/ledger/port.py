@@ -121,6 +121,11 @@ class Ledger(Protocol):
         """Why nothing can be charged at the moment, in a few words; ``None``: it can."""
         ...
 
+    @property
+    def in_doubt(self) -> int:
+        """How many acts nobody knows the outcome of, or are still to be undone: a kill leaves them as they are."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections and files."""
         ...

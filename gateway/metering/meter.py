@@ -235,6 +235,11 @@ class Meter:
         return len(self._arrears)
 
     @property
+    def unsettled(self) -> int:
+        """How many charges and refunds wait for their ledger to be cleared up or made."""
+        return len(self._owed) + self._ledger.in_doubt
+
+    @property
     def forgotten(self) -> int:
         """How many ended visits were not put in line any more, because too many waited: they went free."""
         return self._arrears.forgotten

@@ -51,14 +51,16 @@ async def gateways(
     mode: str = "exact",
     debt: int = 0,
     more: str = "",
+    workers: Sequence[int] = (),
 ) -> AsyncIterator[list[Served]]:
-    """``count`` gateways that listen, each with a journal of its own."""
+    """``count`` gateways that listen, each with a journal of its own. ``workers``: how many the first of them have."""
     async with AsyncExitStack() as stack:
         homes = [folder / f"gateway{number}" for number in range(count)]
-        for home in homes:
+        for number, home in enumerate(homes):
             home.mkdir()
             yaml = SHARED.format(redis=redis_url, folder=home, store=store, budget=budget, mode=mode, debt=debt)
-            configure(home, upstream, f"{yaml}{more}")
+            own = f"workers: {workers[number]}\n" if number < len(workers) else ""
+            configure(home, upstream, f"{yaml}{more}{own}")
         yield [*await asyncio.gather(*(stack.enter_async_context(served(home)) for home in homes))]
 
 
@@ -73,12 +75,17 @@ class Asked(NamedTuple):
 
 
 async def storm(
-    places: Sequence[Served], requests: int, *, at_once: int = 100, seen: list[Asked] | None = None
+    places: Sequence[Served],
+    requests: int,
+    *,
+    at_once: int = 100,
+    user: str = USER,
+    seen: list[Asked] | None = None,
 ) -> Counter[int]:
     """Send so many requests of a unit each to all gateways alike; what was answered, 0 for no answer."""
     answers: Counter[int] = Counter()
     asked = [] if seen is None else seen
-    headers = {"Authorization": f"Bearer {token()}"}
+    headers = {"Authorization": f"Bearer {token(user)}"}
     turns = asyncio.Semaphore(at_once)
     async with ClientSession(connector=TCPConnector(limit=0)) as session:
 
@@ -99,10 +106,10 @@ async def storm(
     return answers
 
 
-def spent(client: "redis.Redis", prefix: str = "wb") -> int:
-    """What Redis says all users have spent."""
+def spent(client: "redis.Redis", prefix: str = "wb", user: str = "*") -> int:
+    """What Redis says all users have spent, or one of them."""
     total = 0
-    for name in client.scan_iter(f"{prefix}:*:user:*"):
+    for name in client.scan_iter(f"{prefix}:*:user:{user}"):
         if client.type(name) != b"hash":
             continue
         for field, text in client.hgetall(name).items():
@@ -114,20 +121,22 @@ def spent(client: "redis.Redis", prefix: str = "wb") -> int:
     return total
 
 
-def records_of(place: Served) -> list[Record]:
-    """What a gateway's journals hold."""
-    found: list[Record] = []
+def journals_of(place: Served) -> dict[str, list[Record]]:
+    """What a gateway's journals hold, by the name of the file."""
+    found: dict[str, list[Record]] = {}
     for path in place.folder.glob("ledger*.db"):
         with closing(sqlite3.connect(path)) as connection:
-            found += [record for _, records in batches(connection, path) for record in records]
+            found[path.stem] = [record for _, records in batches(connection, path) for record in records]
     return found
 
 
-def recorded(place: Served) -> Counter[str]:
-    """What a gateway's journals say was used, by kind of record."""
+def recorded(*places: Served, user: str | None = None) -> Counter[str]:
+    """What gateways' journals say was used, by kind of record; by one user or by all."""
     sums: Counter[str] = Counter()
-    for record in records_of(place):
-        if record.kind is not Kind.REFUSAL:
+    journals = [records for place in places for records in journals_of(place).values()]
+    for record in (record for records in journals for record in records):
+        ours = user is None or (record.scope is not None and record.scope.id == user)
+        if record.kind is not Kind.REFUSAL and ours:
             sums[record.kind] += sum(record.costs.values())
             sums["overrun"] += sum(record.overrun.values())
     return sums

@@ -1,7 +1,9 @@
-"""A worker, a whole gateway and Redis are killed while a budget is spent, and the totals still add up."""
+"""Three gateways, one Redis, one PostgreSQL: exactly as many requests pass as there are units, and whatever dies while
+another budget is spent, the totals add up."""
 
 import asyncio
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,18 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import now_us
 from gateway.ledger.bounds import largest_held
-from tests.e2e.gateways import gateways, recorded, spent, storm, workers_of
-from tests.e2e.plain_upstream import plain_upstream
-from tests.e2e.served import Served
+from tests.databases.fixtures import migrated_database, postgresql
+from tests.e2e.books import Kill, check_journals
+from tests.e2e.crowd import allow_many_files, crowd
+from tests.e2e.gateways import Asked, gateways, recorded, spent, storm, token, workers_of
+from tests.e2e.plain_upstream import PlainUpstream, plain_upstream
+from tests.e2e.served import PROGRAM, Served, environment, until
 from tests.redis_server.server import RedisServer, own_redis
 
+pytestmark = pytest.mark.slow
+
+__all__ = ["migrated_database", "postgresql"]
 BUDGET = 1_000
+REQUESTS = 3 * BUDGET
 AT_ONCE = 24
-IN_HAND = 2 * AT_ONCE
-"""What a worker and a gateway that are killed can have charged and not answered, or answered and not written down."""
-DEAD = 3
-"""Processes that die with slices in hand: a worker, and the two of a gateway."""
+WORKERS = (2, 1, 1)
+"""Of the three gateways: the first has a worker that can be killed."""
+ALL, ANOTHER = "550e8400-e29b-41d4-a716-446655440001", "550e8400-e29b-41d4-a716-446655440002"
 
 
 @pytest.fixture
@@ -30,62 +39,122 @@ def durable() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.mark.parametrize("mode", ["exact", "leased"])
+async def test_three_thousand_at_once_get_a_thousand_and_totals_add_up_whatever_dies(
+    tmp_path: Path, durable: RedisServer, migrated_database: str, mode: str
+) -> None:
+    allow_many_files()
+    closed = "on_store_failure: closed\n"
+    async with (
+        plain_upstream() as upstream,
+        gateways(
+            tmp_path,
+            3,
+            upstream.url,
+            durable.url,
+            budget=BUDGET,
+            store=migrated_database,
+            mode=mode,
+            more=closed,
+            workers=WORKERS,
+        ) as places,
+    ):
+        held = await promised(places[0]) if mode == "leased" else 0
+        at_once = await all_at_once(places, upstream, held)
+        seen, kills = await whatever_dies(places, durable)
+        for place in places[:2]:
+            await until_settled(place)
+        await exhaust(places[:2], seen)
+        in_redis = {user: spent(durable.client(), user=user) for user in (ALL, ANOTHER)}
+        assert [await place.end() for place in places[:2]] == [0, 0]
+    assert in_redis == {ALL: BUDGET, ANOTHER: BUDGET}
+    assert recorded(*places, user=ALL)["charge"] == BUDGET
+    forfeit = held * (sum(WORKERS) + 1)  # each process may have lost an answer of Redis, the one that was killed too
+    for_nothing = sum(kill.in_hand(seen) for kill in kills) + forfeit
+    assert BUDGET - for_nothing <= sum(each.status == 200 for each in seen) <= BUDGET
+    check_journals(places, [*at_once, *seen], kills)
+    books = recorded(*places, user=ANOTHER)
+    unwritten = sum(kill.unwritten(seen) for kill in kills) + forfeit
+    assert BUDGET - unwritten <= books["charge"] + books["refund"] <= BUDGET
+    assert books["overrun"] == 0
+
+
+async def all_at_once(places: Sequence[Served], upstream: PlainUpstream, held: int) -> list[Asked]:
+    """So many ask before anybody is answered, and nobody is answered by the upstream before all were decided."""
+    async with crowd(places, REQUESTS) as them:
+        them.send("/held", token(ALL))
+        await until(lambda: upstream.waiting + len(them.seen) >= REQUESTS, "a decision for everybody")
+        upstream.release.set()
+        await them.all_ended()
+    answers = Counter(each.status for each in them.seen)
+    assert answers[200] + answers[429] == REQUESTS, answers
+    others = sum(WORKERS) - 1  # any of which may be too busy to give back in time what it holds
+    assert BUDGET - others * held <= answers[200] <= BUDGET, answers
+    while answers[200] < BUDGET:  # it comes back, since nobody has died
+        answers += await storm(places, BUDGET - answers[200], user=ALL, seen=them.seen)
+    assert answers[200] == BUDGET
+    return them.seen
+
+
+async def whatever_dies(places: Sequence[Served], durable: RedisServer) -> tuple[list[Asked], list[Kill]]:
+    """A worker, Redis and a gateway are killed while another budget is spent."""
+    seen: list[Asked] = []
+    enough = asyncio.Event()
+    running = asyncio.get_running_loop().create_task(keep_asking(places, seen, enough))
+    await until_spent(durable, 150)
+    kills = [await kill_a_worker(places[0])]
+    await until_spent(durable, 300)
+    durable.stop()
+    await asyncio.sleep(0.3)
+    durable.start()
+    await until_spent(durable, 450)
+    await until_settled(places[2])
+    kills.append(Kill(places[2], now_us()))
+    await places[2].end(signal.SIGKILL)
+    enough.set()
+    await running
+    return seen, kills
+
+
+async def kill_a_worker(place: Served) -> Kill:
+    victim, at_us = workers_of(place)[0], now_us()
+    os.kill(victim, signal.SIGKILL)
+    died = await place.until_logged("a worker died and is started again")
+    return Kill(place, at_us, f"ledger-worker{died['worker']}")
+
+
 async def until_spent(durable: RedisServer, units: int) -> None:
     async with asyncio.timeout(120):
-        while spent(durable.client()) < units:
+        while spent(durable.client(), user=ANOTHER) < units:
             await asyncio.sleep(0.01)
 
 
-async def keep_asking(places: Sequence[Served], enough: asyncio.Event) -> Counter[int]:
+async def until_settled(place: Served) -> None:
+    """Wait until nothing that was cut off when Redis died waits to be cleared up or given back."""
+    async with asyncio.timeout(60):
+        while "weighbridge_ledger_unsettled 0.0" not in await (await place.ask("/-/metrics")).text():
+            await asyncio.sleep(0.01)
+
+
+async def keep_asking(places: Sequence[Served], seen: list[Asked], enough: asyncio.Event) -> None:
     """Send requests until it is ``enough``."""
-    answers: Counter[int] = Counter()
     while not enough.is_set():
-        answers += await storm(places, 50, at_once=AT_ONCE)
-    return answers
+        await storm(places, 50, at_once=AT_ONCE, user=ANOTHER, seen=seen)
 
 
-async def exhaust(places: Sequence[Served]) -> Counter[int]:
+async def exhaust(places: Sequence[Served], seen: list[Asked]) -> None:
     """Send requests until a hundred of them are all refused."""
-    answers: Counter[int] = Counter()
     async with asyncio.timeout(240):
-        while (last := await storm(places, 100, at_once=AT_ONCE))[429] < 100:
-            answers += last
-    return answers
+        while (await storm(places, 100, at_once=AT_ONCE, user=ANOTHER, seen=seen))[429] < 100:
+            pass
 
 
-@pytest.mark.parametrize("mode", ["exact", "leased"])
-async def test_the_totals_add_up_though_a_worker_a_gateway_and_redis_die(
-    tmp_path: Path, durable: RedisServer, mode: str
-) -> None:
-    more = "workers: 2\non_store_failure: closed\n"
-    async with (
-        plain_upstream() as upstream,
-        gateways(tmp_path, 2, upstream.url, durable.url, budget=BUDGET, mode=mode, more=more) as (one, two),
-    ):
-        enough = asyncio.Event()
-        running = asyncio.get_running_loop().create_task(keep_asking([one, two], enough))
-        await until_spent(durable, 150)
-        os.kill(workers_of(one)[0], signal.SIGKILL)
-        await until_spent(durable, 300)
-        durable.stop()
-        await asyncio.sleep(0.3)
-        durable.start()
-        await until_spent(durable, 400)
-        await two.end(signal.SIGKILL)
-        enough.set()
-        answers = await running
-        answers += await exhaust([one])
-        in_redis = spent(durable.client())
-        assert await one.end() == 0
-        in_redis = max(in_redis, spent(durable.client()))
-    books = [recorded(place) for place in (one, two)]
-    written = sum(book["charge"] + book["refund"] for book in books)
-    lost = DEAD * largest_held(BUDGET) if mode == "leased" else 0
-    assert BUDGET - lost - IN_HAND <= answers[200] <= BUDGET, (
-        "never more than there was, and at least what was promised"
-    )
-    assert in_redis == BUDGET
-    assert written <= in_redis
-    assert answers[200] - IN_HAND <= written, "each of its requests is written down, but for what died in hand"
-    assert in_redis - written <= lost + IN_HAND
-    assert sum(book["overrun"] for book in books) == 0
+async def promised(place: Served) -> int:
+    """What ``weighbridge check`` says that a gateway which dies takes with it."""
+    argv = [str(PROGRAM), "check", "--config", str(place.config)]
+    process = await asyncio.create_subprocess_exec(*argv, env=environment(), stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    found = re.search(rf"takes at most (\d+) of {BUDGET} units", said.decode())
+    assert found
+    assert int(found[1]) == largest_held(BUDGET)
+    return int(found[1])

@@ -50,20 +50,16 @@ async def bought(here: Served, amount: int) -> dict[str, Any]:
     return plan
 
 
-async def until_in_force(here: Served, amount: int) -> int:
-    """Send requests until the limit is ``amount``; how long that took (us)."""
-    began_us, limit = now_us(), ""
+async def until_in_force(here: Served, amount: int) -> None:
+    """Send requests until the limit is ``amount``, just after it was changed: none that is sent later than promised may
+    see the old one."""
+    changed_us, limit = now_us(), ""
     while limit != str(amount):
+        sent_us = now_us()
         answer = await here.ask("/one", token())
         assert answer.status == 200
         limit = answer.headers["X-RateLimit-Limit"]
-        assert now_us() - began_us < 60_000_000, limit
-    return now_us() - began_us
-
-
-def usual(delays_us: list[int]) -> int:
-    """The middle one, so that one moment in which the machine had other things to do is no failure."""
-    return sorted(delays_us)[len(delays_us) // 2]
+        assert limit == str(amount) or sent_us - changed_us < PROMISED_US, limit
 
 
 @on_postgresql
@@ -74,16 +70,14 @@ async def test_a_plan_changed_through_one_gateway_is_in_force_on_the_other_withi
         plain_upstream() as upstream,
         gateways(tmp_path, 2, upstream.url, counters.url, budget=50, store=store_url, more=ADMINS) as (one, two),
     ):
-        plan = await bought(one, 1_000)
-        await until_in_force(two, 1_000)
-        delays_us = []
-        for amount in range(2_000, 2_000 + CHANGES):
+        plan = await bought(one, 1_000_000)
+        await until_in_force(two, 1_000_000)
+        for amount in range(2_000_000, 2_000_000 + CHANGES):
             body = {"throughput_limit": amount, "apply_to": "existing"}
             await call(one, "PUT", f"/billing/plan?id={plan['id']}", body)
             answer = await one.ask("/one", token())
             assert answer.headers["X-RateLimit-Limit"] == str(amount), "where it was made, with the next request"
-            delays_us.append(await until_in_force(two, amount))
-        assert usual(delays_us) < PROMISED_US, delays_us
+            await until_in_force(two, amount)
 
 
 @on_postgresql
@@ -94,12 +88,10 @@ async def test_a_notice_that_is_lost_costs_a_second_and_no_more(
         plain_upstream() as upstream,
         gateways(tmp_path, 1, upstream.url, counters.url, budget=50, store=store_url, more=ADMINS) as (here,),
     ):
-        plan = await bought(here, 1_000)
+        plan = await bought(here, 1_000_000)
         monkeypatch.setattr("gateway.store.store.NOTIFY", sa.text("SELECT 1"))  # in this process, which only writes
         store = await open_store(store_url)
-        delays_us = []
-        for amount in range(3_000, 3_000 + CHANGES):
+        for amount in range(3_000_000, 3_000_000 + CHANGES):
             await plans.update(store, plan["id"], edited(amount, 86_400_000_000), by())
-            delays_us.append(await until_in_force(here, amount))
+            await until_in_force(here, amount)
         await store.close()
-        assert usual(delays_us) < PROMISED_US, delays_us

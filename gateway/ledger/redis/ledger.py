@@ -38,7 +38,7 @@ class RedisLedger(Charging):
 
     @property
     def in_doubt(self) -> int:
-        """How many acts nobody knows the outcome of."""
+        """See ``Ledger``."""
         return len(self._doubts)
 
     async def drain(self, bill: Bill, now_us: int, *, late: Late | None = None) -> Charge:
