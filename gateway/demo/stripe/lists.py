@@ -93,7 +93,8 @@ def expanded(selling: Selling, of: Object, names: Sequence[str]) -> Object:
     for name in names:
         if name == "payments" and of["object"] == "invoice":
             paid = selling.books.of("invoice_payments", invoice=of["id"])
-            made["payments"] = listed(paid, f"/v1/invoices/{of['id']}/payments")
+            more = len(paid) > _DEFAULT_PAGE
+            made["payments"] = listed(paid[:_DEFAULT_PAGE], f"/v1/invoices/{of['id']}/payments", has_more=more)
         elif isinstance(made.get(name), str) and name in _EXPANDABLE:
             made[name] = selling.books.get(_EXPANDABLE[name], made[name])
     return made

@@ -190,11 +190,16 @@ class Money:
         subscription |= {"status": over, "ended_at": books.now, "canceled_at": subscription["canceled_at"] or books.now}
         for invoice in books.of("invoices"):
             if invoice["status"] in ("draft", "open") and self.subscription_of(invoice) is subscription:
-                invoice |= {"status": "void", "next_payment_attempt": None}
-                books.tell("invoice.voided", invoice)
+                self.void(invoice)
         books.kept["pending"].pop(subscription["id"], None)
         self.note("ended", subscription)
         books.tell("customer.subscription.deleted", subscription)
+
+    def void(self, invoice: Object) -> None:
+        """It is not owed any more."""
+        invoice |= {"status": "void", "next_payment_attempt": None}
+        invoice["status_transitions"]["voided_at"] = self.books.now
+        self.books.tell("invoice.voided", invoice)
 
     def refund(self, charge: Object, amount: int | None) -> Object:
         """Give money back. Raises ``Refusal`` for more than is left of it."""

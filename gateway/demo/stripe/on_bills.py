@@ -39,6 +39,14 @@ def _pay_invoice(selling: Selling, ids: list[str], form: Form) -> Object:
     return invoice
 
 
+def _void_invoice(selling: Selling, ids: list[str], _: Form) -> Object:
+    invoice = selling.books.get("invoices", ids[0])
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise refused(f"You can only void an open invoice: this one is {invoice['status']}.")
+    selling.money.void(invoice)
+    return invoice
+
+
 def _make_intent(selling: Selling, _: list[str], form: Form) -> Object:
     books = selling.books
     made = objects.intent(
@@ -68,6 +76,7 @@ ACTS: Acts = (
     ("POST invoices", _make_invoice),
     ("POST invoiceitems", _make_item),
     ("POST invoices/*/pay", _pay_invoice),
+    ("POST invoices/*/void", _void_invoice),
     ("POST payment_intents", _make_intent),
     ("POST refunds", _refund),
 )

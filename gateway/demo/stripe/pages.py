@@ -30,12 +30,19 @@ def checkout(session: Object, names: list[str], note: str = "") -> str:
     how = "renews until cancelled" if session["mode"] == "subscription" else "paid once"
     said = f"<p><strong>{escape(note)}</strong></p>" if note else ""
     buttons = _button("do", "pay", f"Pay {amount}") + _button("do", "decline", "Pay with a card that is declined")
-    if session["mode"] == "payment":
+    if session["amount_total"]:
         buttons += _button("do", "delay", "Pay by bank transfer (arrives later)")
     back = f'<p><a href="{escape(session["cancel_url"] or "/")}">Back without paying</a></p>'
     return page(
         "Checkout (not real)", f'<h1>{what}</h1><p>{amount}, {how}</p>{said}<form method="post">{buttons}</form>{back}'
     )
+
+
+def transfer() -> str:
+    """A bank transfer that is on its way: here the bank is whoever looks."""
+    buttons = _button("do", "arrive", "Let the money arrive") + _button("do", "fail", "Let it fail")
+    said = "<h1>Bank transfer</h1><p>It is on its way. A real one takes some days.</p>"
+    return page("Bank transfer (not real)", f'{said}<form method="post">{buttons}</form>')
 
 
 def portal(subscriptions: list[Object], return_url: str) -> str:

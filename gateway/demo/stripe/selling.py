@@ -237,8 +237,7 @@ class Selling:
             return
         invoice = self.books.get("invoices", update["invoice"])
         if invoice["status"] == "open":
-            invoice |= {"status": "void", "next_payment_attempt": None}
-            self.books.tell("invoice.voided", invoice)
+            self.money.void(invoice)
         subscription["pending_update"] = None
         self.books.tell("customer.subscription.pending_update_expired", subscription)
 

@@ -10,10 +10,10 @@ import orjson
 from aiohttp import ClientSession, ClientTimeout, web
 
 from gateway.clock import now_us
-from gateway.demo.stripe import pages, passing, routes
+from gateway.demo.stripe import clicks, passing, routes
 from gateway.demo.stripe.books import Books, Refusal
 from gateway.demo.stripe.delivery import Delivery
-from gateway.demo.stripe.form import flag, parsed
+from gateway.demo.stripe.form import parsed
 from gateway.demo.stripe.money import Money
 from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.selling import Selling
@@ -163,9 +163,10 @@ class FakeStripe:
             status, answered = refusal.status, refusal.body
         except (KeyError, ValueError, TypeError) as error:
             status, answered = 400, {"error": {"type": "invalid_request_error", "message": f"Missing or bad: {error}"}}
+        body = orjson.dumps(answered)  # what it was, whatever whoever is told does then
         if self.on_request is not None:
             self.on_request(method, path, form, status, answered)
-        return status, orjson.dumps(answered)
+        return status, body
 
     def _fault(self, method: str, path: str) -> Fault | None:
         for fault in self.faults:
@@ -183,52 +184,13 @@ class FakeStripe:
         return _raw(fault.status, _failure(fault))
 
     async def _pay(self, request: web.Request) -> web.Response:
-        session = self.books.kept["sessions"].get(request.match_info["id"])
-        if session is None or session["status"] != "open":
-            return _html(pages.told("Checkout (not real)", "This page is closed."))
-        note = ""
-        if request.method == "POST":
-            wish = str((await request.post()).get("do"))
-            customer = session["customer"]
-            (self.books.declining.add if wish == "decline" else self.books.declining.discard)(customer)
-            if self.selling.confirm(session, delayed=wish == "delay"):
-                target = (session["success_url"] or "/").replace("{CHECKOUT_SESSION_ID}", session["id"])
-                return web.Response(status=303, headers={"Location": target})
-            self.books.declining.discard(customer)
-            note = "The card was declined. Try another one."
-        lines = self.books.kept["said"][session["id"]]["lines"]
-        names = [self.books.get("products", price["product"])["name"] for price, _ in lines]
-        return _html(pages.checkout(session, names, note))
+        return await clicks.pay(self.selling, request)
 
     async def _portal(self, request: web.Request) -> web.Response:
-        found = self.books.kept["portals"].get(request.match_info["id"])
-        if found is None:
-            return _html(pages.told("Portal (not real)", "This page is closed."))
-        if request.method == "POST":
-            self._portal_act(found["customer"], {name: str(value) for name, value in (await request.post()).items()})
-        return _html(
-            pages.portal(self.books.of("subscriptions", customer=found["customer"]), found["return_url"] or "/")
-        )
-
-    def _portal_act(self, customer: str, form: Mapping[str, str]) -> None:
-        for act in ("stop", "resume"):
-            if act in form:
-                of = self.books.get("subscriptions", form[act])
-                self.selling.update(of, {"cancel_at_period_end": flag(act == "stop")})
-        if "card" in form:
-            (self.books.declining.add if form["card"] == "bad" else self.books.declining.discard)(customer)
+        return await clicks.portal(self.selling, request)
 
     async def _paper(self, request: web.Request) -> web.Response:
-        """A receipt, or an invoice that can be paid here."""
-        kind, id_ = request.match_info["kind"], request.match_info["id"]
-        invoice = self.books.kept["invoices"].get(id_)
-        if kind == "invoices" and invoice is not None and invoice["status"] == "open":
-            self.books.declining.discard(invoice["customer"])
-            self.money.pay(invoice)
-            return _html(pages.told("Invoice (not real)", f"{id_} is paid now, with a card that works."))
-        return _html(
-            pages.told("Receipt (not real)", f"{id_}: for your records, if you collect things that are not real.")
-        )
+        return await clicks.paper(self.selling, request)
 
 
 def _failure(fault: Fault) -> bytes:
@@ -242,7 +204,3 @@ def _json(status: int, body: Object) -> web.Response:
 
 def _raw(status: int, body: bytes) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _html(text: str) -> web.Response:
-    return web.Response(text=text, content_type="text/html")
