@@ -23,6 +23,8 @@ from gateway.store.orders import CheckoutRow, Ordered, Placed
 from gateway.store.rows import PlanRow, PriceRow, SubscriptionRow
 from gateway.store.store import Act
 
+_BEGUN = (Status.ACTIVE, Status.TRIALING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
@@ -58,12 +60,15 @@ async def buy(sales: Sales, purchase: Purchase, by: Mandate) -> Page:
     with asking():
         seller = (await sales.provider.admitted()).name
     held, page, others = await _ordered(sales, purchase, plan, price, seller, by)
-    waits = [other for other in others if await pages.close_older(sales, other)]
-    if any(_wish_of(other) == _wish_of(held) for other in waits):
+    closed = [each for other in others if (each := await pages.close_older(sales, other)) is not None]
+    same = [each for each in closed if _wish_of(each.held) == _wish_of(held)]
+    waits = any(each.waits for each in same)
+    paid = purchase.mode == "subscription" and any(each.held.subscription.status in _BEGUN for each in same)
+    if waits or paid:
         if page.external_id is None:
             await pages.withdraw(sales, page, by)
         await pages.close_older(sales, held)
-        pages.refuse_second()
+        pages.refuse_second() if waits else pages.refuse_paid()
     return await _open(sales, held.subscription, page, item_of(plan, price, purchase.mode), by)
 
 
@@ -99,14 +104,14 @@ async def _instead(sales: Sales, held: Ordered, urls: tuple[str, str], by: Manda
         page = await pages.new(act, held.subscription.id, sales, urls)
     try:
         with asking():
-            now = await pages.close(sales, held)
+            now, waits = await pages.close(sales, held)
     except Problem:
         await pages.withdraw(sales, page, by)
         raise
-    if now.subscription.status is Status.PENDING and not pages.under_way(now):
+    if now.subscription.status is Status.PENDING and not waits:
         return page
     await pages.withdraw(sales, page, by)
-    if pages.under_way(now):
+    if waits:
         pages.refuse_second()
     return None
 

@@ -1,6 +1,6 @@
 """What customers do with what they have bought, where the provider has a part in it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from gateway.billing import once
 from gateway.billing.checkout import customer_of, item_of
@@ -8,7 +8,7 @@ from gateway.billing.pages import end_unpaid
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
 from gateway.core.problems import Conflict, NotFound, Unprocessable
-from gateway.core.sale import OrderState, PaymentState
+from gateway.core.sale import AgreementState, OrderState, PaymentState
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.payments.port import Account, Item, Preview, ProviderError, Strange
@@ -67,9 +67,14 @@ async def _close_pages(sales: Sales, row: SubscriptionRow) -> None:
         if page.external_id is None:
             continue
         if (await sales.provider.expire_order(page.external_id)).state in (OrderState.PAID, OrderState.PROCESSING):
-            await settle(sales, row.id)
-            raise Conflict("This was paid just now, or is about to be.")
-    await end_unpaid(sales, row)
+            await _refuse_paid(sales, row)
+    if await end_unpaid(sales, row) not in (None, AgreementState.ENDED):
+        await _refuse_paid(sales, row)
+
+
+async def _refuse_paid(sales: Sales, row: SubscriptionRow) -> NoReturn:
+    await settle(sales, row.id)
+    raise Conflict("This was paid just now, or is about to be.")
 
 
 async def sync(sales: Sales, row: SubscriptionRow) -> SubscriptionRow:

@@ -15,7 +15,7 @@ from gateway.payments.port import Item
 from gateway.store import claims, orders, subscribed, subscriptions
 from gateway.store.mandate import Mandate
 from gateway.store.orders import CheckoutRow
-from gateway.store.rows import SubscriptionRow
+from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.store import Act
 
 
@@ -77,6 +77,14 @@ async def _take_for_move(sales: Sales, row: SubscriptionRow, item: Item, by: Man
     return fresh
 
 
+async def had(act: Act, sales: Sales, row: SubscriptionRow, status: Status, to: PlanRow, currency: str) -> None:
+    """Who has come to a plan has had what it gives, by whatever way: a change that was declined may be paid later."""
+    if any(price.amount == 0 for price in to.prices if price.currency == currency):
+        await claims.take(act, "free", to.id, (row.scope,), row.id)
+    if status is Status.TRIALING and to.slug in sales.policy.trials:
+        await claims.take(act, "trial", to.id, _holders(row), row.id)
+
+
 def no_trial() -> Conflict:
     """A trial is of its plan: what it costs nothing to try is not a way to something dearer."""
     return Conflict(
@@ -99,6 +107,9 @@ async def _trial_days(act: Act, sales: Sales, row: SubscriptionRow, item: Item) 
         return 0
     if await subscribed.began(act.connection, item.plan_id, row.scope, row.user_id, row.id):
         return 0
+    return days if await claims.take(act, "trial", item.plan_id, _holders(row), row.id) else 0
+
+
+def _holders(row: SubscriptionRow) -> tuple[Scope, ...]:
     buyer = [] if row.user_id is None else [Scope("user", row.user_id)]
-    scopes = tuple(dict.fromkeys([row.scope, *buyer]))
-    return days if await claims.take(act, "trial", item.plan_id, scopes, row.id) else 0
+    return tuple(dict.fromkeys([row.scope, *buyer]))

@@ -1,6 +1,6 @@
 """The pages on which an order is paid: which one can be, what is under way, and how they are closed."""
 
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from gateway import log
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
@@ -53,6 +53,11 @@ def refuse_second() -> NoReturn:
     )
 
 
+def refuse_paid() -> NoReturn:
+    """What renews and was paid a moment ago would be paid twice for good. Raises ``Conflict``."""
+    raise Conflict("This was paid just now: it is there already.", content={"reason": "paid_just_now"})
+
+
 async def new(act: Act, id_: str, sales: Sales, pages: tuple[str, str]) -> CheckoutRow:
     """A page that is about to be opened."""
     return await orders.add_checkout(act, id_, sales.provider.name, pages, act.now_us + _OPEN_US)
@@ -64,36 +69,42 @@ async def withdraw(sales: Sales, page: CheckoutRow, by: Mandate) -> None:
         await orders.set_checkout(act, page.id, state="expired", expires_us=min(page.expires_us, act.now_us))
 
 
-async def close(sales: Sales, held: Ordered) -> Ordered:
+class Closed(NamedTuple):
+    """What an order is once it can be paid no more. ``waits``: unless the money is on its way already."""
+
+    held: Ordered
+    waits: bool
+
+
+async def close(sales: Sales, held: Ordered) -> Closed:
     """Let an order be paid no more, neither on its pages nor by a bill that a failed try has left; what it is then.
 
-    It may have been paid meanwhile, or be ``under_way``. Raises ``ProviderError``.
+    It may have been paid meanwhile. Raises ``ProviderError``.
     """
     for page in held.checkouts:
         if page.external_id is not None and page.state in PAYABLE:
             await sales.provider.expire_order(page.external_id)
     row = (await settle(sales, held.subscription.id)).subscription
-    held = await orders.get(sales.store, row.id)
-    if row.status is Status.PENDING and not under_way(held) and await end_unpaid(sales, row):
+    held, left = await orders.get(sales.store, row.id), None
+    if row.status is Status.PENDING and not under_way(held) and (left := await end_unpaid(sales, row)) is not None:
         await settle(sales, row.id)
-    return await orders.get(sales.store, row.id)
+    held = await orders.get(sales.store, row.id)
+    being_paid = left is AgreementState.INCOMPLETE and held.subscription.status is Status.PENDING
+    return Closed(held, under_way(held) or being_paid)
 
 
-async def end_unpaid(sales: Sales, row: SubscriptionRow) -> bool:
-    """End the agreement that a failed try has left: its bill could be paid yet. Whether there was one."""
-    if (
-        row.external_id is None
-        or (await sales.provider.agreement(row.external_id)).state is not AgreementState.INCOMPLETE
-    ):
-        return False
-    await sales.provider.end(row.external_id)
-    return True
+async def end_unpaid(sales: Sales, row: SubscriptionRow) -> AgreementState | None:
+    """End the agreement that a failed try has left: its bill could be paid yet. What it is then; ``None``: none is.
+
+    It has begun if the bill was paid just then, and is ``INCOMPLETE`` while it is being paid.
+    """
+    return None if row.external_id is None else (await sales.provider.withdraw(row.external_id)).state
 
 
-async def close_older(sales: Sales, older: Ordered) -> bool:
-    """Close an order whose place another one takes. Whether its payment is under way; not closed: it is not known."""
+async def close_older(sales: Sales, older: Ordered) -> Closed | None:
+    """Close an order whose place another one takes. ``None``: it could not be closed."""
     try:
-        return under_way(await close(sales, older))
+        return await close(sales, older)
     except ProviderError as error:
         _log.warning("an older page could not be closed", order=older.subscription.id, reason=error.message)
-        return False
+        return None

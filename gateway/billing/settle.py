@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway import log
-from gateway.billing import grace, surplus
+from gateway.billing import grace, once, surplus
 from gateway.billing.calendars import anchor_of
 from gateway.billing.reading import Read, read_sale
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
@@ -91,6 +91,9 @@ async def _write(sales: Sales, held: Ordered, read: Read, seller: str, *, dry_ru
         if ours.period_end_us is None and target.period_end_us is not None:
             target = replace(target, anchor_us=await anchor_of(act, ours, target))
         row = await subscriptions.change(act, ours, lambda _: target, "settle")
+        if row.plan != ours.plan:
+            to = await plans.one(act.connection, _plan_of(row).plan_id)
+            await once.had(act, sales, row, row.status, to, now.order.currency)
         receipts = (*read.picture.receipts, *read.extra.receipts)
         written = await payments.put(act, sales.provider.name, row, plan.slug, receipts)
         for page, order in read.orders:

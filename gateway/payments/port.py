@@ -233,6 +233,13 @@ class Provider(Protocol):
         """End it now; where the provider cannot, stop it."""
         ...
 
+    async def withdraw(self, agreement: str) -> Agreement:
+        """End one that has not begun, so that its first payment cannot be made any more; what it is now.
+
+        If that was made just then, it goes on; if it is being made, it still has not begun.
+        """
+        ...
+
     async def preview(self, agreement: str, item: Item, at_us: int) -> Preview:
         """What a change to ``item`` would cost now, reckoned for ``at_us``."""
         ...

@@ -119,6 +119,29 @@ async def test_a_change_to_what_costs_nothing_is_had_once_as_well(here: Shop) ->
         await customer_acts.change(here.sales, row, free.id, here.by())
 
 
+@pytest.mark.parametrize("gives", ["what is free", "a trial"])
+async def test_what_the_provider_moved_somebody_to_counts_as_had(here: Shop, gives: str) -> None:
+    free = gives == "what is free"
+    here.sales.policy = POLICY if free else replace(POLICY, trials={"pro": 14, "max": 7})
+    other = await made(here, draft("max", 5000), prices(0 if free else 1900))
+    row = await here.bought(mode="subscription")
+    await here.sync(full=True)
+    (price,) = [
+        each
+        for each in here.fake.books.kept["prices"].values()
+        if each["product"] == f"gw_{other.id}" and each["recurring"] and each["currency"] == "usd"
+    ]
+    there = here.fake.books.get("subscriptions", row.external_id or "")
+    here.fake.selling.update(there, {"items": [{"price": price["id"]}]})  # as in its portal
+    await here.fake.deliver()
+    assert (await here.row(row.id)).plan.plan_id == other.id  # type: ignore[union-attr]
+    if free:
+        with pytest.raises(Conflict, match="costs nothing"):
+            await here.buy(mode="subscription", plan=other)
+    else:
+        assert trial_days(here, (await here.buy(mode="subscription", plan=other)).external_id) == 0
+
+
 @pytest.mark.parametrize(("status", "left"), [(402, 7), (400, 7), (500, 0)], ids=["declined", "refused", "who knows"])
 async def test_a_change_that_was_not_made_takes_no_trial(here: Shop, status: int, left: int) -> None:
     here.sales.policy = replace(POLICY, trials={"pro": 14, "max": 7})

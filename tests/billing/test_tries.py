@@ -124,6 +124,53 @@ async def test_an_order_that_its_customer_drops_leaves_no_bill(here: Shop) -> No
     assert states(here) == ["incomplete_expired"]
 
 
+@pytest.mark.parametrize("act", ["drop", "resume", "buy"])
+async def test_a_bill_that_is_paid_at_the_last_moment_is_not_ended_nor_sold_twice(here: Shop, act: str) -> None:
+    page = await declined(here)
+    here.later(23 * HOUR_S - 120)
+    await here.fake.deliver()
+    (bill,) = [each for each in here.fake.books.kept["invoices"].values() if each["status"] == "open"]
+    judge = here.fake.on_request
+    assert judge is not None
+
+    def paid_after_it_was_read(method: str, path: str, form: Any, status: int, answer: Any) -> None:
+        judge(method, path, form, status, answer)
+        if path.startswith("subscriptions/") and form.get("expand") == ["latest_invoice"] and bill["status"] == "open":
+            assert here.fake.money.pay(bill)
+
+    here.fake.on_request = paid_after_it_was_read
+    if act == "resume":
+        assert (await again(here, page)).url == "", "there is nothing to pay"
+    elif act == "buy":
+        with pytest.raises(Conflict, match="paid just now"):
+            await here.buy(mode="subscription", success_url="https://shop.test/other")
+    else:
+        with pytest.raises(Conflict, match="paid just now"):
+            await customer_acts.tell(here.sales, await here.row(page.subscription_id), Event.STOP)
+    assert states(here) == ["active"]
+    assert (await here.row(page.subscription_id)).status is Status.ACTIVE
+    assert [each["status"] for each in here.fake.books.kept["sessions"].values()] == ["expired"]
+
+
+async def test_a_bill_that_is_being_paid_is_neither_ended_nor_sold_again(here: Shop) -> None:
+    page = await declined(here)
+    here.later(23 * HOUR_S - 120)
+    await here.fake.deliver()
+    (bill,) = [each for each in here.fake.books.kept["invoices"].values() if each["status"] == "open"]
+    here.fake.faults.append(Fault(f"invoices/{bill['id']}/void", 400))  # its payment is being processed
+    with pytest.raises(Conflict, match="on its way"):
+        await again(here, page)
+    assert states(here) == ["incomplete"]
+    held = await orders.get(here.store, page.subscription_id)
+    assert (held.subscription.status, [each.state for each in held.checkouts]) == (
+        Status.PENDING,
+        ["expired", "expired"],
+    )
+    assert here.fake.money.pay(bill)
+    await here.fake.deliver()
+    assert await here.grants()
+
+
 async def test_a_page_that_is_about_to_close_is_replaced_and_the_order_goes_on(here: Shop) -> None:
     page = await declined(here)
     here.later(23 * HOUR_S - 120)

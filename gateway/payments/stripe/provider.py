@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.sale import Agreement, AgreementState, Order, Receipt
+from gateway.core.sale import Agreement, Order, Receipt
 from gateway.core.scope import Scope
 from gateway.payments.port import (
     Account,
@@ -21,7 +21,7 @@ from gateway.payments.port import (
     Signal,
     Wish,
 )
-from gateway.payments.stripe import catalog, changes, convert, examine, pages, signals, walking
+from gateway.payments.stripe import bills, catalog, changes, convert, endings, examine, pages, signals, walking
 from gateway.payments.stripe.client import Access, Client
 
 _SECOND_US = 1_000_000
@@ -102,7 +102,7 @@ class StripeProvider:
         if agreement is None:
             return ()
         invoices = [
-            await self._whole(each)
+            await bills.whole(self._client, each)
             async for each in self._client.every("invoices", subscription=agreement, expand=["data.payments"])
         ]
         charges: list[convert.Json] = []
@@ -111,13 +111,6 @@ class StripeProvider:
         disputes = await self._disputes(charges)
         found = (convert.agreed(invoice, charges, disputes) for invoice in invoices)
         return tuple(receipt for receipt in found if receipt is not None)
-
-    async def _whole(self, invoice: convert.Json) -> convert.Json:
-        """With all its lines: it comes with ten, and what renews the subscription stands last."""
-        if not invoice["lines"]["has_more"]:
-            return invoice
-        lines = [each async for each in self._client.every(f"invoices/{invoice['id']}/lines")]
-        return {**invoice, "lines": {"data": lines}}
 
     async def _disputes(self, charges: Sequence[convert.Json]) -> list[convert.Json]:
         found: list[convert.Json] = []
@@ -141,14 +134,12 @@ class StripeProvider:
         return convert.agreement(await self._client.post(f"subscriptions/{agreement}", **said), self._app)
 
     async def end(self, agreement: str) -> Agreement:
-        """See the port. One that is over can be ended no more: its answer may have got lost the first time."""
-        try:
-            return convert.agreement(await self._client.delete(f"subscriptions/{agreement}"), self._app)
-        except Gone:
-            found = await self.agreement(agreement)
-            if found.state is not AgreementState.ENDED:
-                raise
-            return found
+        """See the port."""
+        return convert.agreement(await endings.end(self._client, agreement), self._app)
+
+    async def withdraw(self, agreement: str) -> Agreement:
+        """See the port."""
+        return convert.agreement(await endings.withdraw(self._client, agreement), self._app)
 
     async def preview(self, agreement: str, item: Item, at_us: int) -> Preview:
         """See the port."""

@@ -249,6 +249,23 @@ async def test_a_change_that_is_not_paid_changes_nothing() -> None:
         assert (await here.provider.change(order.agreement or "", dearer, at_us, "ch1")).plan_id == "p1"
 
 
+async def test_the_money_behind_a_bill_is_found_however_many_payments_were_tried_on_it() -> None:
+    async with sale() as here:
+        id_ = await ordered(here, mode="subscription")
+        pay(here, id_)
+        agreement = (await here.provider.order(id_)).agreement or ""
+        (paid,) = here.fake.books.kept["invoice_payments"].values()
+        for _ in range(12):
+            tried = {**paid, "id": here.fake.books.id("inpay"), "status": "canceled", "is_default": False}
+            here.fake.books.keep(
+                "invoice_payments", {**tried, "payment": {**paid["payment"], "payment_intent": "pi_0"}}
+            )
+        (charge,) = here.fake.books.kept["charges"].values()
+        here.fake.money.refund(charge, None)
+        (receipt,) = await here.provider.receipts(agreement=agreement)
+        assert (receipt.refunded, receipt.kept) == (receipt.amount, False)
+
+
 async def test_an_order_that_is_paid_cannot_be_closed_any_more() -> None:
     async with sale() as here:
         first = await ordered(here)

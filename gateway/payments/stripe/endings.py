@@ -1,0 +1,46 @@
+"""How a Subscription is ended: at once, or only if nobody has paid for it yet."""
+
+from collections.abc import Mapping
+
+from gateway.payments.port import Gone, ProviderError
+from gateway.payments.stripe.client import Client, Json
+
+_OVER = ("canceled", "incomplete_expired")
+_PAYABLE = ("open", "uncollectible")
+
+
+async def end(client: Client, id_: str) -> Json:
+    """End it now. One that is over can be ended no more: its answer may have got lost the first time."""
+    try:
+        return await client.delete(f"subscriptions/{id_}")
+    except Gone:
+        found = await client.get(f"subscriptions/{id_}")
+        if found["status"] not in _OVER:
+            raise
+        return found
+
+
+async def withdraw(client: Client, id_: str) -> Json:
+    """End it unless its first invoice is paid, or being paid. See the port.
+
+    To read that it is not paid, and then to end it, would be too late for who pays in between: that money would have
+    bought nothing. To void an invoice and to pay it exclude each other at Stripe.
+    """
+    found = await _read(client, id_)
+    if found["status"] != "incomplete":
+        return found
+    invoice = found["latest_invoice"]
+    if isinstance(invoice, Mapping) and invoice["status"] in _PAYABLE:
+        try:
+            await client.post(f"invoices/{invoice['id']}/void")
+        except ProviderError as error:
+            if error.retry:
+                raise
+        found = await _read(client, id_)
+        invoice = found["latest_invoice"]
+    voided = not isinstance(invoice, Mapping) or invoice["status"] == "void"
+    return await end(client, id_) if voided and found["status"] == "incomplete" else found
+
+
+async def _read(client: Client, id_: str) -> Json:
+    return await client.get(f"subscriptions/{id_}", expand=["latest_invoice"])
