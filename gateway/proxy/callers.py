@@ -9,12 +9,14 @@ import orjson
 
 from gateway.core.hop_by_hop import RawHeaders, key_of
 from gateway.core.problems import Problem
+from gateway.core.rules import Rule
 from gateway.identity.cache import Digest
 from gateway.identity.config import Identified
 from gateway.metering.catalog import Unresolved
 from gateway.metering.stand import Stand
 from gateway.proxy.client_connection import ClientConnection
 from gateway.proxy.errand import Errand
+from gateway.proxy.outgoing import dropped_by, said_by
 from gateway.proxy.plain_request import Shape
 from gateway.proxy.request_head import told
 from gateway.proxy.request_parser import HOST
@@ -30,14 +32,18 @@ class Caller:
     """Somebody who asks in one way. Good from ``start_us`` until ``end_us``.
 
     ``principal``: inside its workspace, once membership is known. ``asks``: membership has to be looked at each time.
+    ``free``: nobody is asked to pay, and nobody is ``named``: it is a preflight, which browsers send on their own.
     ``lines``: what goes upstream behind the request id, up to the empty line. ``cut``: names of fields that do not go
     on. ``whose``: what the log says. ``stands``: by what errands ask for (``Errand.paying``).
     """
 
-    __slots__ = ("asks", "cut", "end_us", "identified", "lines", "principal", "stands", "start_us", "whose")
+    __slots__ = ("asks", "cut", "end_us", "free", "identified", "lines", "principal", "stands", "start_us", "whose")
 
-    def __init__(self, identified: Identified, lines: bytes, cut: tuple[bytes, ...], peer: str) -> None:
+    def __init__(
+        self, identified: Identified, lines: bytes, cut: tuple[bytes, ...], peer: str, *, free: bool = False
+    ) -> None:
         self.identified = identified
+        self.free = free
         self.lines = lines
         self.cut = cut
         self.stands: dict[int, Stand] = {}
@@ -48,6 +54,11 @@ class Caller:
             self.start_us = self.start_us if credential.not_before_us is None else credential.not_before_us
             self.end_us = self.end_us if credential.expires_us is None else credential.expires_us
         self.whose = _whose(identified, peer)
+
+    @property
+    def named(self) -> Identified | None:
+        """Who the log says it is."""
+        return None if self.free else self.identified
 
     def stand(self, running: Running, errand: Errand, at_us: int) -> Stand | None:
         """What it may spend on such an errand, anew; ``None``: that has to be fetched, or nobody has vouched for it."""
@@ -105,15 +116,18 @@ class Callers:
             return None
         who = (special, errand.target.query, client.peer, at_us)
         rule = errand.rule
+        preflight = shape.preflight and errand.method == "OPTIONS"
         try:
-            identified = self._authenticator.identify_now(
-                *who, public=rule.public, path_workspace=errand.path_workspace
+            identified = (
+                self._authenticator.nobody(special, client.peer)
+                if preflight
+                else self._authenticator.identify_now(*who, public=rule.public, path_workspace=errand.path_workspace)
             )
         except Problem:
             return None
-        if identified is None or identified.strip_query:
+        if identified is None or (identified.strip_query and b"?" in errand.target.raw):
             return None
-        caller = Caller(identified, *self._said(client, shape, host, special, identified), client.peer)
+        caller = Caller(identified, *self._said(client, host, special, rule, identified), client.peer, free=preflight)
         workspace = identified.asked
         if workspace is not None and errand.asks_workspace and identified.principal.verified:
             caller.asks = not running.membership.lasting
@@ -123,14 +137,14 @@ class Callers:
         return caller
 
     def _said(
-        self, client: ClientConnection, shape: Shape, host: bytes, special: RawHeaders, identified: Identified
+        self, client: ClientConnection, host: bytes, special: RawHeaders, rule: Rule, identified: Identified
     ) -> tuple[bytes, tuple[bytes, ...]]:
         """What goes upstream of this caller, and what does not."""
         route = self._running.route
-        drop = route.dropped(identified.strip)
-        cut = tuple(name for name in shape.special if key_of(name) in drop)
+        drop = route.dropped(identified.strip | dropped_by(rule))
+        cut = tuple(name for name, _ in special if key_of(name) in drop)
         told_of = told(client, special, host, 1, route.forwarding)
-        return b"".join((told_of, route.own, identified.said, b"\r\n")), cut
+        return b"".join((told_of, route.own, identified.said, said_by(rule), b"\r\n")), cut
 
 
 def _whose(identified: Identified, peer: str) -> bytes:

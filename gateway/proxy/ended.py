@@ -83,7 +83,7 @@ def _refused_line(ride: "Ride") -> bytes:
 
 def _line(ride: "Ride") -> dict[str, object]:
     errand, caller, visit = ride.errand, ride.caller, ride.visit
-    asked = Asked(errand.method, errand.path, ride.client.peer, caller.identified)
+    asked = Asked(errand.method, errand.path, ride.client.peer, caller.named)
     summary = Summary(ride.status, ride.latency_us, ride.upstream_us)
     line = told(asked, summary, visit, errand.rule.name, outcome_of(visit, None), id_=ride.id, at_us=ride.at_us)
     return {**line, "bytes_in": len(ride.data) - ride.end - 2, "bytes_out": ride.bytes_out}

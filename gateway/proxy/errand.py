@@ -12,7 +12,8 @@ class Errand:
 
     ``asks_workspace``: whether a workspace may have to pay, so that membership matters. ``kinds``: who is asked, in
     order. ``paying``: the same number for all errands that ask the same scopes for the same meter. ``cost``: in units,
-    where it is all of one meter. ``always_paid``: whatever is answered. ``mark``: what identities depend on.
+    where it is all of one meter. ``always_paid``: whatever is answered. ``head_only``: it is HEAD. ``mark``: what
+    identities, and what is said of them upstream, depend on.
     """
 
     method: str
@@ -25,6 +26,7 @@ class Errand:
     paying: int
     cost: int
     always_paid: bool
+    head_only: bool
     mark: bytes
     said: bytes
     """What the access log says of it."""

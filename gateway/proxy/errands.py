@@ -1,17 +1,17 @@
 """What a request line asks for, looked up once for each spelling: the fast lane's view of a snapshot."""
 
 from gateway.core.hop_by_hop import HOP_BY_HOP
-from gateway.core.max_forwards import LIMITED
 from gateway.core.problems import Problem
 from gateway.core.rules import Rule
 from gateway.metering.snapshot import REMEMBERED_BYTES, REMEMBERED_LINES
 from gateway.proxy.callers import Callers
 from gateway.proxy.ended import said_of
 from gateway.proxy.errand import Errand
+from gateway.proxy.outgoing import DROPPED_BY_RULES, dropped_by
 from gateway.proxy.plain_request import FieldBook, read_line
 from gateway.proxy.running import Running
 
-_NOT_TAKEN = LIMITED | {"HEAD", "CONNECT"}
+_NOT_TAKEN = frozenset({"TRACE", "CONNECT"})
 
 
 class Errands:
@@ -24,7 +24,7 @@ class Errands:
         self.running = running
         cut = route.dropped(frozenset()) - HOP_BY_HOP
         from_proxies = cut if route.forwarding.trusted_proxies else frozenset[bytes]()  # they are told on
-        self.book = FieldBook(authenticator.looked_at | from_proxies, cut)
+        self.book = FieldBook(authenticator.looked_at | from_proxies, cut | DROPPED_BY_RULES)
         self.callers = Callers(running)
         self.known: dict[bytes, Errand | None] = {}
         self._payings: dict[tuple[tuple[str, ...], bool, str], int] = {}
@@ -55,13 +55,16 @@ class Errands:
         rule = match.rule
         kinds = snapshot.cascade if rule.pays is None else rule.pays
         asks_workspace = "workspace" in kinds
-        if (
-            rule.strip_json
-            or rule.frame_match is not None
-            or (rule.public and rule.charge == "on_success" and asks_workspace)
-        ):
-            return None
+        if rule.public and rule.charge == "on_success" and asks_workspace:
+            return None  # whom only its path names pays when it is over
         path_workspace = snapshot.workspace_in(match.params) if match.params else None
+        mark = (
+            rule.public,
+            asks_workspace and not rule.public,
+            path_workspace,
+            sorted(dropped_by(rule)),
+            method == "OPTIONS",
+        )
         return Errand(
             method,
             target,
@@ -73,7 +76,8 @@ class Errands:
             self._paying(kinds, rule),
             next(iter(rule.costs.values())) if len(rule.costs) == 1 else 0,
             rule.charge == "before" and not rule.refund_on,
-            repr((rule.public, asks_workspace and not rule.public, path_workspace)).encode("utf-8", "backslashreplace"),
+            method == "HEAD",
+            repr(mark).encode("utf-8", "backslashreplace"),
             said_of(method, path, rule),
         )
 

@@ -64,7 +64,8 @@ class Lane:
         ride.crew, ride.client, ride.running, ride.errand, ride.caller = self._crew, client, running, errand, caller
         ride.id, ride.id_line, ride.at_us, ride.data, ride.end = id_, id_line, at_us, data, end
         ride.wire = b"".join((head, id_line, caller.lines, data[end + 2 :]))
-        ride.cross_origin, ride.sent_us, ride.status, ride.state = shape.cross_origin, 0, 0, 0
+        ride.cross_origin, ride.head_only = shape.cross_origin, errand.head_only
+        ride.sent_us, ride.status, ride.state = 0, 0, 0
         ride.visit = ride.taken = ride.stand = ride.connection = None
         return self._pay(ride, at_us)
 
@@ -82,7 +83,7 @@ class Lane:
                     ride.start()
                     return True
             visit = ride.visit = Visit(ride.id, errand.rule, caller.principal, running.snapshot, at_us)
-            if not self._meter.charge_now(visit):
+            if not caller.free and not self._meter.charge_now(visit):
                 return ride.wait()
             ride.start()
         except Exception as error:  # noqa: BLE001  (it may have been debited: the client and the books hear of it)

@@ -9,6 +9,20 @@ from gateway.proxy.request_head import Route, request_head
 from gateway.proxy.stripping import ASKS_PLAINLY, NOT_PLAIN
 
 EXTENSIONS = frozenset({b"sec-websocket-extensions"})
+DROPPED_BY_RULES = NOT_PLAIN | EXTENSIONS
+"""All that ``dropped_by`` may say."""
+_NOTHING: frozenset[bytes] = frozenset()
+
+
+def dropped_by(rule: Rule) -> frozenset[bytes]:
+    """Keys of request fields that do not go on under ``rule``: what they ask for could not be looked through."""
+    dropped = NOT_PLAIN if rule.strip_json else _NOTHING
+    return dropped if rule.frame_match is None else dropped | EXTENSIONS
+
+
+def said_by(rule: Rule) -> bytes:
+    """What goes on instead, as lines of a head."""
+    return ASKS_PLAINLY if rule.strip_json else b""
 
 
 def outgoing_head(
@@ -20,11 +34,9 @@ def outgoing_head(
     this order: what tells of the client is not, or a client could hide behind long fields. Raises ``TooLarge`` where
     even that is too long.
     """
-    strip, said, plainly = identified.strip, identified.said, b""
-    if rule.strip_json:
-        strip, plainly = strip | NOT_PLAIN, ASKS_PLAINLY
-    if rule.frame_match is not None:
-        strip = strip | EXTENSIONS  # what is compressed could not be judged
+    strip, said, plainly = identified.strip, identified.said, said_by(rule)
+    if dropped := dropped_by(rule):
+        strip = strip | dropped
     wire = _and(request_head(request, target, route, strip, request_id), said + plainly)
     most = route.head_bytes
     if most is None or len(wire) <= most:

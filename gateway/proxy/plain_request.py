@@ -33,10 +33,11 @@ class Shape:
 
     ``host``, ``length``, ``connection``: which fields those are, if they are there. ``special``: those that say who
     asks, or do not go on. ``cross_origin``: a browser's script asks. ``pick``: the values of ``host`` and of those that
-    are judged, not of those that only do not go on. ``mark``: what tells these names from others.
+    are judged, not of those that only do not go on. ``mark``: what tells these names from others. ``preflight``: they
+    are those of a CORS preflight (Fetch, 4.8).
     """
 
-    __slots__ = ("connection", "cross_origin", "host", "length", "mark", "names", "pick", "special")
+    __slots__ = ("connection", "cross_origin", "host", "length", "mark", "names", "pick", "preflight", "special")
 
     def __init__(self, names: tuple[bytes, ...], found: dict[int, list[bytes]], judged: frozenset[bytes]) -> None:
         self.names = names
@@ -44,10 +45,12 @@ class Shape:
         self.length = next(iter(found.get(_LENGTH, ())), None)
         self.connection = next(iter(found.get(_CONNECTION, ())), None)
         self.special = tuple(found.get(_SPECIAL, ()))
-        self.cross_origin = any(key_of(name) == b"origin" for name in names)
+        keys = set(map(key_of, names))
+        self.cross_origin = b"origin" in keys
+        self.preflight = self.cross_origin and b"access-control-request-method" in keys
         picked = (name for name in self.special if key_of(name) in judged)
         self.pick = itemgetter(self.host, self.host, *picked)  # two of them at least: then it is a tuple
-        self.mark = b"\n".join(self.special)
+        self.mark = b"\n".join(self.special) + (b"\n" if self.preflight else b"")  # no name is empty, or ends so
 
 
 class FieldBook:

@@ -170,7 +170,7 @@ class Relay:
     def response_interim(self, response: ResponseHead) -> None:
         """1xx goes to whoever can understand it (RFC 9110, 15.2)."""
         if self._request.minor == 1:
-            self._request.protocol.write(b"".join([*_start(response, _NOTHING), b"\r\n"]))
+            self._request.protocol.write(b"".join([*start_of(response, _NOTHING), b"\r\n"]))
 
     def response_head(self, response: ResponseHead) -> None:
         """Make the client's head: its fields byte for byte, its framing as this client's version has it."""
@@ -201,7 +201,7 @@ class Relay:
             self.error = error
             self._stop()
             return None
-        lines = _start(response, edit.drop)
+        lines = start_of(response, edit.drop)
         lines.append(edit.add)
         if edit.box is not None:
             self._out = edit.box
@@ -283,7 +283,7 @@ class Relay:
             self.done.set_result(None)
 
 
-def _start(response: ResponseHead, drop: frozenset[bytes]) -> list[bytes]:
+def start_of(response: ResponseHead, drop: frozenset[bytes]) -> list[bytes]:
     """The lines of an answer's head: the status, and its end-to-end fields but for ``drop``.
 
     The version is ours whatever the client speaks (RFC 9112, 2.3).

@@ -26,6 +26,7 @@ from gateway.proxy.plain_request import fields_of
 from gateway.proxy.relay import Relay
 from gateway.proxy.request import Request
 from gateway.proxy.running import Running
+from gateway.proxy.stripping import stripped
 from gateway.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -62,14 +63,15 @@ class Ride:
     """A request that is debited. Made by the lane, which sets all of it: a constructor's call costs a microsecond.
 
     ``data``: as it came; ``end``: of its head. ``wire``: as it goes on. ``cross_origin``: a browser's script asks.
-    ``taken``: from the tills of ``stand``; else ``visit`` has the outcome. ``sent_us``: when it was sent, if it was.
-    What it ended with is for the books: ``status``, ``latency_us``, ``upstream_us``, ``bytes_out``.
+    ``head_only``: it is HEAD. ``taken``: from the tills of ``stand``; else ``visit`` has the outcome. ``sent_us``: when
+    it was sent, if it was. What it ended with is for the books: ``status``, ``latency_us``, ``upstream_us``,
+    ``bytes_out``.
     """
 
     __slots__ = (
-        "at_us", "bytes_out", "caller", "client", "connection", "crew", "cross_origin", "data", "end", "errand", "id",
-        "id_line", "latency_us", "running", "sent_us", "stand", "state", "status", "taken", "upstream_us", "visit",
-        "wire",
+        "at_us", "bytes_out", "caller", "client", "connection", "crew", "cross_origin", "data", "end", "errand",
+        "head_only", "id", "id_line", "latency_us", "running", "sent_us", "stand", "state", "status", "taken",
+        "upstream_us", "visit", "wire",
     )  # fmt: skip
     complete = True
     """The request has come whole: always."""
@@ -83,6 +85,7 @@ class Ride:
     data: bytes
     end: int
     errand: Errand
+    head_only: bool
     id: str
     id_line: bytes
     latency_us: int
@@ -147,13 +150,13 @@ class Ride:
         snapshot, cross_origin = self.running.snapshot, self.cross_origin
         said = answer.of_refusal(refusal, snapshot, self.id, self.at_us, cross_origin=cross_origin)
         self.status = said.status
-        client.write(whole(said, close=close, minor=1, without_body=False))
+        client.write(whole(said, close=close, minor=1, without_body=self.head_only))
         self._close(said.status, 0, 0, close=close)
 
     def _turn_away(self, taken: Taken) -> None:
         """``_refuse`` where all tills have said no."""
         client, stand, snapshot, refusal = self.client, self.stand, self.running.snapshot, taken.outcome
-        if stand is None or not isinstance(refusal, Refusal) or snapshot.dialect != "wacraft":
+        if stand is None or not isinstance(refusal, Refusal) or snapshot.dialect != "wacraft" or self.head_only:
             self._refuse(cast("Refusal", refusal))
             return
         close = client.closing
@@ -184,9 +187,16 @@ class Ride:
             lines += self.id_line
         if noted & ALLOW_ORIGIN and self.cross_origin and self.running.snapshot.allow_origin is not None:
             lines += EXPOSE
-        if close := client.closing:
-            lines += b"Connection: close\r\n"
-        wire, body = b"".join((plain.head, lines, plain.behind)), plain.body
+        last = b"Connection: close\r\n" if (close := client.closing) else b""
+        if names := self.errand.rule.strip_json:
+            most = self.running.snapshot.strip_bytes
+            changed = stripped(plain, status, (names, most), (lines, last), head_only=self.head_only)
+            if changed is None:
+                return False
+            wire = changed
+        else:
+            wire = b"".join((plain.head, lines, last, plain.behind))
+        body = plain.body
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.end_ride()
@@ -310,7 +320,7 @@ class Ride:
             self.at_us,
             path=errand.path,
             query=errand.target.query,
-            identified=self.caller.identified,
+            identified=self.caller.named,
             visit=self.visit or self._visit(),
         )
 

@@ -11,7 +11,8 @@ from gateway.core.hop_by_hop import RawHeaders, lines, values
 from gateway.core.strip_json import JsonStripper
 from gateway.proxy.failures import UpstreamFailed
 from gateway.proxy.outbox import Outbox
-from gateway.proxy.relay import Edit
+from gateway.proxy.plain_answer import BODILESS, AnswerReader, head_of
+from gateway.proxy.relay import Edit, start_of
 from gateway.proxy.response_parser import ResponseHead
 
 NOT_PLAIN = frozenset({b"accept-encoding", b"range", b"if-range"})
@@ -24,6 +25,7 @@ _OF_THE_BYTES = frozenset(
 )
 """Keys of fields that speak of the answer's bytes, which are others now."""
 _PARTIAL, _NOT_MODIFIED = 206, 304
+_NOTHING: frozenset[bytes] = frozenset()
 
 _stripper = lru_cache(maxsize=64)(JsonStripper)
 
@@ -82,6 +84,28 @@ def looked_through(head: ResponseHead, edit: Edit, names: frozenset[str], most: 
         )
     changed = Edit(edit.drop | _OF_THE_BYTES, edit.add + lines(_weakened(head)))
     return changed if head.bodiless else changed._replace(box=Held(_stripper(names), most))
+
+
+def stripped(
+    plain: AnswerReader, status: int, out: tuple[frozenset[str], int], said: tuple[bytes, bytes], *, head_only: bool
+) -> bytes | None:
+    """A plain answer as it goes on, the same as a relay that it is ``looked_through`` for; ``None``: it cannot be.
+
+    ``out``: the names, and how long it may be. ``said``: lines of the head, before and behind those of the body.
+    """
+    (names, most), (add, last) = out, said
+    head = head_of(plain.head, status, bodiless=head_only or status in BODILESS)
+    try:
+        edit = looked_through(head, Edit(_NOTHING, add), names, most)
+        lines = [*start_of(head, edit.drop), edit.add, last]
+        if edit.box is None:
+            return b"".join((*lines, plain.behind))
+        edit.box.head(b"".join((*lines, b"\r\n")))
+        edit.box.body(plain.behind[2:])
+    except UpstreamFailed:
+        return None
+    edit.box.end([])
+    return edit.box.take()
 
 
 def _is_json(content_type: bytes) -> bool:

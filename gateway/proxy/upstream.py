@@ -99,7 +99,7 @@ class UpstreamConnection(asyncio.Protocol):
         passenger, self._passenger = self._passenger, None
         if passenger is not None:
             self._sink = passenger.hand_over()
-            self._http.begin(self._sink, head_only=False, upgrade=False)
+            self._http.begin(self._sink, head_only=passenger.head_only, upgrade=False)
         return self._sink
 
     def write(self, data: bytes) -> None:
@@ -217,9 +217,11 @@ class UpstreamConnection(asyncio.Protocol):
         if self._tunnel is not None:
             self._tunnel.from_upstream(data)
             return
-        if self._passenger is not None:
-            status = self._plain.read(data)
-            if status and self._passenger.answered(status, self._plain):
+        passenger = self._passenger
+        if passenger is not None:
+            plain, head_only = self._plain, passenger.head_only
+            status = (not head_only and plain.read(data)) or plain.read_bodiless(data, head_only=head_only)
+            if status and passenger.answered(status, plain):
                 return
         sink = self._leave_lane()
         if sink is None:

@@ -25,10 +25,11 @@ class TunnelEnd(Protocol):
 class Passenger(Protocol):
     """A request in the fast lane: it takes the answer if that is plain, else somebody else does.
 
-    ``sent_us``: when it was written; 0: it was not.
+    ``sent_us``: when it was written; 0: it was not. ``head_only``: it is HEAD, so no body follows.
     """
 
     sent_us: int
+    head_only: bool
 
     def answered(self, status: int, plain: AnswerReader) -> bool:
         """The whole answer; whether it was taken. If so, ``end_ride`` was called."""

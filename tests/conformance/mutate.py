@@ -11,9 +11,10 @@ PIECES = (
     b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n",
     b"Connection: Authorization\r\n", b"Expect: 100-continue\r\n", b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
     b"9" * 19, b"Host: b\r\n", b"Max-Forwards: 0\r\n", b"TE: trailers\r\n", b"HTTP/1.0", b"HTTP/1.1", b"GET ",
-    b"HEAD ", b"POST ", b"OPTIONS * ", b"http://h", b"/free", b"/x", b"/sure",
+    b"HEAD ", b"POST ", b"OPTIONS * ", b"http://h", b"/free", b"/x", b"/sure", b"/me", b"/framed",
     b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", b"1\r\na\r\n",
     b"X-HTTP-Method-Override: DELETE\r\n", b"X-Request-ID: mine\r\n", b"Authorization: Bearer x\r\n",
+    b"Origin: https://a\r\nAccess-Control-Request-Method: PUT\r\n", b"Accept-Encoding: br\r\n",
 )  # fmt: skip
 
 

@@ -40,6 +40,8 @@ rules:
   - {method: ANY, path: /dear, weight: 1001}
   - {method: ANY, path: /canary, weight: 1}
   - {method: ANY, path: /door, public: true, pays: [address]}
+  - {method: ANY, path: /me, weight: 3, strip_json: [password]}
+  - {method: ANY, path: /framed, weight: 3, frame_weight: 2, frame_match: {text: send}}
 """
 _WARM = b"GET /x HTTP/1.1\r\nHost: api.example\r\n%b\r\nConnection: close\r\n\r\n"
 _CANARY = b"GET /canary HTTP/1.1\r\nHost: api.example\r\n%b\r\n\r\n"

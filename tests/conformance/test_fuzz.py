@@ -62,7 +62,7 @@ async def test_requests_of_odd_parts_are_answered_charged_and_known(
         await asyncio.gather(*(here.send(wire.replace(b"{who}", said)) for wire in batch))
 
 
-GET_TWICE = b"GET /x/%d HTTP/1.1\r\nHost: a\r\n%b\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n%b\r\nConnection: close\r\n\r\n"
+GET_TWICE = b"GET %b%d HTTP/1.1\r\nHost: a\r\n%b\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n%b\r\nConnection: close\r\n\r\n"
 
 
 async def test_spoiled_answers_reach_no_client_as_anything_but_http(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_spoiled_answers_reach_no_client_as_anything_but_http(tmp_path: Pa
             nonlocal sent
             while sent < most:
                 sent += 2
-                await here.send(GET_TWICE % (sent, said, said))
+                await here.send(GET_TWICE % (chance.choice((b"/x/", b"/me?")), sent, said, said))
 
         await asyncio.gather(*(client() for _ in range(AT_ONCE)))
     final = sum(count for status, count in here.answers.items() if status >= 200)

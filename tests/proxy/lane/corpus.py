@@ -8,17 +8,22 @@ from tests.proxy.lane.recorder import Play
 
 PATHS = (
     "/contact", "/contact/7", "/contact/7/notes", "/message/send", "/free/x", "/refunded", "/tried", "/open/page",
-    "/stripped", "/contact?ws=aa0e8400-e29b-41d4-a716-446655440005",
+    "/stripped", "/open/stripped", "/framed", "/contact?ws=aa0e8400-e29b-41d4-a716-446655440005",
     "/contact?limit=3&offset=0", "/contact/%41", "/contact/a%2Fb", "/a//b", "/contact/../x", "/none",
     "/-/health/live", "/billing/plans", "/caf%C3%A9", "/contact;v=1", "/x?access_token=1", "/kept/secret",
 )  # fmt: skip
-METHODS = ("GET",) * 10 + ("POST",) * 5 + ("PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND")
+METHODS = (
+    ("GET",) * 10
+    + ("POST",) * 5
+    + ("PUT", "DELETE", "PATCH", "HEAD", "HEAD", "OPTIONS", "OPTIONS", "TRACE", "PROPFIND")
+)
 HARMLESS: Sequence[tuple[str, str]] = (
     ("Accept", "application/json"), ("accept", "*/*"), ("User-Agent", "curl/8.5.0"), ("Accept-Encoding", "gzip, br"),
     ("X-Odd_Name", "1"), ("Cookie", "a=b; c=d"), ("Referer", "http://x/"), ("If-None-Match", '"1"'), ("X-Empty", ""),
     ("Range", "bytes=0-9"), ("DNT", "1"), ("Sec-Fetch-Mode", "cors"), ("Accept", "text/html"), ("Via", "1.1 cdn"),
     ("Upgrade-Insecure-Requests", "1"), ("X-Forwarded-Host", "evil"), ("Priority", "u=1"),
-    ("Cache-Control", "no-cache"),
+    ("Cache-Control", "no-cache"), ("If-Range", '"1"'), ("Accept_Encoding", "br"),
+    ("Sec-WebSocket-Extensions", "permessage-deflate"),
 )  # fmt: skip
 ODD: Sequence[tuple[str, str]] = (
     ("Origin", "https://app.example"), ("Connection", "keep-alive"), ("Connection", "Keep-Alive"),
@@ -28,6 +33,7 @@ ODD: Sequence[tuple[str, str]] = (
     ("Max-Forwards", "0"), ("Max-Forwards", "3"), ("Access-Control-Request-Method", "GET"), ("Trailer", "X-T"),
     ("X-User", "root"), ("x-user", "root"), ("Forwarded", "for=1"), ("Content_Length", "3"), ("Host_", "x"),
 )  # fmt: skip
+PREFLIGHT = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "PUT"))
 BROKEN: Sequence[bytes] = (
     b"Host: other.example", b"Content-Length: 3\r\nContent-Length: 3", b"Content-Length: 3\r\nContent-Length: 4",
     b"Transfer-Encoding: chunked\r\nContent-Length: 3", b"Transfer-Encoding: gzip, chunked", b"Content-Length: +3",
@@ -95,7 +101,7 @@ class _Maker:
 
     def _request(self, method: str, *, odd: bool, last: bool = False) -> bytes:
         chance = self._chance
-        path = chance.choice(PATHS) if odd or chance.random() < 0.5 else chance.choice(PATHS[:9])
+        path = chance.choice(PATHS) if odd or chance.random() < 0.5 else chance.choice(PATHS[:11])
         fields = [("Host", "api.example"), *chance.sample(HARMLESS, chance.randrange(6))]
         fields += [("X-Play", str(self._play(method)))]
         if chance.random() < 0.9:
@@ -103,6 +109,8 @@ class _Maker:
         if chance.random() < 0.6:
             fields.append(("X-Workspace-ID", chance.choice(self._workspaces)))
         fields += chance.sample(ODD, chance.choice((0, 1, 1, 2))) if odd else []
+        if method == "OPTIONS" and chance.random() < 0.5:
+            fields += PREFLIGHT
         chance.shuffle(fields)
         if last:
             fields.append(("Connection", "close"))
@@ -135,9 +143,11 @@ class _Maker:
 
     def _answer(self, method: str) -> Play:
         chance = self._chance
-        status = chance.choice((200, 200, 200, 201, 204, 304, 302, 400, 404, 429, 500, 503))
+        status = chance.choice((200, 200, 200, 201, 204, 206, 304, 304, 302, 400, 404, 429, 500, 503))
         body = chance.randbytes(chance.choice((0, 1, 20, 2_000, 70_000)))
         fields = chance.sample(ANSWER_FIELDS, chance.randrange(5))
+        if chance.random() < 0.4:
+            body, fields = _json(chance), [*fields, chance.choice(JSON_FIELDS)]
         way = chance.random()
         if method == "HEAD" or status in {204, 304}:
             wire, ends = _answer(status, b"", fields, None if chance.random() < 0.5 else len(body)), False
@@ -161,7 +171,8 @@ ANSWER_FIELDS = (
     b"Connection:keep-alive", b"Set-Cookie: a=1", b"Set-Cookie: b=2", b"X-RateLimit-Limit: 7", b'RateLimit: "x";r=1',
     b"X-Request-ID: theirs", b"Access-Control-Allow-Origin: *", b"Keep-Alive: timeout=5", b"X-Odd:  spaced ",
     b"Connection: X-Gone", b"X-Gone: 1", b"Date: Thu, 01 Jan 1970 00:00:00 GMT", b"X-Bytes: \xe9", b"Vary: Origin",
-    b"Connection: close", b"X-Empty:",
+    b"Connection: close", b"X-Empty:", b'ETag: "a"', b'etag: W/"b"', b"Content-Encoding: gzip", b"Accept-Ranges: bytes",
+    b"Content-Encoding: identity", b"Digest: x",
 )  # fmt: skip
 BROKEN_ANSWERS = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nshort", b"nonsense\r\n\r\n",
@@ -171,6 +182,18 @@ BROKEN_ANSWERS = (
     b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more",
 )  # fmt: skip
+
+
+JSON_FIELDS = (
+    b"Content-Type: application/json", b"Content-Type: application/json; charset=utf-8", b"content-type:text/json",
+    b"Content-Type: application/problem+json", b"Content_Type: application/json",
+)  # fmt: skip
+
+
+def _json(chance: random.Random) -> bytes:
+    """A text that may have what rules take out, and may be longer than is looked through."""
+    secret = chance.choice(('"secret": {"a": [1, "}"]}', '"s\\u0065cret":"\\"",', '"other": 1', '"\u00e9": null,'))
+    return ("{" + secret + ' "n": 1.10, "x": "' + "y" * chance.choice((0, 100, 3_000, 29_950, 40_000)) + '"}').encode()
 
 
 def _answer(status: int, body: bytes, fields: Sequence[bytes] = (), length: int | None = -1) -> bytes:

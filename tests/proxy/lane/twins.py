@@ -44,9 +44,12 @@ rules:
   - {{method: ANY, path: "/tried", weight: 3, enforce: false}}
   - {{method: ANY, path: "/open/**", public: true}}
   - {{method: ANY, path: "/stripped", strip_json: [secret]}}
+  - {{method: ANY, path: "/open/stripped", strip_json: [secret, "\u00e9"], public: true, refund_on: [404]}}
+  - {{method: ANY, path: "/framed", frame_weight: 2, frame_match: {{text: send}}}}
   - {{method: ANY, path: "/kept/**", pays: [address], charge: on_success}}
 ledger: sqlite:///{folder}/ledger.db
 store: null
+limits: {{strip_bytes: 30000B}}
 log: {{access: {folder}/access.log}}
 """
 USERS = tuple(f"user-{number}" for number in range(40))
