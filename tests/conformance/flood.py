@@ -25,7 +25,7 @@ from tests.conformance.peer import PATIENCE_S, Peer, Torn, connect
 from tests.conformance.stage import credential, settings_for
 
 RICH = "plans: [{slug: mine, throughput_limit: 1000000000, window_seconds: 315360000, anchor: epoch}]\n"
-PRICES = {b"x": 3, b"free": 0, b"sure": 3, b"after": 3, b"canary": 1, b"dear": 1001}
+PRICES = {b"x": 3, b"free": 0, b"sure": 3, b"after": 3, b"canary": 1, b"dear": 1001, b"me": 3, b"framed": 3}
 DOOR = (b"door",)
 ANSWERS = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -33,6 +33,8 @@ ANSWERS = (
     b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     b"HTTP/1.1 204 No Content\r\n\r\n",
+    b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nContent-Length: 9\r\n\r\n',
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n{"password":"x","n":1}',
 )
 _PAUSE_S = 0.005
 _TO_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
