@@ -1,6 +1,7 @@
 """What a client's connection says, made into requests: one at a time, the rest held until it is their turn."""
 
 import asyncio
+from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -120,10 +121,11 @@ class ClientRequests(ClientConnection):
             self._timed, self._body_since = body, now
         return min(now, self._body_since + body.bytes_in / limits.body_rate) + limits.body_timeout
 
+    @abstractmethod
     def _make_request(
         self, method: str, raw_target: bytes, minor: int, headers: RawHeaders, keys: list[bytes]
     ) -> Request:
-        raise NotImplementedError
+        """The request whose head has come, in the hands of this connection."""
 
     def _begin(self, request: Request) -> None:
         """A head is complete."""

@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.catalog import sightings as module
 from gateway.catalog.sightings import Sightings
@@ -39,6 +40,10 @@ async def test_what_cannot_be_written_is_let_go() -> None:
         store = await open_store(url, patience_s=1)
     seen = Sightings()
     seen.saw(Principal("jwt", "u"), NOW)
-    await seen.flush(store, NOW)
-    await seen.flush(store, NOW)
+    with capture_logs() as said:
+        await seen.flush(store, NOW)
+        await seen.flush(store, NOW)
     await store.close()
+    assert [(line["event"], line["log_level"]) for line in said] == [
+        ("who was seen could not be written down", "warning")
+    ], "once: the second time there is nothing left to write"
