@@ -19,8 +19,8 @@ from gateway.core.till import refusal_of
 from gateway.journal.record import Record
 from gateway.ledger.port import Ledger
 from gateway.metering.arrears import Arrears
+from gateway.metering.bills import bill_for, claims, debt_of
 from gateway.metering.catalog import Unresolved
-from gateway.metering.debts import Debt
 from gateway.metering.recorder import Recorder
 from gateway.metering.stand import Stand
 from gateway.metering.visit import Visit
@@ -255,7 +255,7 @@ class Meter:
     def _owe(self, visit: Visit, bill: Bill | None) -> None:
         """Let it pass, and write down that it is owed. ``bill`` ``None``: what is asked of whom is found out later."""
         visit.late = True
-        self._arrears.passed(_debt(visit, bill, "" if bill is None else self._ledger.doubt(bill)))
+        self._arrears.passed(debt_of(visit, bill, "" if bill is None else self._ledger.doubt(bill)))
 
     async def _give_back(self, visit: Visit, charge: Charge, now_us: int) -> None:
         postings = await self._ledger.refund(charge, charge.costs, now_us)
@@ -302,59 +302,3 @@ class Meter:
         if isinstance(outcome, Charge):
             self._owe(visit, bill)
         return outcome
-
-
-def claims(visit: Visit) -> bool:
-    """Whether somebody is asked to pay whom only the request names: then the charge waits for the upstream's 2xx.
-
-    Debited before, anybody could drain somebody else; decisions/0006.
-    """
-    principal, rule = visit.principal, visit.rule
-    if principal.verified or rule.charge == "before":
-        return False
-    return any(not principal.proves(kind) and principal.scope(kind) is not None for kind in _kinds(visit))
-
-
-def bill_for(visit: Visit) -> Bill | None:
-    """What a visit costs and who is asked, in order. ``None``: nobody can be asked (anonymous, or a public rule).
-
-    The client's own address is always known. Who is not is asked only by rules that charge on success.
-    Raises ``Unresolved`` if what one of them has bought is not in memory.
-    """
-    rule, principal, snapshot = visit.rule, visit.principal, visit.snapshot
-    if principal.verified:
-        asked = snapshot.catalog.asked(principal, _kinds(visit), visit.at_us, fallback=rule.fallback)
-        return Bill(visit.id, rule.costs, asked)
-    kinds = tuple(kind for kind in _kinds(visit) if _may_be_asked(rule, principal, kind))
-    if not kinds:
-        return None
-    return Bill(visit.id, rule.costs, snapshot.catalog.asked(principal, kinds, visit.at_us, fallback=rule.fallback))
-
-
-def _debt(visit: Visit, bill: Bill | None, doubt: str) -> Debt:
-    """What a visit owes that passes now."""
-    rule, principal = visit.rule, visit.principal
-    kinds = [kind for kind in _kinds(visit) if principal.verified or _may_be_asked(rule, principal, kind)]
-    scopes = [scope for kind in kinds if (scope := principal.scope(kind)) is not None]
-    return Debt(
-        visit.id,
-        visit.at_us,
-        rule.name,
-        rule.costs,
-        principal.user,
-        principal.workspace,
-        tuple(scopes),
-        None if bill is None else bill.allowances,
-        visit.snapshot.catalog,
-        fallback=rule.fallback,
-        doubt=doubt,
-    )
-
-
-def _kinds(visit: Visit) -> tuple[str, ...]:
-    pays = visit.rule.pays
-    return visit.snapshot.cascade if pays is None else pays
-
-
-def _may_be_asked(rule: Rule, principal: Principal, kind: str) -> bool:
-    return (principal.proves(kind) or rule.charge == "on_success") and principal.scope(kind) is not None

@@ -4,7 +4,8 @@ from gateway.core.cascade import Charge
 from gateway.core.cascade import charge as presume
 from gateway.core.principal import Principal
 from gateway.core.rules import Rule
-from gateway.metering.meter import Meter, bill_for
+from gateway.metering.bills import bill_for
+from gateway.metering.meter import Meter
 from gateway.metering.snapshot import Snapshot
 from gateway.metering.visit import Visit
 
