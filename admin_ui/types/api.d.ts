@@ -12,6 +12,7 @@ interface About {
 
 interface Me {
   user_id?: string | null;
+  name?: string | null;
   admin: boolean;
   via: string;
   workspace_id?: string | null;

@@ -2,26 +2,39 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from gateway.api.call import Call
 from gateway.api.desk import Desk
-from gateway.api.fields import AskedWhole, Said, SearchText, Time, Told
+from gateway.api.fields import AskedWhole, Said, SearchText, Time, Told, wrong
 from gateway.api.reply import Reply
 from gateway.api.route import Who, route
+from gateway.core.scope import normalise_id
 from gateway.identity.asking import NOBODY_KNOWS
 from gateway.store import directory
 from gateway.store.listing import LARGEST_PAGE
 
-_UNNAMED = 5_000
 _FURTHEST = 10**9
+_MOST_IDS = 100
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    """An id may hold anything but the end of a line."""
+    found = [normalise_id(line) for line in value.split("\n")] if isinstance(value, str) else []
+    if not found or len(found) > _MOST_IDS or None in found:
+        raise wrong(f"must be ids of users or workspaces, one a line, {_MOST_IDS} at most")
+    return tuple(id_ for id_ in found if id_ is not None)
+
+
+Ids = Annotated[tuple[str, ...], BeforeValidator(_ids), WithJsonSchema({"type": "string"})]
 
 
 class DirectoryQuery(Said):
-    """``text``: in id or name."""
+    """``text``: in id or name. ``ids``: these alone, one a line, 100 at most."""
 
     kind: Literal["user", "workspace"] | None = None
     text: SearchText | None = None
+    ids: Ids | None = None
     limit: Annotated[AskedWhole, Field(ge=1, le=LARGEST_PAGE)] = 50
     offset: Annotated[AskedWhole, Field(ge=0, le=_FURTHEST)] = 0
 
@@ -42,7 +55,8 @@ async def get_directory(call: Call, desk: Desk) -> Reply:
     if desk.shop is not None:
         await desk.shop.sightings.flush(desk.store, call.now_us)
     await _learn_names(call, desk)
-    rows = await directory.search(desk.store, text=asked.text, kind=asked.kind, limit=asked.limit, offset=asked.offset)
+    wanted = directory.Wanted(asked.text, asked.kind, asked.ids)
+    rows = await directory.search(desk.store, wanted, limit=asked.limit, offset=asked.offset)
     return Reply(
         [
             Seen(
@@ -67,7 +81,7 @@ async def _learn_names(call: Call, desk: Desk) -> None:
         named = await probe.ask(who, carried, call.now_us)
     except NOBODY_KNOWS:
         return
-    known = await directory.names_of(desk.store, named.keys(), _UNNAMED)
+    known = await directory.names_of(desk.store, named.keys())
     news = {scope: name for scope, name in named.items() if scope in known and known[scope] != name}
     if news:
         await directory.name(desk.store, news, call.now_us)

@@ -13,6 +13,7 @@ from gateway.api.reply import Reply
 from gateway.api.route import Policy, Who, route
 from gateway.core.money import EXPONENTS
 from gateway.core.problems import NotFound, StoreUnavailable, Unauthorized
+from gateway.core.scope import Scope
 from gateway.identity.admin_login import LIFETIME_S, LONGEST_PASSWORD
 from gateway.store.mandate import Actor, Mandate
 
@@ -22,9 +23,10 @@ _log = log.get_logger(__name__)
 
 
 class Me(Told):
-    """Who calls, as the gateway sees it. ``policies``: in the workspace that was named."""
+    """Who calls, as the gateway sees it. ``name``: what users are called. ``policies``: in the workspace they name."""
 
     user_id: str | None = None
+    name: str | None = None
     workspace_id: str | None = None
     admin: bool
     via: Literal["jwt", "api_key", "peer", "admin_login"]
@@ -83,15 +85,37 @@ async def me(call: Call, desk: Desk) -> Reply:
     caller = call.caller
     assert caller.via != "anonymous"  # noqa: S101  (the route is for users)
     await desk.gate.learn_policies(caller, call.knock)
+    admin = await caller.is_admin()
     return Reply(
         Me(
             user_id=caller.user,
+            name=await _name_of(call, desk),
             workspace_id=caller.workspace,
-            admin=await caller.is_admin(),
+            admin=admin,
             via=caller.via,
             policies=sorted(caller.policies),
         )
     )
+
+
+async def _name_of(call: Call, desk: Desk) -> str | None:
+    """What the upstream has called the caller, to themselves a moment ago or to an admin at some time."""
+    caller, profiles = call.caller, desk.identity().profiles
+    if caller.user is None:
+        return None
+    if profiles is not None and caller.identified is not None:
+        profile = profiles.known(caller.identified, call.now_us)
+        if profile is not None and profile.name is not None:
+            return profile.name
+    if desk.shop is None:
+        return None
+    from gateway.store import directory  # noqa: PLC0415  (a gateway without a store loads no SQLAlchemy)
+
+    scope = Scope("user", caller.user)
+    try:
+        return (await directory.names_of(desk.shop.store, (scope,))).get(scope)
+    except StoreUnavailable:
+        return None
 
 
 async def about(_call: Call, desk: Desk) -> Reply:

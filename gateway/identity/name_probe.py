@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gateway.core.scope import Scope, normalise_id
 from gateway.identity.asking import SECOND_US, Asking, Bounds, Fetch, Yes
 from gateway.identity.cache import Kept
+from gateway.identity.called import called
 from gateway.identity.config import Identified
 from gateway.identity.membership import Carried
 from gateway.tasks import Tasks
@@ -17,7 +18,6 @@ from gateway.tasks import Tasks
 PAGE = 500
 MOST_PAGES = 10
 """So many users get names in one go: 5,000. Others get theirs when somebody looks for them again."""
-_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class NameProbe:
 
 
 def _named(body: bytes) -> list[tuple[str, str]]:
-    """Ids and names of a list; who has no name goes by the e-mail address."""
+    """Ids and names of a list."""
     try:
         rows = json.loads(body)
     except (ValueError, RecursionError):
@@ -83,8 +83,6 @@ def _named(body: bytes) -> list[tuple[str, str]]:
         id_ = normalise_id(row["id"]) if isinstance(row, dict) and isinstance(row.get("id"), str) else None
         if id_ is None:
             continue
-        for name in (row.get("name"), row.get("email")):
-            if isinstance(name, str) and name.strip():
-                found.append((id_, "".join(each for each in name.strip() if each.isprintable())[:_LONGEST_NAME]))
-                break
+        if (name := called(row)) is not None:
+            found.append((id_, name))
     return found

@@ -1,6 +1,6 @@
 """Who the upstream says the caller is: its ``GET /user/me`` (wacraft.md 1.4), asked with the caller's own credential.
 
-What it says counts for a minute, one question at a time per user and credential. Of the answer only id, role and
+What it says counts for a minute, one question at a time per user and credential. Of the answer only id, role, name and
 whether the e-mail address is verified are kept; wacraft's holds a password hash as well, which goes no further.
 """
 
@@ -12,6 +12,7 @@ from functools import partial
 from gateway.core.scope import normalise_id
 from gateway.identity.asking import SECOND_US, Asking, Bounds, Fetch, unavailable
 from gateway.identity.cache import Kept
+from gateway.identity.called import called
 from gateway.identity.config import Identified
 from gateway.identity.membership import Carried, Relayed
 from gateway.tasks import Tasks
@@ -19,11 +20,12 @@ from gateway.tasks import Tasks
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user as the upstream knows it. ``role``: ``None`` if the upstream names none."""
+    """A user as the upstream knows it. ``role``, ``name``: ``None`` if the upstream says none."""
 
     id: str
     role: str | None
     email_verified: bool
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ class ProfileProbe:
 
 
 def _read(body: bytes) -> Profile | None:
-    """The three fields of a profile; ``None`` if this is none."""
+    """The fields of a profile; ``None`` if this is none."""
     try:
         read = json.loads(body)
     except (ValueError, RecursionError):
@@ -123,5 +125,8 @@ def _read(body: bytes) -> Profile | None:
         return None
     role = read.get("role")
     return Profile(
-        normalise_id(read["id"]) or "", role if isinstance(role, str) else None, read.get("email_verified") is True
+        id=normalise_id(read["id"]) or "",
+        role=role if isinstance(role, str) else None,
+        email_verified=read.get("email_verified") is True,
+        name=called(read),
     )

@@ -1,6 +1,7 @@
 """The users and workspaces that were seen, so that an admin finds them by name and need not type their ids."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,24 +42,35 @@ async def name(store: Store, names: Mapping[Scope, str], now_us: int) -> None:
             await act.connection.execute(of_scope.values(name=called))
 
 
-async def names_of(store: Store, scopes: Collection[Scope], most: int) -> Mapping[Scope, str | None]:
-    """What those of ``scopes`` are called that were seen, the last ``most`` of them."""
-    kinds, ids = {scope.kind for scope in scopes}, {scope.id for scope in scopes}
-    query = sa.select(directory.c.kind, directory.c.id, directory.c.name).where(directory.c.kind.in_(kinds))
+async def names_of(store: Store, scopes: Collection[Scope]) -> Mapping[Scope, str | None]:
+    """What those of ``scopes`` are called that were seen."""
+    ids, known = sorted({scope.id for scope in scopes}), {}
     async with store.read() as connection:
-        found = await connection.execute(query.order_by(directory.c.last_seen_us.desc()).limit(most))
-        return {Scope(row.kind, row.id): row.name for row in found if row.id in ids}
+        for start in range(0, len(ids), _GROUP):
+            some = directory.c.id.in_(ids[start : start + _GROUP])
+            found = await connection.execute(sa.select(directory.c.kind, directory.c.id, directory.c.name).where(some))
+            known |= {Scope(row.kind, row.id): row.name for row in found}
+    return {scope: known[scope] for scope in scopes if scope in known}
 
 
-async def search(
-    store: Store, *, text: str | None = None, kind: str | None = None, limit: int = 50, offset: int = 0
-) -> tuple[SeenRow, ...]:
-    """Who was seen, the last first. ``text``: in id or name."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who is looked for. ``text``: in id or name. ``ids``: one of these."""
+
+    text: str | None = None
+    kind: str | None = None
+    ids: tuple[str, ...] | None = None
+
+
+async def search(store: Store, wanted: Wanted = Wanted(), *, limit: int = 50, offset: int = 0) -> tuple[SeenRow, ...]:
+    """Who was seen, the last first."""
     query = sa.select(directory)
-    if kind is not None:
-        query = query.where(directory.c.kind == kind)
-    if text:
-        query = query.where(contains(text, directory.c.id, directory.c.name))
+    if wanted.kind is not None:
+        query = query.where(directory.c.kind == wanted.kind)
+    if wanted.ids is not None:
+        query = query.where(directory.c.id.in_(wanted.ids))
+    if wanted.text:
+        query = query.where(contains(wanted.text, directory.c.id, directory.c.name))
     ordered = query.order_by(directory.c.last_seen_us.desc(), directory.c.kind, directory.c.id)
     async with store.read() as connection:
         found: Sequence[Any] = (await connection.execute(ordered.limit(limit).offset(offset))).all()

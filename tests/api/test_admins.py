@@ -70,6 +70,7 @@ async def test_the_upstream_may_say_it(tmp_path: Path) -> None:
         assert here.arrived == ["GET /user/me"] * 2
         assert await is_admin(here, ADMIN)
         assert len(here.arrived) == 2, "its word counts for a minute"
+        assert (await (await here.ask("/billing/me", ALICE)).json())["name"] == "Alice", "as it calls her"
 
 
 async def test_nobody_is_while_the_upstream_does_not_say(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Who came by, found by name, which the upstream tells to the admin's own credential."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from gateway.demo.data import ACME, ADMIN, ALICE, BOB
 from tests.api.billing_world import got, selling
@@ -37,6 +38,26 @@ async def test_names_come_from_the_upstream_with_the_admins_own_token(store_url:
         text = await csv.text()
         assert text.startswith("kind,id,name,")
         assert "password" not in text
+
+
+async def test_people_are_looked_up_by_their_ids(shop: World, admin: Client) -> None:
+    await shop.ask("/user/me", BOB)
+    await shop.ask("/contact", ALICE, workspace=ACME.id)
+    wanted = quote(f"{BOB.id}\n{ACME.id}\nno, nobody")
+    found = (await admin.get(f"/directory?ids={wanted}")).body
+    assert {(each["kind"], each["id"]) for each in found} == {("user", BOB.id), ("workspace", ACME.id)}
+    assert [each["id"] for each in (await admin.get(f"/directory?ids={wanted}&kind=user")).body] == [BOB.id]
+    for wrong in ("", quote("\n"), quote(f"{BOB.id}\n\x07"), quote("\n".join(map(str, range(101))))):
+        refused = await admin.get(f"/directory?ids={wrong}")
+        assert (refused.status, "one a line, 100 at most" in str(refused.body)) == (422, True)
+
+
+async def test_people_are_told_what_they_are_called(store_url: str, tmp_path: Path) -> None:
+    async with selling(store_url, tmp_path) as here:
+        await here.ask("/user/me", BOB)
+        assert "name" not in await got(here, "/me", BOB), "nobody has told the gateway yet"
+        await got(here, "/directory", ADMIN)
+        assert (await got(here, "/me", BOB))["name"] == "Bob"
 
 
 async def test_an_upstream_that_tells_nothing_leaves_them_without_names(store_url: str, tmp_path: Path) -> None:

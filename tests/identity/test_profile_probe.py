@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.identity.tokens import NOW, SECOND, USER
 Fields = Sequence[tuple[bytes, bytes]]
 SENT = ((b"Authorization", b"Bearer t"),)
 HASH = "$2a$14$abcdefghijklmnopqrstuv"
-ADMIN = Profile(USER, "admin", email_verified=True)
+ADMIN = Profile(USER, "admin", email_verified=True, name="Ada")
 
 
 def said(**changes: Any) -> bytes:
@@ -75,7 +76,7 @@ async def test_the_answer_counts_for_a_minute_for_this_user_alone(probe: Profile
     assert len(upstream.asked) == 1
     assert probe.known(caller("somebody"), NOW) is None
     assert probe.known(caller(), NOW - 1) is None
-    assert await probe.ask(caller(), SENT, NOW + 60 * SECOND) == Profile(USER, "user", email_verified=False)
+    assert await probe.ask(caller(), SENT, NOW + 60 * SECOND) == replace(ADMIN, role="user", email_verified=False)
 
 
 async def test_a_password_hash_is_kept_nowhere(probe: ProfileProbe) -> None:
@@ -153,8 +154,15 @@ async def test_what_is_not_a_role_or_a_plain_true_counts_for_nothing(
     role: Any, verified: Any, probe: ProfileProbe, upstream: Upstream
 ) -> None:
     upstream.answer = (200, (), said(role=role, email_verified=verified))
-    expected = Profile(USER, role if isinstance(role, str) else None, email_verified=False)
+    expected = replace(ADMIN, role=role if isinstance(role, str) else None, email_verified=False)
     assert await probe.ask(caller(), SENT, NOW) == expected
+
+
+async def test_who_has_no_name_goes_by_the_address(probe: ProfileProbe, upstream: Upstream) -> None:
+    upstream.answer = (200, (), said(name=" "))
+    assert await probe.ask(caller(), SENT, NOW) == replace(ADMIN, name="ada@example.com")
+    upstream.answer = (200, (), said(name=None, email=["a"]))
+    assert await probe.ask(caller(), SENT, NOW + 60 * SECOND) == replace(ADMIN, name=None)
 
 
 async def test_many_at_once_ask_once(probe: ProfileProbe, upstream: Upstream) -> None:

@@ -8,6 +8,7 @@ from gateway.core.problems import Conflict
 from gateway.core.scope import Scope
 from gateway.store import audit, directory, plans, prices, subscriptions
 from gateway.store.audit import Changes, Sought
+from gateway.store.directory import Wanted
 from gateway.store.rows import PriceDraft
 from gateway.store.store import Store
 from gateway.store.tables import audit as table
@@ -108,9 +109,10 @@ async def test_who_was_seen_is_found_again(store: Store) -> None:
     alice, acme = await directory.search(store)
     assert (alice.id, alice.first_seen_us, alice.last_seen_us, alice.name) == (ALICE.id, NOW, NOW + 5, None)
     assert (acme.id, acme.first_seen_us, acme.last_seen_us, acme.name) == (ACME.id, NOW + 1, NOW + 1, "Acme Ltd.")
-    assert await directory.search(store, text="acme l") == (acme,)
-    assert await directory.search(store, text=ALICE.id[:8].upper()) == (alice,)
-    assert await directory.search(store, kind="workspace") == (acme,)
+    assert await directory.search(store, Wanted(text="acme l")) == (acme,)
+    assert await directory.search(store, Wanted(text=ALICE.id[:8].upper())) == (alice,)
+    assert await directory.search(store, Wanted(kind="workspace")) == (acme,)
+    assert await directory.search(store, Wanted(ids=(ACME.id, "nobody"))) == (acme,)
     assert await directory.search(store, limit=1, offset=1) == (acme,)
 
 

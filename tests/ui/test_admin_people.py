@@ -1,12 +1,13 @@
 """Who has what: subscriptions and API keys, through the administrator's page."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from gateway.demo.data import ALICE, DAVE
 from tests.ui.conftest import Windows
-from tests.ui.samples import at
+from tests.ui.samples import PLANS, at, subscription
 from tests.ui.site import Site, answer
 from tests.ui.test_admin import admin, make_plan
 
@@ -138,3 +139,26 @@ async def test_a_key_that_was_not_copied_is_not_closed_over_by_escape(windows: W
     await shown.get_by_role("button", name="Close").click()
     await shown.get_by_role("button", name="Discard it").click()
     await expect(shown).to_have_count(0)
+
+
+async def test_whoever_is_shown_has_a_name_however_many_were_seen_since(windows: Windows) -> None:
+    page, _ = await windows.open()
+    people = [f"5a000000-0000-4000-8000-{at:012}" for at in range(120)]
+    rows = [subscription(at, PLANS[1], user_id=user) for at, user in enumerate(people)]
+    asked: list[str] = []
+
+    async def directory(route: Route) -> None:
+        wanted = parse_qs(urlsplit(route.request.url).query)["ids"][0].split("\n")
+        asked.extend(wanted)
+        await route.fulfill(json=[{"kind": "user", "id": one, "name": f"Person {int(one[-6:])}"} for one in wanted])
+
+    await page.route("**/billing/directory?*", directory)
+    await answer(page, "**/billing/subscription/all?*", rows)
+    await page.goto(windows.site.address("/billing-admin", "su", view="subscriptions"))
+    table = page.get_by_role("table", name="Subscriptions")
+    await expect(table.get_by_role("button", name="Person 49", exact=True)).to_be_visible()
+    assert asked == people[:50], "those that are shown, once"
+    for last in (99, 119):
+        await page.get_by_role("button", name="Next").click()
+        await expect(table.get_by_role("button", name=f"Person {last}", exact=True)).to_be_visible()
+    assert asked == people

@@ -34,6 +34,7 @@ export function etagOf(data) {
  * @property {AbortSignal} [signal]
  * @property {string} [accept]
  * @property {boolean} [anonymous] without the token
+ * @property {string} [token] this one instead, whose refusal ends no session
  * @property {boolean} [harmless] it changes nothing that a second try would change again, whatever its method
  * @property {number} [patience] milliseconds until it is given up
  * @property {string} [once] by what a repetition is known as the same, so that it is done once (Idempotency-Key)
@@ -73,7 +74,7 @@ export async function ask(url, asked = {}) {
   try {
     return await once(url, asked);
   } catch (failure) {
-    if (!refusesToken(failure) || asked.anonymous || !token) throw failure;
+    if (!refusesToken(failure) || asked.anonymous || asked.token || !token) throw failure;
     if (session.value.token === token) await renewed(/** @type {Failure} */ (failure));
     return again(url, asked);
   }
@@ -120,7 +121,7 @@ async function again(url, asked) {
  */
 async function once(url, asked) {
   const reads = !asked.method || asked.method === "GET";
-  const key = `${asked.workspace ?? ""} ${session.value.token ?? ""} ${asked.accept ?? ""} ${url}`;
+  const key = `${asked.workspace ?? ""} ${asked.token ?? session.value.token ?? ""} ${asked.accept ?? ""} ${url}`;
   const kept = reads ? known.get(key) : undefined;
   const sent = Date.now();
   const { answer, text } = await send(url, asked, reads, kept?.etag);
@@ -167,14 +168,12 @@ async function send(url, asked, reads, etag) {
   }
 }
 
-/**
- * @param {Asked} asked
- * @param {string} [etag]
- */
+/** @param {Asked} asked @param {string} [etag] */
 function fieldsOf(asked, etag) {
   /** @type {Record<string, string>} */
   const headers = { Accept: asked.accept ?? "application/json" };
-  if (!asked.anonymous && session.value.token) headers.Authorization = `Bearer ${session.value.token}`;
+  const token = asked.anonymous ? null : asked.token ?? session.value.token;
+  if (token) headers.Authorization = `Bearer ${token}`;
   if (asked.workspace) headers[session.value.workspaceHeader] = asked.workspace;
   if (asked.body !== undefined) headers["Content-Type"] = "application/json";
   if (asked.etag) headers["If-Match"] = asked.etag;

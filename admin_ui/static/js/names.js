@@ -1,18 +1,100 @@
-// Who is behind an id: names from the directory, fetched once and shared by every table.
+// Who is behind an id: names from the directory, asked for when a row with the id is drawn, and shared by every table.
 
-import { html, useEffect } from "./base.js";
+import { html, Shared, useEffect, useShared } from "./base.js";
 import { t, tWord } from "./i18n.js";
-import { useLive } from "./live.js";
-import { withQuery } from "./http.js";
+import { api, Failure, withQuery } from "./http.js";
+import { session } from "./session.js";
 import { toast } from "./parts/toasts.js";
 import { Badge, Id } from "./parts/ui.js";
 
-/** @returns {(kind: string | null | undefined, id: string | null | undefined) => string | null} */
+/** What is drawn together is asked for together. */
+const TOGETHER_MS = 20;
+const MOST = 50;
+const LARGEST = 10_000;
+/** A name may change, and whoever has none may get one; after a failure there is a pause as well. */
+const HOLDS_MS = 300_000;
+const AGAIN_MS = 60_000;
+
+/** @typedef {{name: string | null, until: number}} Called */
+/** @type {Map<string, Called>} by kind and id */
+const known = new Map();
+/** @type {Set<string>} ids that were drawn and are not known */
+let wanted = new Set();
+/** @type {number | undefined} */
+let timer;
+let person = -1;
+const changes = new Shared(0);
+const failed = new Shared(/** @type {Failure | null} */ (null));
+
+/** @typedef {(kind: string | null | undefined, id: string | null | undefined) => string | null} NameOf */
+
+/**
+ * Names as they become known. What it is asked for is looked up; whoever uses it is drawn again when something was found.
+ * @returns {NameOf}
+ */
 export function useNames() {
-  const known = useLive(withQuery("/directory", { limit: 1000 }), { every: 300_000 });
-  useEffect(() => { if (known.failure) toast(known.failure, { what: t("names.failed") }); }, [known.failure]);
-  const names = new Map(/** @type {Known[]} */ (known.data ?? []).filter((one) => one.name).map((one) => [`${one.kind} ${one.id}`, one.name ?? ""]));
-  return (kind, id) => names.get(`${kind} ${id}`) ?? null;
+  useShared(changes);
+  const failure = useShared(failed);
+  useEffect(() => { if (failure) toast(failure, { what: t("names.failed") }); }, [failure]);
+  return nameOf;
+}
+
+/** @type {NameOf} */
+function nameOf(kind, id) {
+  if (!kind || !id) return null;
+  if (person !== session.value.person) { // what one was told is not shown to another
+    known.clear();
+    person = session.value.person;
+  }
+  const called = known.get(`${kind} ${id}`);
+  if (!called || called.until < Date.now()) {
+    wanted.add(id);
+    timer ??= window.setTimeout(lookUp, TOGETHER_MS);
+  }
+  return called?.name ?? null;
+}
+
+async function lookUp() {
+  const ids = [...wanted];
+  wanted = new Set();
+  timer = undefined;
+  const mine = person;
+  /** @type {[string[], Known[]][]} */
+  const answers = [];
+  /** @type {Failure | null} */
+  let missed = null;
+  for (let at = 0; at < ids.length; at += MOST) {
+    const some = ids.slice(at, at + MOST);
+    try {
+      answers.push([some, await api(withQuery("/directory", { ids: some.join("\n"), limit: 2 * MOST }))]);
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      answers.push([some, []]);
+      missed = failure;
+    }
+  }
+  if (mine !== session.value.person) return;
+  failed.set(missed);
+  if (known.size > LARGEST) known.clear();
+  if (learn(answers)) changes.set(changes.value + 1);
+}
+
+/**
+ * @param {[string[], Known[]][]} answers who was asked for, and who was found
+ * @returns {boolean} whether somebody is called otherwise than before
+ */
+function learn(answers) {
+  const now = Date.now();
+  let news = false;
+  for (const [asked, found] of answers) {
+    for (const id of asked) for (const kind of ["user", "workspace"]) if (!known.get(`${kind} ${id}`)?.name) known.set(`${kind} ${id}`, { name: null, until: now + AGAIN_MS });
+    for (const { kind, id, name } of found) {
+      if (!name) continue;
+      news ||= known.get(`${kind} ${id}`)?.name !== name;
+      known.set(`${kind} ${id}`, { name, until: now + HOLDS_MS });
+    }
+  }
+  return news;
 }
 
 /**

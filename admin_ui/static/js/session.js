@@ -83,12 +83,22 @@ function alike(one, other) {
  * @returns {string | null}
  */
 export function subjectOf(token) {
+  const { sub } = claimsOf(token);
+  return typeof sub === "string" ? sub : null;
+}
+
+/**
+ * What a JWT says, for showing and comparing alone.
+ * @param {string | null} token
+ * @returns {Record<string, unknown>}
+ */
+export function claimsOf(token) {
   try {
-    const claims = (token ?? "").split(".")[1] ?? "";
-    const found = JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))).sub;
-    return typeof found === "string" ? found : null;
+    const claims = atob(((token ?? "").split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    const found = JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, (one) => one.charCodeAt(0))));
+    return found && typeof found === "object" ? found : {};
   } catch {
-    return null; // not a JWT: an API key, for instance
+    return {}; // not a JWT: an API key, for instance
   }
 }
 

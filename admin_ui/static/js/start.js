@@ -7,6 +7,7 @@ import { beginTheme } from "./theme.js";
 import { readRoute } from "./route.js";
 import { setCurrencies } from "./format.js";
 import { api } from "./http.js";
+import { nameOf } from "./whose.js";
 import { useLive } from "./live.js";
 import { Loaded } from "./parts/ui.js";
 import { Broken, Frame, Mark } from "./parts/frame.js";
@@ -23,7 +24,7 @@ export async function start(view) {
   window.addEventListener("hashchange", handedOver);
   window.addEventListener("unhandledrejection", (event) => tellOfFault(event.reason));
   await beginLanguage();
-  tellWho(handed);
+  void tellWho(handed);
   const place = /** @type {HTMLElement} */ (document.getElementById("app"));
   place.replaceChildren();
   render(html`<${Root} view=${view} />`, place);
@@ -32,13 +33,15 @@ export async function start(view) {
 /** A link that hands a token over, followed in a tab that is open already. */
 function handedOver() {
   if (!/[#&/]access_token=/.test(location.hash)) return;
-  tellWho(begin());
+  void tellWho(begin());
   readRoute();
 }
 
 /** Who was signed in by a link: it may have come from anybody. @param {string | null} subject */
-function tellWho(subject) {
-  if (subject !== null) toast(subject ? t("handed.as", { who: subject }) : t("handed.in"));
+async function tellWho(subject) {
+  if (subject === null) return;
+  const who = await nameOf(session.value.token) ?? subject;
+  toast(who ? t("handed.as", { who }) : t("handed.in"));
 }
 
 /** A fault of the page itself: nothing that was pressed may do nothing without a word. @param {any} reason */

@@ -17,7 +17,7 @@ export function Overview() {
   const live = useLive("/overview", { every: 5_000, load: (signal) => api("/overview", { signal }).then((seen) => ({ seen, at: serverNow() })) });
   const nameOf = useNames();
   return html`<${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {{seen: any, at: number}} */ { seen, at }) => html`
-    <p class="hint">${t("overview.as-of")} <${Time} at=${at} exact="second" /></p>
+    <p class="hint as-of">${t("overview.as-of")} <${Time} at=${at} exact="second" /></p>
     <dl class="tiles">
       <${Tile} name=${t("overview.rps")} figure=${figure(seen.requests_per_second)} />
       <${Tile} name=${t("overview.refused")} figure=${figure(seen.refused_per_second)} tone=${seen.refused_per_second > 0 ? "warn" : ""} />

@@ -1,9 +1,10 @@
 // The frame around each page: name, places to go, workspace, language, theme, who is signed in.
 
-import { html, useEffect, useErrorBoundary, useRef, useShared } from "../base.js";
+import { html, useEffect, useErrorBoundary, useRef, useShared, useState } from "../base.js";
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { accept, choose, offered, session, signOut, subjectOf, workspace } from "../session.js";
 import { forget } from "../http.js";
+import { nameOf } from "../whose.js";
 import { chooseTheme, theme } from "../theme.js";
 import { keepers, link } from "../route.js";
 import { Button } from "./ui.js";
@@ -67,12 +68,24 @@ function HandedOver() {
     forget();
     accept(given);
   };
-  const name = (/** @type {string | null} */ subject) => (subject ? html`<code>${subject}</code>` : t("handed.unnamed"));
   return html`<${Dialog} title=${t("handed.title")} close=${stay}>
     <p>${t("handed.what")}</p>
-    <dl class="facts wide"><div><dt>${t("handed.now")}</dt><dd>${name(subjectOf(token))}</dd></div><div><dt>${t("handed.link")}</dt><dd>${name(subjectOf(given.token))}</dd></div></dl>
+    <dl class="facts wide"><div><dt>${t("handed.now")}</dt><dd><${Owner} token=${token} /></dd></div><div><dt>${t("handed.link")}</dt><dd><${Owner} token=${given.token} /></dd></div></dl>
     <footer class="dialog-actions"><${Button} kind="main" act=${stay}>${t("handed.stay")}<//><${Button} act=${change}>${t("handed.change")}<//></footer>
   <//>`;
+}
+
+/** Whose token it is, by name and by id: two may have one name. @param {{token: string | null}} props */
+function Owner({ token }) {
+  const [name, setName] = useState(/** @type {string | null} */ (null));
+  useEffect(() => {
+    let gone = false;
+    void nameOf(token).then((found) => { if (!gone) setName(found); });
+    return () => { gone = true; };
+  }, [token]);
+  const subject = subjectOf(token);
+  if (!subject) return name ?? t("handed.unnamed");
+  return html`${name && html`<strong>${name}</strong> `}<code>${subject}</code>`;
 }
 
 /** @param {Event} event */
@@ -118,7 +131,7 @@ function Settings({ about, me, admin, signedIn }) {
   const speaks = useShared(language);
   const shown = useShared(theme);
   return html`<details class="menu"><summary>${t("menu")}</summary><div class="menu-body">
-    ${me && html`<p class="muted">${t("signed-in-as")} ${me.via === "admin_login" ? t("the-admin") : html`<code>${me.user_id ?? "–"}</code>`}</p>`}
+    ${me && html`<p class="muted">${t("signed-in-as")} ${me.via === "admin_login" ? t("the-admin") : me.name ? html`<strong title=${me.user_id ?? undefined}>${me.name}</strong>` : html`<code>${me.user_id ?? "–"}</code>`}</p>`}
     <label>${t("language")}<select value=${speaks} onChange=${(/** @type {any} */ event) => void changeLanguage(event.currentTarget.value)}>
       ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} selected=${key === speaks}>${name}</option>`)}</select></label>
     <label>${t("theme")}<select value=${shown} onChange=${(/** @type {any} */ event) => chooseTheme(event.currentTarget.value)}>
