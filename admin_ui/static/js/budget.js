@@ -176,6 +176,29 @@ export function forecast(entry, perSecond, now) {
   return at >= resets ? { kind: "lasts" } : { kind: "empty", at };
 }
 
+/** @typedef {ReturnType<typeof forecast>} Forecast */
+
+/**
+ * When a scope can pay nothing more if it spends as it did just now: of one purse the first limit that is spent, of
+ * several all that is left in them.
+ * @param {Usage[]} entries of one scope and meter, without fallback ones
+ * @param {number} perSecond
+ * @param {number} now milliseconds
+ * @returns {Forecast}
+ */
+export function scopeForecast(entries, perSecond, now) {
+  const left = payableAt(entries, now);
+  if (left <= 0) return { kind: "gone" };
+  if (perSecond <= 0) return { kind: "quiet" };
+  if (new Set(entries.map((entry) => entry.purse)).size > 1) {
+    const at = now + (left / perSecond) * 1000;
+    const back = entries.some((entry) => entry.resets_at && Date.parse(entry.resets_at) <= at);
+    return back || left === Infinity ? { kind: "lasts" } : { kind: "empty", at };
+  }
+  const ends = entries.flatMap((entry) => forecast(entry, perSecond, now).at ?? []);
+  return ends.length > 0 ? { kind: "empty", at: Math.min(...ends) } : { kind: "lasts" };
+}
+
 /**
  * Units a second over the newest `seconds` of minutes.
  * @param {Point[]} points minutes

@@ -138,6 +138,15 @@ export function moment(at, exact = "minute") {
   return when.toLocaleString(locale(), { dateStyle: "medium", timeStyle: exact === "second" ? "medium" : "short" });
 }
 
+/**
+ * The minute of something to come: its time, and its day as well unless that is clear.
+ * @param {number} at milliseconds
+ * @param {number} now
+ */
+export function minuteOf(at, now) {
+  return moment(Math.floor(at / 60_000) * 60_000, at - now < 20 * 3_600_000 ? "time" : "minute");
+}
+
 /** @param {string | number | Date} at */
 export function utc(at) {
   return `${new Date(at).toISOString().replace("T", " ").replace(/\.\d+Z$/, "")} UTC`;

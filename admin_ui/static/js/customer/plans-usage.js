@@ -2,10 +2,10 @@
 
 import { html, useShared } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { duration } from "../format.js";
+import { duration, minuteOf, rate } from "../format.js";
 import { useLive } from "../live.js";
 import { listOrNone, withQuery } from "../http.js";
-import { spentPerSecond, usageKey } from "../budget.js";
+import { scopeForecast, spentPerSecond, usageKey } from "../budget.js";
 import { serverNow } from "../clock.js";
 import { session } from "../session.js";
 import { stateOf } from "../subscription.js";
@@ -18,6 +18,7 @@ import { PlanCards } from "./plans.js";
 const EVERY = 10_000;
 /** What seldom changes: plans, and which of them are held. */
 const SELDOM = 120_000;
+const THROUGHPUT = "throughput";
 
 /** @typedef {{about: About, me?: Me, workspace: {id: string, name: string} | null}} Shared */
 
@@ -52,7 +53,7 @@ export function PlansAndUsage({ about, me, workspace }) {
           <div class="gauges">${inOrder(named(entries, plans.data)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
         <p class="hint under">${notes(about, workspace, entries, isRefusing(entries, recent, serverNow()) ? 0 : refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
     </section>
-    <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} hours=${recent} />
+    <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} hours=${recent} aheadOf=${(/** @type {string} */ scope) => aheadOf(usage.data ?? [], scope, recent[/** @type {"user" | "workspace"} */ (scope)]?.data)} />
     <${Missing} live=${held.failure ? held : own} what=${t("held.failed")} />
     <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
 }
@@ -93,6 +94,25 @@ function gaugeName(entry, workspace) {
   const whose = entry.scope === "workspace" && workspace ? workspace.name : tWord("scope", entry.scope);
   const window = entry.window_seconds ? duration(entry.window_seconds) : "";
   return [whose, entry.plan, window, entry.fallback ? t("fallback") : ""].filter(Boolean).join(", ");
+}
+
+/**
+ * What the chart of the last hour goes on with.
+ * @param {Usage[]} usage
+ * @param {string} scope
+ * @param {Point[] | undefined} points of the last hour
+ * @returns {import("../parts/chart.js").Ahead | null}
+ */
+function aheadOf(usage, scope, points) {
+  const now = Math.floor(serverNow() / 60_000) * 60_000; // as long as a minute lasts: nothing is drawn anew for a second
+  const entries = usage.filter((entry) => entry.scope === scope && !entry.fallback && (entry.meter ?? THROUGHPUT) === THROUGHPUT);
+  const spent = spentPerSecond((points ?? []).filter((point) => (point.meter || THROUGHPUT) === THROUGHPUT), serverNow());
+  const seen = scopeForecast(entries, spent, now);
+  if (entries.length === 0 || seen.kind === "quiet" || seen.kind === "gone") return null;
+  const level = spent * 60;
+  const mark = seen.at ? minuteOf(seen.at, now) : "";
+  const words = t(seen.at ? "ahead.empty" : "ahead.lasts", { n: rate(level), at: mark });
+  return { level, at: seen.at ?? null, mark, words };
 }
 
 /**

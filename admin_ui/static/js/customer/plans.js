@@ -55,6 +55,7 @@ export function PlanCards({ about, me, workspace, plans, subscriptions, usage })
       ${workspace && sells && html`<${Choice} label=${t("plans.for")} value=${scope} change=${setScope} options=${[["user", t("plans.for-user")], ["workspace", t("plans.for-workspace", { name: workspace.name })]]} />`}
       ${offered.length > 1 && html`<${Choice} label=${t("currency")} value=${currency ?? ""} change=${pick} options=${offered.map((one) => [one, one.toUpperCase()])} />`}
     </div></header>
+    ${workspace && sells && html`<p class="hint whose">${scope === "user" ? t("plans.for-user-what") : t("plans.for-workspace-what", { name: workspace.name })}</p>`}
     ${!sells && html`<p class="hint">${t("plans.not-sold")}${about.buy_url && about.buy_url !== `${location.origin}${PREFIX}` && html` <a href=${about.buy_url}>${t("plans.elsewhere")}</a>`}</p>`}
     ${sells && about.payments.demo && html`<p class="note">${t("plans.demo")}</p>`}
     ${sells && !mayBuy && html`<p class="note">${t("plans.may-not", { name: workspace?.name ?? "" })}</p>`}

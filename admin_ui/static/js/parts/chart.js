@@ -1,15 +1,23 @@
-// Usage over time as stacked bars, with the same figures as a table. uPlot is fetched when the first chart is drawn.
+// Usage over time as stacked bars, with the same figures as a table, and what comes if it goes on like this.
 
 import { html, useEffect, useMemo, useRef, useState, useShared } from "../base.js";
 import { locale, t } from "../i18n.js";
-import { compact, moment, number, utc } from "../format.js";
+import { moment, number, utc } from "../format.js";
 import { theme } from "../theme.js";
+import { draw } from "./plot.js";
 import { Time } from "./ui.js";
 
 const COLOURS = 7;
 const DAY_MS = 86_400_000;
 
 /** @typedef {{name: string, values: number[], total: number}} Series */
+
+/**
+ * What comes if things go on like this: so much in each bucket to come, until `at`, if that is seen already. `words`: the same for people.
+ * @typedef {{level: number, at: number | null, mark: string, words: string}} Ahead
+ */
+/** So many buckets of the future are shown, where anything is known of it. */
+const BUCKETS_AHEAD = 15;
 
 /**
  * Points of a history as series over all its buckets: the greatest first, the small ones together at the end.
@@ -52,15 +60,18 @@ export function buckets(from, to, size) {
 }
 
 /**
- * @param {{series: Series[], starts: number[], size: number, title: string, unit: string}} props `size`: of a bucket, milliseconds
+ * @param {{series: Series[], starts: number[], size: number, title: string, unit: string, ahead?: Ahead | null}} props `size`: of a bucket, milliseconds
  */
-export function Chart({ series, starts, size, title, unit }) {
+export function Chart({ series, starts, size, title, unit, ahead = null }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const [missing, setMissing] = useState(false);
   const [at, setAt] = useState(/** @type {number | null} */ (null));
   const shown = useShared(theme);
   const label = (/** @type {number} */ start) => bucketLabel(start, size);
   const data = useMemo(() => stacked(series, starts), [series, starts]);
+  const all = ahead ? [...starts, ...Array.from({ length: BUCKETS_AHEAD }, (_, at) => (starts.at(-1) ?? 0) + (at + 1) * size)] : starts;
+  const end = ahead?.at ? Math.floor((ahead.at - (starts[0] ?? 0)) / (size / 4)) / 4 : null; // by quarters of a bucket: nobody sees less
+  const placed = useMemo(() => ahead && { level: ahead.level, from: starts.length, end, mark: ahead.mark }, [ahead?.level, ahead?.mark, starts.length, end]);
   useEffect(() => {
     const box = place.current;
     if (!box) return undefined;
@@ -68,7 +79,8 @@ export function Chart({ series, starts, size, title, unit }) {
     /** @type {(() => void) | undefined} */
     let clear;
     const redraw = async () => {
-      const drawn = await draw(box, data, series.length, starts.map(label), setAt, () => gone).catch(() => null);
+      const labels = all.map(label);
+      const drawn = await draw(box, { data, count: series.length, labels, ahead: placed }, setAt, () => gone).catch(() => null);
       setMissing(drawn === null);
       if (drawn === null) return;
       clear?.();
@@ -83,14 +95,15 @@ export function Chart({ series, starts, size, title, unit }) {
       dark.removeEventListener("change", redraw);
       clear?.();
     };
-  }, [data, shown, locale()]);
+  }, [data, placed, shown, locale()]);
   const total = series.reduce((sum, one) => sum + one.total, 0);
   return html`<figure class="chart" aria-label=${title}>
-    <div class="chart-plot" ref=${place} role="img" aria-label=${t("chart.summary", { title, total: number(total), unit })}></div>
+    <div class="chart-plot" ref=${place} role="img" aria-label=${[t("chart.summary", { title, total: number(total), unit }), ahead?.words].filter(Boolean).join(" ")}></div>
     ${missing && html`<p class="note">${t("chart.missing")}</p>`}
     <p class="chart-at muted">${at === null ? t("chart.total") : html`<${Start} at=${starts[at] ?? 0} size=${size} />`}${size >= DAY_MS && html` · ${t("chart.days")}`}</p>
     <ul class="legend">${series.map((one, index) => html`<li key=${one.name}><span class=${`swatch c${index + 1}`} aria-hidden="true"></span><span class="legend-name">${one.name}</span>
-      <span class="legend-value">${number(at === null ? one.total : one.values[at] ?? 0)}</span></li>`)}</ul>
+      <span class="legend-value">${number(at === null ? one.total : one.values[at] ?? 0)}</span></li>`)}
+      ${ahead && html`<li class="legend-ahead"><span class="dashes" aria-hidden="true"></span><span class="muted">${ahead.words}</span></li>`}</ul>
     <details class="as-table"><summary>${t("chart.table")}</summary><div class="table-box scroll" tabindex="0" role="region" aria-label=${title}><table><caption class="hidden">${title}</caption>
       <thead><tr><th scope="col">${t("time")}</th>${series.map((one) => html`<th scope="col" class="right">${one.name}</th>`)}</tr></thead>
       <tbody>${starts.map((start, index) => series.some((one) => one.values[index]) && html`<tr><th scope="row"><${Start} at=${start} size=${size} /></th>${series.map((one) => html`<td class="right">${number(one.values[index] ?? 0)}</td>`)}</tr>`)}</tbody></table></div></details>
@@ -125,39 +138,4 @@ function stacked(series, starts) {
   const sums = starts.map(() => 0);
   const cumulative = series.map((one) => one.values.map((value, at) => (sums[at] = (sums[at] ?? 0) + value)));
   return [starts.map((_, at) => at), ...cumulative.reverse()];
-}
-
-/**
- * @param {HTMLElement} box
- * @param {number[][]} data
- * @param {number} count of series
- * @param {string[]} labels
- * @param {(at: number | null) => void} looked
- * @param {() => boolean} gone
- */
-async function draw(box, data, count, labels, looked, gone) {
-  const { default: uPlot } = await import("../../vendor/uplot.js");
-  if (gone()) return undefined;
-  const style = getComputedStyle(box);
-  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim() || "#888";
-  const bars = uPlot.paths.bars?.({ size: [0.82, 64] });
-  const axis = { stroke: colour("--chart-ink"), grid: { stroke: colour("--chart-line"), width: 1 }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
-  box.replaceChildren();
-  const plot = new uPlot({
-    width: Math.max(200, box.clientWidth), height: 220, padding: [8, 4, 0, 0], legend: { show: false },
-    cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    scales: { x: { time: false, range: () => [-0.5, labels.length - 0.5] }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
-    axes: [
-      { ...axis, size: 28, gap: 6, grid: { show: false }, incrs: [1, 2, 3, 5, 6, 10, 12, 15, 24, 30, 60, 120], space: 64, values: (_, splits) => splits.map((split) => labels[split] ?? "") },
-      { ...axis, size: 52, space: 36, values: (_, splits) => splits.map((split) => (Number.isInteger(split) ? compact(split) : "")) },
-    ],
-    series: [{}, ...Array.from({ length: count }, (_, at) => ({ fill: colour(`--c${count - at}`), width: 0, paths: bars, points: { show: false } }))],
-    hooks: { setCursor: [(/** @type {any} */ self) => looked(self.cursor.left >= 0 ? self.cursor.idx ?? null : null)] },
-  }, /** @type {any} */ (data), box);
-  const size = new ResizeObserver(() => plot.setSize({ width: Math.max(200, box.clientWidth), height: 220 }));
-  size.observe(box);
-  return () => {
-    size.disconnect();
-    plot.destroy();
-  };
 }

@@ -131,7 +131,7 @@ function Settings({ about, me, admin, signedIn }) {
   const speaks = useShared(language);
   const shown = useShared(theme);
   return html`<details class="menu"><summary>${t("menu")}</summary><div class="menu-body">
-    ${me && html`<p class="muted">${t("signed-in-as")} ${me.via === "admin_login" ? t("the-admin") : me.name ? html`<strong title=${me.user_id ?? undefined}>${me.name}</strong>` : html`<code>${me.user_id ?? "–"}</code>`}</p>`}
+    ${me && html`<p class="muted">${t("signed-in-as")} ${me.via === "admin_login" ? t("the-admin") : html`${me.name && html`<strong>${me.name}</strong><br />`}<code>${me.user_id ?? "–"}</code>`}</p>`}
     <label>${t("language")}<select value=${speaks} onChange=${(/** @type {any} */ event) => void changeLanguage(event.currentTarget.value)}>
       ${Object.entries(LANGUAGES).map(([key, name]) => html`<option value=${key} selected=${key === speaks}>${name}</option>`)}</select></label>
     <label>${t("theme")}<select value=${shown} onChange=${(/** @type {any} */ event) => chooseTheme(event.currentTarget.value)}>

@@ -2,7 +2,7 @@
 
 import { html } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { countdown, moment, number, utc, windowName } from "../format.js";
+import { countdown, minuteOf, number, utc, windowName } from "../format.js";
 import { useSecond } from "../clock.js";
 import { toneOf, forecast } from "../budget.js";
 import { Badge, Time } from "./ui.js";
@@ -49,9 +49,8 @@ function Forecast({ entry, perSecond, second }) {
   if (Number.isNaN(perSecond)) return html`<p class="forecast muted">${t("forecast.unknown")}</p>`;
   const seen = forecast(entry, perSecond, second * 1000);
   if (seen.kind === "empty" && seen.at) {
-    const soon = seen.at - second * 1000 < 20 * 3_600_000;
     const minute = new Date(Math.floor(seen.at / 60_000) * 60_000);
-    return html`<p class="forecast warn"><time datetime=${minute.toISOString()} title=${utc(minute)}>${t("forecast.empty", { at: moment(minute, soon ? "time" : "minute") })}</time></p>`;
+    return html`<p class="forecast warn"><time datetime=${minute.toISOString()} title=${utc(minute)}>${t("forecast.empty", { at: minuteOf(seen.at, second * 1000) })}</time></p>`;
   }
   return html`<p class="forecast muted">${t(seen.kind === "gone" ? "forecast.gone" : seen.kind === "quiet" ? "forecast.quiet" : "forecast.lasts")}</p>`;
 }

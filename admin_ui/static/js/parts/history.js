@@ -114,10 +114,10 @@ async function history(asked, range, workspace, signal) {
 }
 
 /**
- * @param {{scopes: {scope: string, id: string, name: string}[], workspace: string | null, title?: string, waits?: boolean, hours?: Record<string, import("../live.js").Live<Point[]>>}} props
- *   `waits`: whose it is will be known soon; `hours`: the last hour of each kind of scope, which is followed already
+ * @param {{scopes: {scope: string, id: string, name: string}[], workspace: string | null, title?: string, waits?: boolean, hours?: Record<string, import("../live.js").Live<Point[]>>, aheadOf?: (scope: string) => import("./chart.js").Ahead | null}} props
+ *   `waits`: whose it is will be known soon; `hours`: the last hour of each kind of scope, which is followed already; `aheadOf`: what comes after it
  */
-export function UsageHistory({ scopes, workspace, title, waits = false, hours = {} }) {
+export function UsageHistory({ scopes, workspace, title, waits = false, hours = {}, aheadOf }) {
   const [range, setRange] = useState("hour");
   const [what, setWhat] = useState("amount");
   const [picked, setPicked] = useState(/** @type {string | null} */ (null));
@@ -132,17 +132,17 @@ export function UsageHistory({ scopes, workspace, title, waits = false, hours = 
       <${Choice} label=${t("history.what")} value=${what} change=${setWhat} options=${[["amount", t("units")], ["requests", t("requests")], ["refused", t("refused")]]} />
       <${Choice} label=${t("history.range")} value=${range} change=${setRange} options=${[["hour", t("range.hour")], ["day", t("range.day")], ["month", t("range.month")]]} />
     </div></header>
-    <div class="panel chart-panel"><${Loaded} live=${live} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Summed} points=${points} /><${Bars} points=${points} range=${range} what=${what} />`}<//></div>
+    <div class="panel chart-panel"><${Loaded} live=${live} what=${t("history.failed")} lines=${6}>${(/** @type {Point[]} */ points) => html`<${Summed} points=${points} /><${Bars} points=${points} range=${range} what=${what} ahead=${scope && range === "hour" && what === "amount" ? aheadOf?.(scope.scope) : null} />`}<//></div>
   </section>`;
 }
 
-/** @param {{points: Point[], range: string, what: string, nameOf?: (point: Point) => string}} props */
-export function Bars({ points, range, what, nameOf }) {
+/** @param {{points: Point[], range: string, what: string, nameOf?: (point: Point) => string, ahead?: import("./chart.js").Ahead | null}} props */
+export function Bars({ points, range, what, nameOf, ahead }) {
   const { size, length } = RANGES[range] ?? { size: MINUTE, length: 60 * MINUTE };
   const to = Math.floor(serverNow() / size + 1) * size;
   const starts = useMemo(() => buckets(to - length, to, size), [to, length, size]);
   const series = useMemo(() => seriesOf(points, starts, nameOf ?? ruleName, (point) => Number(point[/** @type {"amount"} */ (what)] ?? 0)), [points, starts, what]);
   const unit = t(what === "amount" ? "units" : what === "requests" ? "requests" : "refused");
   if (series.length === 0) return html`<${Empty} title=${t(what === "refused" ? "history.none-refused" : "history.none")}>${t(what === "refused" ? "history.none-refused-do" : "history.none-do")}<//>`;
-  return html`<${Chart} series=${series} starts=${starts} size=${size} title=${t("chart.title", { unit })} unit=${unit} />`;
+  return html`<${Chart} series=${series} starts=${starts} size=${size} title=${t("chart.title", { unit })} unit=${unit} ahead=${ahead} />`;
 }
