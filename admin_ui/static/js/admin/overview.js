@@ -18,7 +18,7 @@ export function Overview() {
   const nameOf = useNames();
   return html`<${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {{seen: any, at: number}} */ { seen, at }) => html`
     <p class="hint as-of">${t("overview.as-of")} <${Time} at=${at} exact="second" /></p>
-    <dl class="tiles">
+    <dl class="tiles load">
       <${Tile} name=${t("overview.rps")} figure=${figure(seen.requests_per_second)} />
       <${Tile} name=${t("overview.refused")} figure=${figure(seen.refused_per_second)} tone=${seen.refused_per_second > 0 ? "warn" : ""} />
       <div class="tile"><dt>${t("overview.parts")}</dt><dd class="parts">${Object.entries(seen.parts).map(([part, state]) => html`<p class="part"><span>${tWord("part", part)}</span><${Health} state=${String(state)} /></p>`)}</dd></div>

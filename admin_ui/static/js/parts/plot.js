@@ -30,7 +30,7 @@ export async function draw(box, { data, count, labels, ahead }, looked, gone) {
   const axis = { stroke: colour("--chart-ink"), grid: { stroke: colour("--chart-line"), width: 1 }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
   box.replaceChildren();
   const plot = new uPlot({
-    width: Math.max(LEAST, box.clientWidth), height: HEIGHT, padding: [8, 4, 0, 0], legend: { show: false },
+    width: Math.max(LEAST, box.clientWidth), height: HEIGHT, padding: [8, 18, 0, 0], legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: false, range: () => [-0.5, labels.length - 0.5] }, y: { range: (_, __, most) => [0, Math.max(1, most ?? 0, ahead?.level ?? 0) * 1.08] } },
     axes: [
