@@ -44,7 +44,8 @@ async def name(store: Store, names: Mapping[Scope, str], now_us: int) -> None:
 
 async def names_of(store: Store, scopes: Collection[Scope]) -> Mapping[Scope, str | None]:
     """What those of ``scopes`` are called that were seen."""
-    ids, known = sorted({scope.id for scope in scopes}), {}
+    ids = sorted({scope.id for scope in scopes})
+    known: dict[Scope, str | None] = {}
     async with store.read() as connection:
         for start in range(0, len(ids), _GROUP):
             some = directory.c.id.in_(ids[start : start + _GROUP])
