@@ -1,0 +1,87 @@
+"""A history, played to its end and looked at: what is granted has to be what was paid for.
+
+``WEIGHBRIDGE_HISTORIES=5000``: so many of them, in parts that are in two files, so that two processes can share them.
+"""
+
+import os
+from collections import Counter
+
+from hypothesis import HealthCheck, settings
+
+from gateway.core.subscription import Status
+from gateway.store import payments, subscribed
+from tests.billing.fair import Fair
+from tests.billing.histories import SCOPES, History, Step, plan_of, trials_are_single
+from tests.billing.judge import entitled
+from tests.billing.shop import Shop
+from tests.payments.stripe.judge import Judge
+
+HISTORIES, PARTS = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")), 4
+WEEK, MAX, YEAR, GIFT, MONTH = range(5)
+"""Which plan a step buys, by its number."""
+CHANGED: list[Step] = [("renewing", YEAR, 0), ("deliver", 0, 0), ("change", 0, MAX), ("wait", 9, 0)]
+TRIED: list[Step] = [("renewing", MAX, 6), ("end", 0, 0), ("sync", 0, 0)]
+"""A first try that was refused, and whose agreement is over while its page is open."""
+A_PART = settings(max_examples=HISTORIES // PARTS, derandomize=False, suppress_health_check=list(HealthCheck))
+"""Never the same ones again: Hypothesis would choose the same for each part, and each run, where it sees a CI."""
+
+
+async def granted(here: Shop) -> set[str]:
+    """The ids of what grants something now."""
+    now_us = here.sales.now_us()
+    held = await subscribed.held_by(here.store, SCOPES, now_us)
+    return {each.id for found in held.values() for each in found if each.starts_us <= now_us}
+
+
+async def played(stand: Fair, steps: list[Step], seed: int) -> None:
+    here = await stand.shop()
+    history = History(here, stand.plans, seed)
+    for step in steps:
+        await history.do(step)
+    here.webhooks.waiting.clear()
+    here.fake.faults.clear()
+    here.later(3700)  # what failed is tried again within the hour
+    await here.sync()
+    await history.look()
+    now, kept = here.fake.books.now, here.fake.books.kept
+    right = {id_ for id_, days in history.sold.items() if entitled(kept, id_, days, now, history.begun.get(id_))}
+    assert await granted(here) == right, [row for row in await here.rows() if row.id in right ^ await granted(here)]
+    await same_plans(here)
+    await same_money(here)
+    await trials_are_single(here)
+    await none_dropped_too_soon(here)
+    assert isinstance(here.fake.on_request, Judge)
+    here.fake.on_request.check(here.fake)
+    if seed % 4 == 0:
+        again = await here.sync(full=True, dry_run=True)
+        assert again.changes == {}, "a full comparison finds nothing more"
+
+
+async def same_plans(here: Shop) -> None:
+    """Who has a running subscription has the plan that it is to at the provider."""
+    for row in await here.rows():
+        if row.external_id is not None and row.status is not Status.CANCELLED:
+            of = here.fake.books.get("subscriptions", row.external_id)["items"]["data"][0]["price"]["metadata"]
+            assert plan_of(row) == of["plan_id"]
+
+
+async def none_dropped_too_soon(here: Shop) -> None:
+    """An order that never began is not over while one of its pages can still be paid."""
+    for session in here.fake.books.kept["sessions"].values():
+        row = await here.row(session["metadata"]["subscription_id"])
+        dropped = row.status is Status.CANCELLED and row.period_end_us is None
+        assert not (dropped and session["status"] == "open"), session["id"]
+
+
+async def same_money(here: Shop) -> None:
+    """What came in, and what went back, is what the provider's charges say."""
+    gross, back, charges = Counter[str](), Counter[str](), here.fake.books.kept["charges"].values()
+    lost = {each["charge"] for each in here.fake.books.kept["disputes"].values() if each["status"] == "lost"}
+    for charge in charges:
+        gross[charge["currency"]] += charge["amount"]
+        back[charge["currency"]] += charge["amount"] if charge["id"] in lost else charge["amount_refunded"]
+    found = await payments.revenue(here.store, 0, 2**60, "month")
+    for currency in {each.currency for each in found} | gross.keys():
+        ours = [each for each in found if each.currency == currency]
+        assert sum(each.gross for each in ours) == gross[currency]
+        assert sum(each.refunded for each in ours) == back[currency]
