@@ -22,6 +22,11 @@ class Refusal(Exception):  # noqa: N818  (it is an answer)
         self.status, self.body = status, {"error": {name: value for name, value in said.items() if value is not None}}
 
 
+def refused(message: str, code: str | None = None) -> Refusal:
+    """A request that cannot be."""
+    return Refusal(400, "invalid_request_error", message, code=code)
+
+
 def missing(what: str, id_: str) -> Refusal:
     """There is no such object."""
     return Refusal(404, "invalid_request_error", f"No such {what}: '{id_}'", code="resource_missing", param="id")

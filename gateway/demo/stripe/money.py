@@ -1,9 +1,8 @@
-"""What moves money in the fake Stripe: payments, invoices, refunds, disputes. Each fact goes into the ledger."""
+"""What takes money in the fake Stripe: payments and invoices. Each fact goes into the ledger."""
 
-from typing import NamedTuple
-
-from gateway.demo.stripe import agreements, objects
-from gateway.demo.stripe.books import Books, Refusal
+from gateway.demo.stripe import bills, objects
+from gateway.demo.stripe.books import Books
+from gateway.demo.stripe.giving_back import GivingBack
 from gateway.demo.stripe.objects import Object
 
 DAY = 86_400
@@ -11,43 +10,13 @@ RETRIES = (1 * DAY, 3 * DAY, 5 * DAY)
 """After which time a failed renewal is tried again; then it is given up."""
 
 
-class Fact(NamedTuple):
-    """One money fact. ``kind``: paid | refunded | disputed | won | lost | failed | ended | stopped | resumed.
-
-    ``of``: the reference of whoever sold it; ``what``: which payment. A payment says how much, and for which period.
-    """
-
-    at: int
-    kind: str
-    of: str
-    what: str = ""
-    amount: int = 0
-    start: int | None = None
-    end: int | None = None
-
-
-class Money:
+class Money(GivingBack):
     """Acts on the books."""
 
     def __init__(self, books: Books, url: str) -> None:
-        self.books = books
-        self.url = url
-        self.ledger: list[Fact] = []
+        super().__init__(books, url)
         self.gives_up = "canceled"
         """What becomes of a subscription whose retries have all failed: canceled or unpaid."""
-
-    def note(
-        self,
-        kind: str,
-        of: Object,
-        what: str = "",
-        amount: int = 0,
-        period: tuple[int | None, int | None] = (None, None),
-    ) -> None:
-        """Write a fact down."""
-        reference = str((of.get("metadata") or {}).get("subscription_id") or of["id"])
-        start, end = period
-        self.ledger.append(Fact(self.books.now, kind, reference, what, amount, start, end))
 
     def take(self, intent: Object) -> bool:
         """Charge the customer of an intent. Whether the bank said yes."""
@@ -68,7 +37,7 @@ class Money:
         """An invoice of a subscription that nobody owes yet."""
         books = self.books
         customer = books.customer(subscription["customer"])
-        made = agreements.invoice(
+        made = bills.invoice(
             books.id("in"),
             books.now,
             customer=customer,
@@ -114,9 +83,7 @@ class Money:
             if not self.take(intent):
                 self._failed(invoice)
                 return False
-            books.keep(
-                "invoice_payments", agreements.invoice_payment(books.id("inpay"), books.now, invoice, intent["id"])
-            )
+            books.keep("invoice_payments", bills.invoice_payment(books.id("inpay"), books.now, invoice, intent["id"]))
         invoice |= {
             "status": "paid",
             "amount_paid": invoice["amount_due"],
@@ -174,13 +141,6 @@ class Money:
             return
         books.tell("customer.subscription.updated", of)
 
-    def subscription_of(self, invoice: Object) -> Object | None:
-        """The subscription that an invoice is of."""
-        parent = invoice["parent"]
-        return (
-            None if parent is None else self.books.get("subscriptions", parent["subscription_details"]["subscription"])
-        )
-
     def end(self, subscription: Object) -> None:
         """End a subscription now; what is not paid yet is not owed any more."""
         books = self.books
@@ -200,63 +160,3 @@ class Money:
         invoice |= {"status": "void", "next_payment_attempt": None}
         invoice["status_transitions"]["voided_at"] = self.books.now
         self.books.tell("invoice.voided", invoice)
-
-    def refund(self, charge: Object, amount: int | None) -> Object:
-        """Give money back. Raises ``Refusal`` for more than is left of it."""
-        books = self.books
-        left = charge["amount"] - charge["amount_refunded"]
-        given = left if amount is None else amount
-        if not 0 < given <= left:
-            raise Refusal(
-                400,
-                "invalid_request_error",
-                "Refund amount is greater than what is left.",
-                code="charge_already_refunded",
-            )
-        made = objects.refund(books.id("re"), books.now, given, charge)
-        charge["amount_refunded"] += given
-        charge["refunded"] = charge["amount_refunded"] == charge["amount"]
-        self._note_charge("refunded", charge, given)
-        books.keep("refunds", made, "refund.created")
-        books.tell("charge.refunded", charge)
-        books.tell("refund.updated", made)
-        return made
-
-    def refund_failed(self, refund: Object) -> None:
-        """The money did not reach the customer: it is with us again."""
-        charge = self.books.get("charges", refund["charge"])
-        refund["status"] = "failed"
-        charge["amount_refunded"] -= refund["amount"]
-        charge["refunded"] = False
-        self._note_charge("refunded", charge, -refund["amount"])
-        self.books.tell("refund.failed", refund)
-        self.books.tell("charge.refund.updated", refund)
-
-    def dispute(self, charge: Object, status: str = "needs_response") -> Object:
-        """The bank takes the money back, until it is decided; an inquiry (a warning) takes nothing."""
-        books = self.books
-        made = objects.dispute(books.id("du"), books.now, charge, status)
-        charge["disputed"] = True
-        books.keep("disputes", made, "charge.dispute.created")
-        if not status.startswith("warning"):
-            self._note_charge("disputed", charge, charge["amount"])
-            books.tell("charge.dispute.funds_withdrawn", made)
-        return made
-
-    def decide(self, dispute: Object, status: str) -> None:
-        """The bank has decided: won or lost."""
-        dispute["status"] = status
-        self._note_charge(status, self.books.get("charges", dispute["charge"]), dispute["amount"])
-        self.books.tell("charge.dispute.closed", dispute)
-        if status == "won":
-            self.books.tell("charge.dispute.funds_reinstated", dispute)
-
-    def _note_charge(self, kind: str, charge: Object, amount: int) -> None:
-        """A fact about a payment: of its invoice, if it paid one, else of itself."""
-        for paid in self.books.kept["invoice_payments"].values():
-            if paid["payment"]["payment_intent"] == charge["payment_intent"]:
-                of = self.subscription_of(self.books.get("invoices", paid["invoice"]))
-                if of is not None:
-                    self.note(kind, of, paid["invoice"], amount)
-                return
-        self.note(kind, charge, charge["payment_intent"], amount)

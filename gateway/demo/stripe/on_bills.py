@@ -1,12 +1,12 @@
 """Requests about money: invoices, payments, refunds."""
 
-from gateway.demo.stripe import agreements, objects
+from gateway.demo.stripe import bills, objects
 from gateway.demo.stripe.act import Acts, Form
-from gateway.demo.stripe.books import Refusal
+from gateway.demo.stripe.books import Refusal, refused
 from gateway.demo.stripe.form import flag
 from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.on_customers import use_card
-from gateway.demo.stripe.selling import Selling, refused
+from gateway.demo.stripe.selling import Selling
 
 
 def _make_invoice(selling: Selling, _: list[str], form: Form) -> Object:
@@ -14,17 +14,17 @@ def _make_invoice(selling: Selling, _: list[str], form: Form) -> Object:
     customer = books.customer(form["customer"])
     lines = books.kept["waiting"].pop(customer["id"], {}).get("lines", [])
     currency = lines[0]["currency"] if lines else "usd"
-    made = agreements.invoice(books.id("in"), books.now, customer=customer, currency=currency, lines=lines, of=None)
+    made = bills.invoice(books.id("in"), books.now, customer=customer, currency=currency, lines=lines, of=None)
     books.kept["lines"][made["id"]] = {"data": lines}
     return books.keep("invoices", made, "invoice.created")
 
 
 def _make_item(selling: Selling, _: list[str], form: Form) -> Object:
     books, now = selling.books, selling.books.now
-    line = agreements.line(
+    line = bills.line(
         books.id("il"), int(form.get("amount", 0)), form["currency"], form.get("description") or "", period=(now, now)
     )
-    books.kept["waiting"].setdefault(form["customer"], {"lines": []})["lines"].insert(0, agreements.beside(line))
+    books.kept["waiting"].setdefault(form["customer"], {"lines": []})["lines"].insert(0, bills.beside(line))
     own = {"id": books.id("ii"), "object": "invoiceitem", "customer": form["customer"], "date": now}
     return {**line, **own, "proration": False, "quantity": 1, "quantity_decimal": "1"}
 

@@ -2,9 +2,10 @@
 
 from gateway.demo.stripe import objects
 from gateway.demo.stripe.act import Acts, Form
+from gateway.demo.stripe.books import refused
 from gateway.demo.stripe.form import flag
 from gateway.demo.stripe.objects import Object
-from gateway.demo.stripe.selling import Selling, refused
+from gateway.demo.stripe.selling import Selling
 
 
 def _edit_product(selling: Selling, ids: list[str], form: Form) -> Object:

@@ -1,6 +1,6 @@
 """Requests about sales: checkouts and subscriptions."""
 
-from gateway.demo.stripe import agreements
+from gateway.demo.stripe import bills, changes
 from gateway.demo.stripe.act import Acts, Form
 from gateway.demo.stripe.books import Refusal, missing
 from gateway.demo.stripe.objects import Object
@@ -36,9 +36,9 @@ def _preview(selling: Selling, _: list[str], form: Form) -> Object:
     subscription = books.get("subscriptions", form["subscription"])
     details = form["subscription_details"]
     price = books.get("prices", details["items"][0]["price"])
-    lines = selling.proration(subscription, price, int(details.get("proration_date", books.now)))
+    lines = changes.proration(selling, subscription, price, int(details.get("proration_date", books.now)))
     customer = books.customer(subscription["customer"])
-    return agreements.invoice(
+    return bills.invoice(
         "upcoming_in_preview",
         books.now,
         customer=customer,

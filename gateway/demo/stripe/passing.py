@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from gateway.demo.stripe import changes
 from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.selling import Selling
 
@@ -32,7 +33,7 @@ def _due(selling: Selling) -> Iterator[Due]:
         elif invoice["status"] == "open" and invoice["next_payment_attempt"] is not None:
             yield invoice["next_payment_attempt"], number, lambda invoice=invoice: selling.money.pay(invoice)  # type: ignore[misc]
     for number, (id_, update) in enumerate(books.kept["pending"].items()):
-        yield update["expires_at"], number, lambda id_=id_: selling.give_up_update(books.get("subscriptions", id_))  # type: ignore[misc]
+        yield update["expires_at"], number, lambda id_=id_: changes.give_up(selling, books.get("subscriptions", id_))  # type: ignore[misc]
     for number, subscription in enumerate(books.kept["subscriptions"].values()):
         yield from _of_subscription(selling, subscription, number)
 

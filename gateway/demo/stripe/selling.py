@@ -2,20 +2,13 @@
 
 from typing import Any
 
-from gateway.demo.stripe import agreements, late, objects
-from gateway.demo.stripe.books import Books, Refusal
+from gateway.demo.stripe import agreements, bills, changes, late, objects
+from gateway.demo.stripe.books import Books, refused
 from gateway.demo.stripe.form import flag
 from gateway.demo.stripe.money import Money
 from gateway.demo.stripe.objects import Object
 
 _SHORTEST_S, _LONGEST_S = 1800, 86_400
-PENDING_S = 23 * 3600
-"""How long a change waits for its payment."""
-
-
-def refused(message: str, code: str | None = None) -> Refusal:
-    """A request that cannot be."""
-    return Refusal(400, "invalid_request_error", message, code=code)
 
 
 class Selling:
@@ -132,7 +125,7 @@ class Selling:
         period = made["items"]["data"][0]
         amount = 0 if made["status"] == "trialing" else price["unit_amount"]
         line = self.line(price, amount, period["current_period_start"], period["current_period_end"])
-        invoice = self.money.draft(made, [agreements.of_item(line, made)], "subscription_create")
+        invoice = self.money.draft(made, [bills.of_item(line, made)], "subscription_create")
         if delayed and invoice["amount_due"]:
             self.money.finalize(invoice)
             made["status"] = "active"
@@ -144,7 +137,7 @@ class Selling:
     def line(self, price: Object, amount: int, start: int, end: int) -> Object:
         """A line for a price."""
         name = self.books.get("products", price["product"])["name"]
-        return agreements.line(self.books.id("il"), amount, price["currency"], name, period=(start, end), price=price)
+        return bills.line(self.books.id("il"), amount, price["currency"], name, period=(start, end), price=price)
 
     def update(self, subscription: Object, said: Any) -> Object:  # noqa: ANN401
         """Change a subscription: its end, its price, its metadata."""
@@ -161,7 +154,7 @@ class Selling:
             subscription |= {"trial_end": self.books.now}
             self.end_trial(subscription)
         if said.get("items"):
-            self._reprice(subscription, said)
+            changes.reprice(self, subscription, said)
         self.books.tell("customer.subscription.updated", subscription)
         return subscription
 
@@ -188,62 +181,9 @@ class Selling:
         self.money.pay(self.renew(subscription))
         self.books.tell("customer.subscription.resumed", subscription)
 
-    def proration(self, subscription: Object, price: Object, at: int) -> list[Object]:
-        """The lines of a change: what is left of the old period goes back, the new price is taken for it.
-
-        Another interval begins a period of its own at once, and is taken whole.
-        """
-        item = subscription["items"]["data"][0]
-        start, end = item["current_period_start"], item["current_period_end"]
-        left, whole = min(max(end - at, 0), end - start), end - start
-        same = price["recurring"] == item["price"]["recurring"]
-        trial = subscription["status"] == "trialing"
-        back = 0 if trial else -(item["price"]["unit_amount"] * left // whole)
-        taken = price["unit_amount"] * left // whole if same else price["unit_amount"]
-        until = end if same or trial else agreements.next_end(at, price["recurring"])
-        old = self.line(item["price"], back, at, end)
-        new = self.line(price, 0 if trial else taken, at, until)
-        return [
-            agreements.of_item(old, subscription, proration=True, credits_=subscription["latest_invoice"]),
-            agreements.of_item(new, subscription, proration=same),
-        ]
-
-    def _reprice(self, subscription: Object, said: Any) -> None:  # noqa: ANN401
-        given, item = said["items"][0], subscription["items"]["data"][0]
-        if given.get("id") not in (None, item["id"]):
-            raise refused(f"No such subscription item: '{given['id']}'", "resource_missing")
-        price = self.books.get("prices", given["price"])
-        if price["id"] == item["price"]["id"]:
-            return
-        at = int(said.get("proration_date", self.books.now))
-        if not item["current_period_start"] <= at <= self.books.now:
-            raise refused("The proration_date is outside of the current period.")
-        self.give_up_update(subscription)
-        lines = self.proration(subscription, price, at)
-        invoice = self.money.draft(subscription, lines, "subscription_update")
-        update = {"expires_at": self.books.now + PENDING_S, "price": price, "invoice": invoice["id"]}
-        self.books.kept["pending"][subscription["id"]] = update
-        if not self.money.pay(invoice):
-            if said.get("payment_behavior") != "pending_if_incomplete":
-                self.money.reprice(subscription, invoice)
-                return
-            given = {"expires_at": update["expires_at"], "subscription_items": None, "trial_end": None}
-            subscription["pending_update"] = given
-
-    def give_up_update(self, subscription: Object) -> None:
-        """A change whose difference was not paid in time is off."""
-        update = self.books.kept["pending"].pop(subscription["id"], None)
-        if update is None:
-            return
-        invoice = self.books.get("invoices", update["invoice"])
-        if invoice["status"] == "open":
-            self.money.void(invoice)
-        subscription["pending_update"] = None
-        self.books.tell("customer.subscription.pending_update_expired", subscription)
-
     def renew(self, subscription: Object) -> Object:
         """Begin the next period: an invoice that is owed an hour later."""
-        self.give_up_update(subscription)
+        changes.give_up(self, subscription)
         item = subscription["items"]["data"][0]
         start = subscription["trial_end"] if subscription["status"] == "trialing" else item["current_period_end"]
         end = agreements.next_end(start, item["price"]["recurring"])
@@ -252,5 +192,5 @@ class Selling:
             subscription["status"] = "active"
         waited = self.books.kept["waiting"].pop(subscription["customer"], {}).get("lines", [])
         line = self.line(item["price"], item["price"]["unit_amount"], start, end)
-        lines = [*waited, agreements.of_item(line, subscription)]
+        lines = [*waited, bills.of_item(line, subscription)]
         return self.money.draft(subscription, lines, "subscription_cycle")
