@@ -224,7 +224,7 @@ class Gateway:
             case "upstream":
                 timeout_s = settings.workspace.probe.timeout.seconds
                 asker = UpstreamAsker(self._fleet, timeout_s, assembly.own_fields(settings))
-                return ByProbe(assembly.question(settings), asker, self._tasks)
+                return ByProbe(assembly.question(settings), asker, self._tasks, self.stocked.heard)
 
     def _problem_answer(self, problem: Problem) -> Answer:
         """For what is not even a request."""

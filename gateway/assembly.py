@@ -191,6 +191,7 @@ def question(settings: Settings) -> Question:
     probe, header = settings.workspace.probe, settings.workspace.header
     return Question(
         path=probe.path,
+        name=probe.name,
         header=(header or "X-Workspace-ID").encode(),
         timeout_us=probe.timeout,
         fresh_us=probe.cache,

@@ -76,6 +76,11 @@ class Stocked:
         return None if self.shop is None else self.shop.sightings.saw
 
     @property
+    def heard(self) -> Callable[[str, str], None] | None:
+        """Whom to tell what a workspace is called; ``None``: nobody keeps it."""
+        return None if self.shop is None else self.shop.sightings.heard
+
+    @property
     def parts(self) -> Mapping[str, str]:
         """The store's part in readiness."""
         if self.shop is None:

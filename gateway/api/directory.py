@@ -40,7 +40,7 @@ class DirectoryQuery(Said):
 
 
 class Seen(Told):
-    """Who came by. ``name``: as the upstream last called it to an admin."""
+    """Who came by. ``name``: as the upstream last called it, to an admin, or a workspace to a member."""
 
     kind: Literal["user", "workspace"]
     id: str

@@ -1,10 +1,12 @@
 """Membership by asking the upstream with the caller's own credential, so that the upstream's word decides.
 
 Yes and no are kept for a minute; one question at a time per user, workspace and credential; what the upstream does not
-answer is never kept: the last yes counts for a while, else nobody knows and nobody is charged.
+answer is never kept: the last yes counts for a while, else nobody knows and nobody is charged. A yes may say what the
+workspace is called, so that admins, who need not be its members, find it by name.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -13,6 +15,7 @@ from urllib.parse import quote
 
 from gateway.identity.asking import SECOND_US, Asking, Bounds, Fetch, unavailable
 from gateway.identity.cache import Kept
+from gateway.identity.called import name_of
 from gateway.identity.config import Identified
 from gateway.identity.membership import Carried, Relayed, not_a_member, vouched
 from gateway.tasks import Tasks
@@ -26,6 +29,8 @@ _KEPT_BODY = 4_096
 _ABOUT_MEMBERSHIP = frozenset({403, 404})
 
 Key = tuple[str, str]
+Hear = Callable[[str, str], None]
+"""Is told what a workspace is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,7 @@ class Question(Bounds):
     """What is asked, and how much.
 
     ``path`` holds ``{id}``. ``fresh_us``: how long yes and no count. ``stale_us``: how long the last yes counts while
-    the upstream does not answer; it is asked again every ``retry_us``.
+    the upstream does not answer; it is asked again every ``retry_us``. ``name``: where a yes says the workspace's name.
     """
 
     path: str = "/workspace/{id}"
@@ -41,6 +46,7 @@ class Question(Bounds):
     fresh_us: int = 60 * SECOND_US
     stale_us: int = 3_600 * SECOND_US
     retry_us: int = SECOND_US
+    name: str | None = "name"
 
 
 class _Yes(NamedTuple):
@@ -63,10 +69,11 @@ class ByProbe:
 
     lasting = False
 
-    def __init__(self, question: Question, fetch: Fetch, tasks: Tasks) -> None:
+    def __init__(self, question: Question, fetch: Fetch, tasks: Tasks, hear: Hear | None = None) -> None:
         if "{id}" not in question.path:
             raise ValueError("the membership path must hold {id} where the workspace goes")
         self._question = question
+        self._hear = hear
         self._asking: Asking[Key, Relayed | _Outcome] = Asking(question, fetch, tasks, "workspaces")
         self._yes: Kept[Key, _Yes] = Kept(question.entries)
         # Apart, so that somebody who tries ids at random pushes out nobody's yes.
@@ -129,12 +136,18 @@ class ByProbe:
             if counts:
                 self._no.drop(key)
                 self._yes.put(key, _Yes(now_us, now_us + self._question.fresh_us))
+                self._tell_name(key[1], answer.body)
             return _Outcome.MEMBER
         if counts and answer.status in _ABOUT_MEMBERSHIP:
             self._yes.drop(key)
             if len(answer.body) <= _KEPT_BODY:
                 self._no.put(key, _No(answer, now_us))
         return answer
+
+    def _tell_name(self, workspace: str, body: bytes) -> None:
+        field = self._question.name
+        if self._hear is not None and field is not None and (name := name_of(body, workspace, field)) is not None:
+            self._hear(workspace, name)
 
     def _unanswered(self, key: Key, now_us: int) -> _Outcome:
         """The last yes goes on for a moment, if it is not too old."""

@@ -15,6 +15,11 @@ class ProbeSettings(Section):
     path: Text = Field(
         default="/workspace/{id}", description="What is asked with the caller's own token: 2xx is yes, 4xx is no."
     )
+    name: Text | None = Field(
+        default="name",
+        description="Where a yes says what the workspace is called: a field of its JSON, or a dotted path "
+        "(`data.title`). Admins find it by that. `null`: it does not say.",
+    )
     policies: Text | None = Field(
         default="/workspace/{id}/member",
         description="The list of members with their policies, asked where the billing API needs `billing.read` or "

@@ -39,7 +39,8 @@ async def name(store: Store, names: Mapping[Scope, str], now_us: int) -> None:
     async with store.write(Mandate(_GATEWAY, now_us)) as act:
         for scope, called in names.items():
             of_scope = sa.update(directory).where(directory.c.kind == scope.kind, directory.c.id == scope.id)
-            await act.connection.execute(of_scope.values(name=called))
+            # Most have the name already: they are looked at and not written.
+            await act.connection.execute(of_scope.where(directory.c.name.is_distinct_from(called)).values(name=called))
 
 
 async def names_of(store: Store, scopes: Collection[Scope]) -> Mapping[Scope, str | None]:

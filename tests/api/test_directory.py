@@ -60,6 +60,13 @@ async def test_people_are_told_what_they_are_called(store_url: str, tmp_path: Pa
         assert (await got(here, "/me", BOB))["name"] == "Bob"
 
 
+async def test_a_workspace_that_the_admin_is_no_member_of_is_found_by_its_name(store_url: str, tmp_path: Path) -> None:
+    async with selling(store_url, tmp_path) as here:
+        await here.ask("/contact", ALICE, workspace=ACME.id)
+        (found,) = await got(here, "/directory?kind=workspace&text=acm", ADMIN)
+        assert (found["id"], found["name"]) == (ACME.id, ACME.name)
+
+
 async def test_an_upstream_that_tells_nothing_leaves_them_without_names(store_url: str, tmp_path: Path) -> None:
     async with selling(store_url, tmp_path) as here:
         await here.ask("/user/me", BOB)

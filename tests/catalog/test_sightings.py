@@ -24,13 +24,38 @@ async def test_the_last_sight_of_each_is_written_down(store: Store) -> None:
     await seen.flush(store, NOW)
 
 
+async def test_what_workspaces_are_called_is_written_down_where_they_were_seen(store: Store) -> None:
+    seen = Sightings()
+    seen.saw(Principal("jwt", "u", "w"), NOW)
+    seen.heard("w", "Acme")
+    seen.heard("never seen", "Nobody")
+    await seen.flush(store, NOW)
+    assert [(row.kind, row.id) for row in await directory.search(store, directory.Wanted(text="acm"))] == [
+        ("workspace", "w")
+    ]
+    seen.heard("w", "Acme Ltd")
+    await seen.flush(store, NOW)
+    assert {(row.id, row.name) for row in await directory.search(store)} == {("u", None), ("w", "Acme Ltd")}
+
+
 async def test_a_flood_of_people_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 3)
     seen = Sightings()
     for number in range(10):
         seen.saw(Principal("jwt", f"u{number % 5}"), NOW + number)
+        seen.saw(Principal("jwt", workspace=f"u{number % 3}"), NOW)
+        seen.heard(f"u{number % 5}", f"name {number}")
     await seen.flush(store, NOW)
-    assert {row.id: row.last_seen_us - NOW for row in await directory.search(store)} == {"u0": 5, "u1": 6, "u2": 7}
+    assert {row.name for row in await directory.search(store, directory.Wanted(kind="workspace"))} == {
+        "name 5",
+        "name 6",
+        "name 7",
+    }
+    assert {row.id: row.last_seen_us - NOW for row in await directory.search(store, directory.Wanted(kind="user"))} == {
+        "u0": 5,
+        "u1": 6,
+        "u2": 7,
+    }
 
 
 async def test_what_cannot_be_written_is_let_go() -> None:

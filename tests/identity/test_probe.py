@@ -117,6 +117,39 @@ async def test_no_counts_for_a_minute_and_is_relayed_as_it_came(
     assert probe.known(caller(), WORKSPACE, NOW + 60 * SECOND) is True
 
 
+@pytest.mark.parametrize(
+    ("field", "body", "said"),
+    [
+        ("name", b'{"id":"%b","name":" Acme\\u0000 Ltd "}' % WORKSPACE.upper().encode(), ["Acme Ltd"]),
+        ("data.title", b'{"data":{"title":"Acme"}}', ["Acme"]),
+        ("name", b'{"name":"%b"}' % (b"a" * 300), ["a" * 255]),
+        ("name", b'{"id":"%b","name":"Another"}' % OTHER.encode(), []),
+        ("name", b'{"name":7}', []),
+        ("name", b'{"name":" "}', []),
+        ("name", b'["name"]', []),
+        ("name", b"<html>", []),
+        ("name", b"", []),
+        (None, b'{"name":"Acme"}', []),
+    ],
+)
+async def test_a_yes_may_say_what_the_workspace_is_called(
+    field: str | None, body: bytes, said: list[str], upstream: Upstream
+) -> None:
+    heard: list[tuple[str, str]] = []
+    probe = ByProbe(Question(name=field), upstream, Tasks(), lambda *pair: heard.append(pair))
+    upstream.answer = (200, (), body)
+    assert await probe.ask(caller(), SENT, WORKSPACE, NOW) is None
+    assert heard == [(WORKSPACE, name) for name in said]
+
+
+async def test_a_refusal_calls_nobody_anything(upstream: Upstream) -> None:
+    heard: list[tuple[str, str]] = []
+    probe = ByProbe(Question(), upstream, Tasks(), lambda *pair: heard.append(pair))
+    upstream.answer = (403, (), b'{"name":"Acme"}')
+    assert isinstance(await probe.ask(caller(), SENT, WORKSPACE, NOW), Relayed)
+    assert heard == []
+
+
 async def test_a_no_ends_a_yes(probe: ByProbe, upstream: Upstream) -> None:
     await probe.ask(caller(), SENT, WORKSPACE, NOW)
     upstream.answer = (403, (), b"")

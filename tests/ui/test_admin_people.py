@@ -92,6 +92,21 @@ async def test_a_subscription_is_found_by_the_name_of_who_has_it_and_its_dates_a
     await expect(page.get_by_text("No subscription is like that")).to_be_visible()
 
 
+async def test_a_workspace_is_found_by_the_name_that_its_members_are_told(windows: Windows, site: Site) -> None:
+    site.call("/contact", "alice", workspace=site.acme)
+    page = await admin(windows, "subscriptions")
+    await page.get_by_role("button", name="Give subscription").click()
+    form = page.get_by_role("dialog", name="Give a subscription")
+    await form.get_by_text("Workspace", exact=True).click()
+    await form.get_by_role("searchbox", name="Workspace").fill("acm")
+    await form.get_by_role("group", name="Found: Workspace").get_by_role("button", name="Acme").click()
+    await expect(form).to_contain_text(site.acme)
+    await page.keyboard.press("Escape")
+    await form.get_by_role("button", name="Discard it").click()
+    row = page.get_by_role("row").filter(has_text="Team").filter(has_text="File")
+    await expect(row.get_by_role("button", name="Acme")).to_be_visible()
+
+
 async def test_a_key_is_shown_once_works_is_replaced_and_revoked(windows: Windows, site: Site) -> None:
     site.call("/contact", "dave", workspace=site.beta)
     page = await admin(windows, "keys")
