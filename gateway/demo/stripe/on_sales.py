@@ -20,7 +20,7 @@ def _confirm_page(selling: Selling, ids: list[str], form: Form) -> Object:
 def _subscribe(selling: Selling, _: list[str], form: Form) -> Object:
     customer = selling.books.customer(form["customer"])["id"]
     price = selling.books.price(form["items"][0], selling.product)
-    return selling.subscribe(customer, price, form)
+    return selling.subscribe(customer, price, form, waits=form.get("payment_behavior") == "default_incomplete")
 
 
 def _end(selling: Selling, ids: list[str], _: Form) -> Object:

@@ -116,8 +116,19 @@ class Selling:
         session["payment_status"] = "paid" if invoice["amount_paid"] else due
         return True
 
-    def subscribe(self, customer: str, price: Object, said: Any, *, delayed: bool = False) -> Object:  # noqa: ANN401
-        """Begin a subscription, and have its first invoice paid; ``delayed``: it runs, and the money comes later."""
+    def subscribe(
+        self,
+        customer: str,
+        price: Object,
+        said: Any,  # noqa: ANN401  (a form)
+        *,
+        delayed: bool = False,
+        waits: bool = False,
+    ) -> Object:
+        """Begin a subscription, and have its first invoice paid.
+
+        ``delayed``: it runs, and the money comes later. ``waits``: nobody tries to have it paid yet.
+        """
         books, now = self.books, self.books.now
         books.customer(customer)
         made = agreements.subscription(books.id("sub"), books.id("si"), now, customer=customer, price=price, said=said)
@@ -130,6 +141,8 @@ class Selling:
             self.money.finalize(invoice)
             made["status"] = "active"
             books.tell("customer.subscription.updated", made)
+        elif waits and invoice["amount_due"]:
+            self.money.finalize(invoice)
         else:
             self.money.pay(invoice)
         return made
