@@ -109,6 +109,7 @@ interface Payment {
   currency: string;
   status: string;
   payment_method?: string | null;
+  plan?: string;
   description?: string | null;
   created_at: string;
   refunded_cents?: number;

@@ -16,7 +16,7 @@ from gateway.billing import checkout, customer_acts
 from gateway.billing.checkout import Page, Purchase
 from gateway.billing.customer_acts import Shown
 from gateway.billing.sales import Sales
-from gateway.core.problems import Forbidden, Unavailable, Unprocessable
+from gateway.core.problems import Forbidden, Unavailable
 from gateway.core.scope import Scope
 
 Url = Annotated[Line, Field(min_length=1, max_length=2048)]
@@ -62,11 +62,11 @@ class PlanChange(Said):
 class PlanChangeOrder(PlanChange):
     """Which plan it shall be, for what the preview said. If that is not so any more, nothing is done (409).
 
-    ``proration_date``: the preview's, at most 15 minutes old; without it: for what it costs now.
+    Both are the preview's: nobody is charged what they were not shown. ``proration_date`` is good for 15 minutes.
     """
 
-    proration_date: Instant | None = None
-    amount_due: Annotated[Whole, Field(ge=0, le=LARGEST)] | None = None
+    proration_date: Instant
+    amount_due: Annotated[Whole, Field(ge=0, le=LARGEST)]
 
 
 class PreviewLine(Told):
@@ -136,10 +136,7 @@ async def change_plan(call: Call, desk: Desk) -> Reply:
     """Change to another plan now, for what the preview said."""
     row, _ = await owned(call, desk, call.params["id"])
     said = call.body(PlanChangeOrder)
-    shown = None if said.proration_date is None else Shown(said.proration_date, said.amount_due)
-    if shown is None and said.amount_due is not None:
-        problem = "is for a preview: say its proration_date as well"
-        raise Unprocessable(f"amount_due {problem}.", content={"fields": [{"field": "amount_due", "problem": problem}]})
+    shown = Shown(said.proration_date, said.amount_due)
     return await told_reply(desk, await customer_acts.change(selling(desk), row, said.plan_id, call.mandate, shown))
 
 

@@ -132,7 +132,8 @@ async def test_a_change_of_plan_costs_what_its_preview_said(here: Market) -> Non
     at, said = f"/subscription/{order['subscription_id']}", {"plan_id": dearer}
     preview = await here.call("POST", f"{at}/preview", json=said)
     due, when = preview["amount_due"], preview["proration_date"]
-    await here.call("POST", f"{at}/change", json={**said, "amount_due": due}, status=422)
+    for half in ({}, {"amount_due": due}, {"proration_date": when}):
+        await here.call("POST", f"{at}/change", json={**said, **half}, status=422)
     await here.call("POST", f"{at}/change", json={**said, "amount_due": due + 1, "proration_date": when}, status=409)
     old = {**said, "amount_due": due, "proration_date": "2020-01-01T00:00:00Z"}
     assert (await here.call("POST", f"{at}/change", json=old, status=409))["content"]["reason"] == "preview_too_old"
@@ -140,7 +141,7 @@ async def test_a_change_of_plan_costs_what_its_preview_said(here: Market) -> Non
     await here.call("POST", f"{at}/change", json={**said, "amount_due": due, "proration_date": when})
     assert (await left(here.here))[0] == "5000"
     newest = (await here.call("GET", "/payment?limit=1"))["data"][0]
-    assert (newest["amount_cents"], newest["plan"]) == (due, "max")
+    assert (newest["amount_cents"], newest["plan"], newest["description"]) == (due, "max", "Max")
 
 
 @pytest.mark.parametrize("mode", ["payment", "subscription"])

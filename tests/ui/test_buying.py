@@ -169,6 +169,8 @@ async def test_another_plan_is_chosen_after_its_cost_was_shown(windows: Windows)
     await at.takes("**/billing/subscription/*/change", SUBSCRIPTIONS[0])
     await at.page.get_by_role("button", name="Change plan: Team").click()
     dialog = at.page.get_by_role("dialog", name="Change the plan")
+    await expect(dialog.get_by_label("New plan")).to_have_value("")
+    assert at.asked == [], "nothing is chosen for anybody"
     await dialog.get_by_label("New plan").select_option("Scale")
     await expect(dialog).to_contain_text("US$26.33")
     await expect(dialog).to_contain_text("-US$22.67")
@@ -177,10 +179,47 @@ async def test_another_plan_is_chosen_after_its_cost_was_shown(windows: Windows)
     assert at.asked[-1][2] == {"plan_id": PLANS[3]["id"], **shown}, "it costs what was shown"
 
 
+async def test_nobody_agrees_to_a_price_that_is_not_there(windows: Windows) -> None:
+    at = await shop(windows, "subscriptions")
+    windows.watches[-1].expect("503")
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await at.takes("**/billing/subscription/*/change", SUBSCRIPTIONS[0])
+    await at.page.route("**/billing/subscription/*/preview", hold)
+    await at.page.get_by_role("button", name="Change plan: Team").click()
+    dialog = at.page.get_by_role("dialog", name="Change the plan")
+    change = dialog.get_by_role("button", name="Change plan")
+    await expect(change).to_be_disabled()
+    async with at.page.expect_request("**/billing/subscription/*/preview"):
+        await dialog.get_by_label("New plan").select_option("Scale")
+    await expect(dialog.get_by_role("status").first).to_contain_text("Loading")
+    await expect(change).to_be_disabled()
+    await held.pop().fulfill(status=503, json={"description": "Stripe cannot be reached."})
+    await expect(dialog.get_by_role("alert")).to_contain_text("Stripe cannot be reached.")
+    await expect(change).to_be_disabled()
+    async with at.page.expect_request("**/billing/subscription/*/preview"):
+        await dialog.get_by_role("button", name="Try again").click()
+    preview = {"amount_due": 2_633, "currency": "usd", "lines": [], "proration_date": "2026-11-01T12:00:00.000000Z"}
+    await held.pop().fulfill(json=preview)
+    await expect(dialog).to_contain_text("US$26.33")
+    await expect(change).to_be_enabled()
+    async with at.page.expect_request("**/billing/subscription/*/preview"):
+        await dialog.get_by_label("New plan").select_option("Starter")
+    await expect(change).to_be_disabled()
+    await dialog.get_by_label("New plan").press("Enter")
+    assert at.asked == []
+    await held.pop().abort()
+
+
 async def test_payments_are_listed_with_receipts_and_boletos(windows: Windows) -> None:
     at = await shop(windows, "payments")
     table = at.page.get_by_role("table", name="Payments")
     await expect(table).to_contain_text("US$49.00")
+    for plan_is in ("Team", "given-up"):  # the latter is not offered any more
+        await expect(table.get_by_role("cell", name=plan_is, exact=True)).to_be_visible()
     await expect(table).to_contain_text("JP¥7,400")
     await expect(table.get_by_role("link", name="Receipt")).to_have_attribute("href", "https://pay.example/receipt")
     await expect(table.get_by_role("link", name="Boleto")).to_have_attribute("rel", "noopener noreferrer")

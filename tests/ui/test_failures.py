@@ -34,6 +34,8 @@ READS = {
 
 async def press(page: Page, button: str, then: str = "") -> None:
     await page.get_by_role("button", name=button).first.click()
+    if button.startswith("Change plan"):
+        await page.get_by_role("dialog").get_by_label("New plan").select_option("Scale")
     if then:
         await page.get_by_role("dialog").get_by_role("button", name=then).click()
 

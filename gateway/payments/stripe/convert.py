@@ -159,7 +159,7 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
         paid_us=instant(invoice["status_transitions"].get("paid_at")),
         period_start_us=instant(min((line["period"]["start"] for line in bought), default=None)),
         period_end_us=instant(until),
-        description=invoice.get("description") or next((each.get("description") for each in lines), None),
+        description=invoice.get("description") or next((each.get("description") for each in (*bought, *lines)), None),
         pay_url=invoice.get("hosted_invoice_url") if state is PaymentState.OPEN else None,
         plan_id=next((plan for line in bought if (plan := _plan_of(line)) is not None), None),
         credited=(invoice.get("starting_balance") or 0) < 0 or any(line["amount"] < 0 for line in lines),

@@ -82,6 +82,12 @@ def test_something_sold_beside_the_subscription_is_a_payment_and_no_period() -> 
     assert read(invoice([hours, MONTH])).period_end_us == (AT + 30 * DAY) * US
 
 
+def test_a_change_of_plan_is_described_as_what_it_buys() -> None:
+    given_up = {**line(-3900, AT, AT + 30 * DAY, **beside(credit=True)), "description": "Rest of Pro"}
+    assert read(invoice([given_up, {**MONTH, "description": "Max"}])).description == "Max"
+    assert read(invoice([line(5000, AT, AT + DAY, **beside())])).description == "Pro", "or as whatever it is for"
+
+
 def test_money_to_the_customers_credit_was_paid_before() -> None:
     assert read(invoice([MONTH], starting_balance=-100)).credited
     assert not read(invoice([MONTH], starting_balance=100)).credited

@@ -14,16 +14,17 @@ import { toast } from "../parts/toasts.js";
  */
 export function ChangePlan({ subscription, plans, workspace, close, done }) {
   const others = (plans.data ?? []).filter((plan) => plan.id !== subscription.plan_id && plan.prices?.length && !plan.pack);
-  const [chosen, setPlan] = useState("");
-  const plan = chosen || others[0]?.id || "";
+  const [plan, setPlan] = useState(""); // whoever opens this has chosen nothing yet
   const path = `/subscription/${subscription.id}`;
   const preview = useLive(plan ? `${path}/preview ${plan}` : null, {
     load: (signal) => api(`${path}/preview`, { method: "POST", harmless: true, workspace, body: { plan_id: plan }, signal }),
   });
+  // Nobody pays what they have not seen: a price that is being asked for, or was not told, cannot be agreed to.
+  const seen = Boolean(plan) && preview.data !== undefined && !preview.busy && !preview.failure;
   const save = async () => {
-    const shown = preview.data && { proration_date: preview.data.proration_date, amount_due: preview.data.amount_due };
+    const { proration_date, amount_due } = preview.data;
     try {
-      await api(`${path}/change`, { method: "POST", workspace, body: { plan_id: plan, ...shown } });
+      await api(`${path}/change`, { method: "POST", workspace, body: { plan_id: plan, proration_date, amount_due } });
     } catch (failure) {
       await preview.reload();
       throw failure;
@@ -31,12 +32,12 @@ export function ChangePlan({ subscription, plans, workspace, close, done }) {
     toast(t("change.done"));
     await done();
   };
-  return html`<${FormDialog} title=${t("change.title")} close=${close} save=${save} ready=${Boolean(plan)} action=${t("change.do")}>
+  return html`<${FormDialog} title=${t("change.title")} close=${close} save=${save} ready=${seen} action=${t("change.do")}>
     <${Missing} live=${plans} what=${t("plans.failed")} />
     ${plans.data && others.length === 0 && html`<${Empty} title=${t("change.none")}>${t("change.none-do")}<//>`}
-    ${others.length > 0 && html`<${Field} label=${t("change.to")} value=${plan} change=${setPlan} options=${others.map((one) => [one.id, one.name])} />
-    <${Loaded} live=${preview} what=${t("change.no-preview")} lines=${2}>${(/** @type {any} */ said) => html`
+    ${others.length > 0 && html`<${Field} label=${t("change.to")} value=${plan} change=${setPlan} options=${[["", t("change.choose")], ...others.map((one) => [one.id, one.name])]} />
+    ${plan && html`<${Loaded} live=${preview} what=${t("change.no-preview")} lines=${2}>${(/** @type {any} */ said) => html`
       <p>${t("change.due")} <strong>${money(said.amount_due, said.currency)}</strong></p>
-      ${said.lines?.length > 0 && html`<ul class="lines">${said.lines.map((/** @type {any} */ line) => html`<li><span>${line.description}</span><span>${money(line.amount, said.currency)}</span></li>`)}</ul>`}`}<//>`}
+      ${said.lines?.length > 0 && html`<ul class="lines">${said.lines.map((/** @type {any} */ line) => html`<li><span>${line.description}</span><span>${money(line.amount, said.currency)}</span></li>`)}</ul>`}`}<//>`}`}
   <//>`;
 }
