@@ -15,7 +15,7 @@ from gateway.identity.config import IdentityConfig, JwtCarriers, KeyCarriers
 from gateway.identity.issuers import Issuer, KeySource
 from gateway.identity.jwks import Patience
 from gateway.identity.key_sites import KeySite, KeySites
-from gateway.identity.keys import public_keys, secret_keys
+from gateway.identity.keys import secret_keys
 from gateway.identity.peers import PeerIdentity
 from gateway.identity.policy_probe import PolicyQuestion
 from gateway.identity.probe import Question
@@ -145,6 +145,8 @@ def _issuer(
     elif jwt.secret is not None:
         keys = secret_keys(jwt.secret.get_secret_value().encode(), jwt.algorithms)
     else:
+        from gateway.identity.public_keys import public_keys  # noqa: PLC0415  (see there)
+
         keys = public_keys((jwt.public_key or "").encode(), jwt.algorithms)
     return Issuer(
         keys=keys,

@@ -10,9 +10,9 @@ import orjson
 from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
 
-from gateway.identity.keys import PUBLIC, Key, check_public
+from gateway.identity.keys import DOCUMENT_BYTES, PUBLIC
+from gateway.identity.public_keys import PublicKey, check_public
 
-DOCUMENT_BYTES = 256 * 1024
 _MOST_KEYS = 64
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
@@ -20,7 +20,7 @@ KeyId = tuple[str, str | None]
 """Algorithm and ``kid``."""
 
 
-def parse_jwks(document: bytes, algorithms: frozenset[str]) -> dict[KeyId, tuple[Key, ...]]:
+def parse_jwks(document: bytes, algorithms: frozenset[str]) -> dict[KeyId, tuple[PublicKey, ...]]:
     """The usable keys of a JWK Set by algorithm and ``kid``; under ``kid`` ``None`` all keys of an algorithm.
 
     Keys that cannot be used are passed over (RFC 7517, 5). Raises ``ValueError`` if none is left, or it is no JWK Set.
@@ -31,7 +31,7 @@ def parse_jwks(document: bytes, algorithms: frozenset[str]) -> dict[KeyId, tuple
     entries = read.get("keys") if isinstance(read, dict) else None
     if not isinstance(entries, list):
         raise ValueError("a JWKS document is an object with a list 'keys'")  # noqa: TRY004  (the content, not the type)
-    found: dict[KeyId, tuple[Key, ...]] = {}
+    found: dict[KeyId, tuple[PublicKey, ...]] = {}
     for entry in entries[:_MOST_KEYS]:
         for name in sorted(_algorithms_of(entry) & algorithms):
             if (key := _key(entry, name)) is None:
@@ -44,7 +44,7 @@ def parse_jwks(document: bytes, algorithms: frozenset[str]) -> dict[KeyId, tuple
     return found
 
 
-def some_gone(before: Mapping[KeyId, tuple[Key, ...]], after: Mapping[KeyId, tuple[Key, ...]]) -> bool:
+def some_gone(before: Mapping[KeyId, tuple[PublicKey, ...]], after: Mapping[KeyId, tuple[PublicKey, ...]]) -> bool:
     """Whether a key of ``before`` is not under its id any more."""
     return any(
         all(key.prepared != other.prepared for other in after.get(id_, ()))
@@ -73,11 +73,11 @@ def _algorithms_of(entry: object) -> frozenset[str]:
     return frozenset(possible if stated is None else possible & {str(stated)})
 
 
-def _key(entry: Mapping[str, Any], name: str) -> Key | None:
+def _key(entry: Mapping[str, Any], name: str) -> PublicKey | None:
     algorithm = get_default_algorithms()[name]
     try:
         prepared = algorithm.from_jwk(dict(entry))
         check_public(prepared)
     except (PyJWTError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return Key(algorithm, prepared)
+    return PublicKey(algorithm, prepared)

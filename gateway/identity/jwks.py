@@ -7,13 +7,17 @@ the keys there are.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.core.problems import Problem, StoreUnavailable
 from gateway.identity.issuers import NeedsKeys
-from gateway.identity.jwk_set import KeyId, parse_jwks, some_gone
-from gateway.identity.keys import PUBLIC, Key
+from gateway.identity.keys import PUBLIC
 from gateway.log import get_logger
 from gateway.tasks import Tasks
+
+if TYPE_CHECKING:
+    from gateway.identity.jwk_set import KeyId
+    from gateway.identity.public_keys import PublicKey
 
 _SECOND_US = 1_000_000
 
@@ -55,18 +59,21 @@ class JwksKeys:
     ) -> None:
         if not algorithms or not PUBLIC.issuperset(algorithms):
             raise ValueError("a JWKS URL needs algorithms of public keys: RS…, PS…, ES… or EdDSA")
+        from gateway.identity import jwk_set  # noqa: PLC0415  (9 MB that a gateway without public keys does without)
+
+        self._set = jwk_set
         self.algorithms = frozenset(algorithms)
         self.generation = 0
         self._fetch = fetch
         self._tasks = tasks
         self._patience = patience if patience is not None else Patience()
-        self._keys: Mapping[KeyId, tuple[Key, ...]] = {}
+        self._keys: Mapping[KeyId, tuple[PublicKey, ...]] = {}
         self._url = url
         self.fetches = Fetches()
         self._tried_us: int | None = None
         self._running: asyncio.Task[None] | None = None
 
-    def find(self, algorithm: str, kid: str | None, now_us: int) -> Sequence[Key]:
+    def find(self, algorithm: str, kid: str | None, now_us: int) -> "Sequence[PublicKey]":
         """The keys for such a token; none if the issuer does not have them.
 
         Raises ``NeedsKeys`` if a fetch may bring them, ``StoreUnavailable`` if none could be fetched a moment ago.
@@ -118,11 +125,11 @@ class JwksKeys:
         try:
             async with asyncio.timeout(self._patience.timeout_us / _SECOND_US):
                 document = await self._fetch()
-            keys = parse_jwks(document, self.algorithms)
+            keys = self._set.parse_jwks(document, self.algorithms)
         except (OSError, TimeoutError, Problem, ValueError) as error:
             self._failed(str(error) or type(error).__name__)
             return
-        self.generation += some_gone(self._keys, keys)
+        self.generation += self._set.some_gone(self._keys, keys)
         self._keys = keys
         if self.fetches.failure is not None:
             _log.info("an issuer's keys are there again", url=self._url)

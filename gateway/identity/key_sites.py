@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import ClientError, ClientResponse, ClientSession, DummyCookieJar, TCPConnector
 
-from gateway.identity.jwk_set import DOCUMENT_BYTES
 from gateway.identity.jwks import JwksKeys, Patience
+from gateway.identity.keys import DOCUMENT_BYTES
 from gateway.tasks import Tasks
 
 _OK = 200

@@ -1,31 +1,48 @@
-"""Verification keys: one HMAC secret or one public key, fixed by configuration, checked when they are read."""
+"""Verification keys: what they are to whoever checks a token, and HMAC secrets, which need no library.
 
-from collections.abc import Sequence
+Public keys are in ``public_keys``, which only who has some imports: its library takes 9 MB.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from jwt.algorithms import Algorithm, get_default_algorithms
-from jwt.exceptions import PyJWTError
+import orjson
 
-HMAC = frozenset({"HS256", "HS384", "HS512"})
+HMAC = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+"""The hash of each algorithm."""
 PUBLIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
-_PUBLIC_KEYS = (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)
-_RSA_BITS = 2048
+DOCUMENT_BYTES = 256 * 1024
+"""How long a document with public keys may be."""
+_NO_SECRETS = (b"ssh-", b"ecdsa-sha2-", b"0\x82")  # SSH's public keys, and DER
+_PEM = b"-----BEGIN"
+
+
+class Key(Protocol):
+    """A key for one algorithm."""
+
+    def verifies(self, signed: bytes, signature: bytes) -> bool:
+        """Whether ``signature`` is that of ``signed``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A key prepared for one algorithm."""
+class Secret:
+    """What signs and verifies (RFC 7518, 3.2). ``hash_name``: as ``hashlib`` calls it."""
 
-    algorithm: Algorithm
-    prepared: Any = field(repr=False)
+    hash_name: str
+    secret: bytes = field(repr=False)
+
+    def verifies(self, signed: bytes, signature: bytes) -> bool:
+        """Whether ``signature`` is that of ``signed``; the time does not tell how near it is."""
+        return hmac.compare_digest(hmac.digest(self.secret, signed, self.hash_name), signature)
 
 
 class FixedKeys:
     """Keys that do not change while the process runs. ``kid`` is not looked at: there is one key per algorithm."""
 
-    def __init__(self, keys: dict[str, Key]) -> None:
+    def __init__(self, keys: Mapping[str, Key]) -> None:
         self.generation = 0
         self._keys = {name: (key,) for name, key in keys.items()}
 
@@ -44,40 +61,27 @@ class FixedKeys:
 
 def secret_keys(secret: bytes, algorithms: Sequence[str]) -> FixedKeys:
     """Keys for HMAC algorithms. Raises ``ValueError`` for an empty secret, a key file as secret, another algorithm."""
-    _expect(algorithms, HMAC, "an HMAC secret verifies only HS256, HS384 and HS512")
+    expect(algorithms, HMAC, "an HMAC secret verifies only HS256, HS384 and HS512")
     if not secret.strip():
         raise ValueError("the JWT secret is empty: everybody could sign tokens")
-    return FixedKeys({name: Key(*_prepared(name, secret)) for name in algorithms})
+    if _PEM in secret or secret.startswith(_NO_SECRETS) or _is_jwk(secret):
+        # What is public, or looks so, would let everybody sign tokens (RFC 8725, 3.1).
+        raise ValueError("the JWT secret is a key file: give public keys as public_key, and secrets as they are")
+    return FixedKeys({name: Secret(HMAC[name], secret) for name in algorithms})
 
 
-def public_keys(pem: bytes, algorithms: Sequence[str]) -> FixedKeys:
-    """The public key in ``pem``, for each algorithm. ``ValueError`` if it does not fit, is private, or too short."""
-    _expect(algorithms, PUBLIC, "a public key verifies only RS…, PS…, ES… and EdDSA")
-    keys = {name: Key(*_prepared(name, pem)) for name in algorithms}
-    for key in keys.values():
-        check_public(key.prepared)
-    return FixedKeys(keys)
-
-
-def check_public(prepared: object) -> None:
-    """Raise ``ValueError`` unless ``prepared`` is a public key of sufficient length (RFC 7518, 3.3)."""
-    if not isinstance(prepared, _PUBLIC_KEYS):
-        raise ValueError("the key is not a public key: the gateway verifies tokens and must not hold what signs them")  # noqa: TRY004
-    if isinstance(prepared, rsa.RSAPublicKey) and prepared.key_size < _RSA_BITS:
-        raise ValueError(f"an RSA key must have at least {_RSA_BITS} bits")
-
-
-def _expect(algorithms: Sequence[str], allowed: frozenset[str], why: str) -> None:
+def expect(algorithms: Sequence[str], allowed: Mapping[str, str] | frozenset[str], why: str) -> None:
+    """Raise ``ValueError`` unless there are algorithms, all of them ``allowed``."""
     if not algorithms:
         raise ValueError("at least one algorithm must be named")
-    if strange := sorted(set(algorithms) - allowed):
+    if strange := sorted(set(algorithms) - set(allowed)):
         raise ValueError(f"{why}, not {', '.join(strange)}")
 
 
-def _prepared(name: str, material: bytes) -> tuple[Algorithm, Any]:
-    algorithm = get_default_algorithms()[name]
+def _is_jwk(secret: bytes) -> bool:
+    """Whether it is a key, or a set of them, in JSON (RFC 7517)."""
     try:
-        return algorithm, algorithm.prepare_key(material)
-    except (PyJWTError, ValueError, TypeError) as error:
-        # The library's sentence may quote the material: it is not repeated.
-        raise ValueError(f"the key cannot be used for {name} ({type(error).__name__})") from None
+        read = orjson.loads(secret)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(read, dict | list)

@@ -7,16 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from cryptography.x509 import Certificate, load_pem_x509_certificates
-
 from gateway.settings.files import MISSING, Files
 from gateway.settings.problems import SettingsProblem
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
 
     from gateway.settings.models import Settings
 
@@ -86,7 +82,7 @@ def _of_pair(settings: "Settings", section: Location, files: Files) -> Iterator[
         yield unfit
     if certificate is None or key is None:
         return
-    if _spki(certificate.public_key()) != _spki(key.public_key()):
+    if not _of_one_pair(certificate, key):
         yield _Unfit(at_key, f"is not the key of the first certificate in {'.'.join(at_cert)}")
     elif (reason := _refusal(pair)) is not None:
         yield _Unfit(at_cert, f"cannot be used: {reason}")
@@ -99,14 +95,19 @@ def _read(path: Path, at: Location, files: Files) -> bytes:
         raise _Unfit(at, f"the file {path} cannot be read: {error.strerror}") from None
 
 
-def _certificates(pem: bytes, at: Location) -> list[Certificate]:
+def _certificates(pem: bytes, at: Location) -> "list[Certificate]":
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415  (9 MB, only for who has certificates)
+
     try:
         return load_pem_x509_certificates(pem)
     except ValueError:
         raise _Unfit(at, "the file holds no certificate in PEM") from None
 
 
-def _private_key(pem: bytes, at: Location) -> PrivateKeyTypes:
+def _private_key(pem: bytes, at: Location) -> "PrivateKeyTypes":
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  (see above)
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
     try:
         return load_pem_private_key(pem, password=None)
     except TypeError:
@@ -115,8 +116,11 @@ def _private_key(pem: bytes, at: Location) -> PrivateKeyTypes:
         raise _Unfit(at, "the file holds no private key in PEM") from None
 
 
-def _spki(key: "PublicKeyTypes | CertificatePublicKeyTypes") -> bytes:
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _of_one_pair(certificate: "Certificate", key: "PrivateKeyTypes") -> bool:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415  (see above)
+
+    as_der = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    return certificate.public_key().public_bytes(*as_der) == key.public_key().public_bytes(*as_der)
 
 
 def _refusal(pair: Pair) -> str | None:
@@ -136,7 +140,7 @@ def expiries(settings: "Settings") -> dict[str, int]:
     }
 
 
-def _shown(settings: "Settings") -> Iterator[tuple[str, Certificate]]:
+def _shown(settings: "Settings") -> Iterator[tuple[str, "Certificate"]]:
     """The key of each certificate that we show to others, or trust, and the certificate."""
     for at in (*((*section, "cert") for section in _PAIRS), _CA):
         path = file_of(settings, *at)

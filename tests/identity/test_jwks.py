@@ -12,7 +12,7 @@ from gateway.identity.authenticate import Authenticator
 from gateway.identity.config import Identified, IdentityConfig
 from gateway.identity.issuers import Issuer
 from gateway.identity.jwks import JwksKeys, Patience
-from gateway.identity.keys import public_keys
+from gateway.identity.public_keys import public_keys
 from gateway.tasks import Tasks
 from tests.identity.tokens import NOW, PEER, SECOND, SECRET, USER, bearer, hmac_issuer, token
 

@@ -13,7 +13,8 @@ from gateway.core.problems import Unauthorized
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.issuers import Issuer
 from gateway.identity.jwt import TOKEN_BYTES, JwtVerifier
-from gateway.identity.keys import public_keys, secret_keys
+from gateway.identity.keys import secret_keys
+from gateway.identity.public_keys import public_keys
 from tests.identity.tokens import (
     NOW,
     SECOND,
@@ -60,6 +61,17 @@ def test_a_token_of_a_public_keys_owner_is_good_and_of_another_is_not(key: Any, 
     for forged in (
         token(private_pem(key), algorithm, sub="other").rsplit(b".", 1)[0] + b"." + good.rsplit(b".", 1)[1],
     ):
+        with pytest.raises(Unauthorized, match="signature"):
+            verify(forged, issuer)
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_token_of_who_knows_the_secret_is_good_and_of_another_is_not(algorithm: str) -> None:
+    secret = SECRET * 2  # PyJWT, which signs here, wants 64 bytes for the longest of them
+    issuer = Issuer(keys=secret_keys(secret, [algorithm]), algorithms=frozenset({algorithm}))
+    good = token(secret, algorithm)
+    assert verify(good, issuer).user == USER
+    for forged in (token(secret + b"x", algorithm), good[:-8] + b"AAAAAAAA", good[:-4]):
         with pytest.raises(Unauthorized, match="signature"):
             verify(forged, issuer)
 
@@ -186,7 +198,11 @@ def test_a_verified_token_is_kept_until_it_expires_and_only_so_many_are() -> Non
     assert len(kept) == 0
 
 
-@pytest.mark.parametrize("secret", [b"", b"  \n", pem(RSA), b"ssh-rsa AAAAB3NzaC1yc2E= x"])
+JWKS = [b'{"kty": "oct", "k": "AAAA"}', b' {"keys": []}', b'[{"kty": "RSA", "n": "AAAA"}]']
+DER = RSA.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize("secret", [b"", b"  \n", pem(RSA), b"ssh-rsa AAAAB3NzaC1yc2E= x", *JWKS, DER])
 def test_a_secret_that_is_none_is_refused_at_once(secret: bytes) -> None:
     with pytest.raises(ValueError, match=r"secret|key") as caught:
         secret_keys(secret, ["HS256"])
