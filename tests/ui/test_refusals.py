@@ -171,11 +171,11 @@ async def before_it_is_told(windows: Windows, answers: int = 1) -> Page:
     return page
 
 
-def give(site: Site, user: str, *, units: int) -> None:
-    """A plan of so many units an hour."""
+def give(site: Site, user: str, *, units: int, override: int | None = None) -> None:
+    """A plan of so many units an hour; ``override``: instead of the plan's amount."""
     terms = {"name": "Small", "slug": f"small-{user}", "throughput_limit": units, "window_seconds": 3600}
     plan = site.call("/billing/plan", "su", method="POST", body=terms | {"duration_days": 30})
-    gift = {"plan_id": plan["id"], "scope": "user", "user_id": user}
+    gift = {"plan_id": plan["id"], "scope": "user", "user_id": user, "throughput_override": override}
     site.call("/billing/subscription/manual", "su", method="POST", body=gift)
 
 
