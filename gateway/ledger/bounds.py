@@ -9,6 +9,8 @@ from typing import NamedTuple
 HORIZON_S = 25
 FLUSH_MS = 100
 """How long a journal gathers records: a gateway that is killed loses these, and those of the write under way."""
+NEAR_S = 30
+"""States of a budget that are so near to one another may have changed their order: ``lua/merge.lua``."""
 SHARE, MOST_HELD = 16, 2_048
 """Of a leased budget one gateway holds at most a ``SHARE``th of what is left, and ``MOST_HELD`` units."""
 
@@ -49,9 +51,8 @@ _ANY = (
     Bound("Redis fails over to a replica", "0", "what was charged within the replication lag"),
     Bound(
         "Redis comes back empty, and every gateway brings its journal",
-        "0",
-        f"what was charged in the last {FLUSH_MS} ms of gateways that were killed,"
-        " and what several had under way at once",
+        f"what was given back within {NEAR_S} s of a budget's last charge, or since",
+        f"what was charged in the last {FLUSH_MS} ms of gateways that were killed",
     ),
     Bound(
         "Redis comes back empty, and a gateway never comes back",
@@ -69,7 +70,8 @@ _LEASE = Bound("Redis is away, on_store_failure lease", "amount less what is hel
 _LEASED = (
     Bound("a refund or a change elsewhere, leased", "cost, for a second at most", "0"),
     Bound(
-        "a gateway dies, does not answer within 0.1 s or loses an answer of Redis, or Redis comes back empty, leased",
+        "a gateway dies or does not answer within 0.1 s, or Redis comes back empty,"
+        f" or is away for more than {HORIZON_S} s while an answer is lost, leased",
         f"min({MOST_HELD}, amount / {SHARE}), for each such gateway, until the window ends",
         "0",
     ),

@@ -5,11 +5,14 @@ import contextlib
 
 
 class Relay:
-    """Passes bytes on. ``deaf``: answers are lost, and connections with them. Answers wait until ``open`` is set."""
+    """Passes bytes on. ``deaf``: answers are lost, and connections with them; ``dumb``: what is asked is lost as well.
+
+    Answers wait until ``open`` is set.
+    """
 
     def __init__(self, port: int) -> None:
         self._to = port
-        self.deaf = False
+        self.deaf = self.dumb = False
         self.lost = 0
         self.open = asyncio.Event()
         self.open.set()
@@ -41,6 +44,10 @@ class Relay:
         answers = asyncio.get_running_loop().create_task(back())
         with contextlib.suppress(ConnectionError):
             while data := await near.read(65536):
+                if self.dumb:
+                    self.lost += 1
+                    near_out.close()
+                    break
                 far_out.write(data)
         far_out.close()
         with contextlib.suppress(ConnectionError):

@@ -29,19 +29,21 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it answers, with all that it had on disk."""
         argv = [REDIS_SERVER_PATH, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.home)]
         argv += ["--save", "", "--unixsocket", str(self.home / "redis.sock"), *self.options]
         self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + _START_S
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 1):
-                    return
+                with socket.create_connection(("127.0.0.1", self.port), 1) as probe:
+                    probe.sendall(b"PING\r\n")
+                    if not probe.recv(64).startswith(b"-LOADING"):
+                        return
             except OSError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
                     raise
-                time.sleep(0.01)
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """Kill it, as a machine dies."""

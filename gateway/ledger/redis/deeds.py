@@ -15,7 +15,7 @@ from gateway.core.cascade import Charge, Costs, Posting
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import gifts as gifts_of
 from gateway.core.scope import Scope
-from gateway.ledger.redis.doubts import Doubt, Doubts, Name, told_before
+from gateway.ledger.redis.doubts import Doubt, Doubts, Learnt, Name, told_before
 from gateway.ledger.redis.line import Act, Line, Unknown
 from gateway.ledger.redis.states import States, field_of, pairs_of, states_from, text_of
 from gateway.ledger.redis.terms import TermsOf, gift_rows
@@ -51,6 +51,7 @@ class Deed(NamedTuple):
     """Something to be done to one scope. ``keys``: whose texts the answer brings, in order.
 
     ``decide``: ``core``'s decision upon a state; ``None``: nothing is to be done. ``outcome``: what the caller is told.
+    ``learnt``: whom it matters to, if it was in doubt and is not any more.
     """
 
     scope: Scope
@@ -58,6 +59,7 @@ class Deed(NamedTuple):
     keys: Sequence[LimitKey]
     decide: Callable[[Mapping[LimitKey, Bucket]], Change | None]
     outcome: Callable[[States], object]
+    learnt: Learnt | None = None
 
 
 def taking(terms_of: TermsOf, allowance: Allowance, costs: Costs, now_us: int) -> tuple[Act, Sequence[LimitKey]]:
@@ -102,7 +104,8 @@ class Deeds:
                     return Told(True, before)
                 act = {**decided(deed.act, before, change), "id": id_}
         except (Unknown, asyncio.CancelledError) as error:
-            doubt = Doubt(self._line, deed.scope, id_, deed.keys, before, deed.outcome, sent_s)
+            cuts = "slice" in act
+            doubt = Doubt(self._line, deed.scope, id_, deed.keys, before, deed.outcome, sent_s, cuts, deed.learnt)
             self._doubts.add(name, doubt)
             if isinstance(error, asyncio.CancelledError):
                 self._doubts.disown(name)

@@ -40,11 +40,15 @@ class Uncertain(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+Learnt = Callable[[Any, int], None]
+"""Told once what became of an act that was in doubt: its outcome (``None``: it was not done), and what a slice got."""
+
+
+@dataclass(slots=True)
 class Doubt:
     """An act that was sent. ``keys``: whose texts its answer brings; ``before``: the state that ``core`` decided upon.
 
-    ``outcome`` makes of the state before what the caller would have been told.
+    ``outcome`` makes of the state before what the caller would have been told. ``cuts``: a slice was wanted with it.
     """
 
     line: Line
@@ -54,15 +58,22 @@ class Doubt:
     before: States | None
     outcome: Callable[[States], Any]
     sent_s: float
+    cuts: bool = False
+    learnt: Learnt | None = None
 
     async def resolve(self) -> Any | None:  # noqa: ANN401
         """See ``Uncertain``."""
         reply = await self.line.act(self.scope, {"now": 0, "id": self.id, "void": True})
-        if reply[0] != b"done":
-            return None
-        if len(reply) == 1 and self.before is not None:
-            return self.outcome(self.before)
-        return self.outcome(told_before(self.keys, reply))
+        outcome, units = None, 0
+        if reply[0] == b"done" and len(reply) == 1 and self.before is not None:
+            outcome = self.outcome(self.before)
+        elif reply[0] == b"done":
+            outcome = self.outcome(told_before(self.keys, reply))
+            units = int(reply[-1] or 0) if self.cuts else 0
+        if (learnt := self.learnt) is not None:
+            self.learnt = None
+            learnt(outcome if reply[0] == b"done" else None, units)
+        return outcome
 
 
 class Unwanted(NamedTuple):

@@ -1,28 +1,45 @@
 """The slices that a gateway has in hand: how they come back, and what is remembered of their scopes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from gateway.clock import new_id
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, LimitKey, give_back
-from gateway.core.cascade import Bill, Charge, Costs, Posting
+from gateway.core.bucket import Bucket, LimitKey, give_back, left, refill
+from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.refund import Gift
 from gateway.core.scope import Scope
+from gateway.ledger.bounds import HORIZON_S
 from gateway.ledger.redis.charging import Parts
 from gateway.ledger.redis.deeds import Change, Deed
 from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.line import Unknown
 from gateway.ledger.redis.recall import Recall
-from gateway.ledger.redis.slices import IDLE_US, Slice
+from gateway.ledger.redis.slices import IDLE_US, Slice, can_be_cut, cut
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 
 EMPTY_US = 1_000_000
 """For so long it is remembered that a scope could not pay."""
+DOUBT_US = HORIZON_S * 1_000_000
+"""While nobody knows what was cut of a scope nothing else is, so that no gateway holds two slices of it."""
 MOST_SCOPES = 200_000
 _TICK_S = 0.2
+
+
+class Sent(NamedTuple):
+    """What went out with an act: the slice that was in hand, to be given back, and how much the next one wants.
+
+    ``fillings``: how often Redis had been filled by then.
+    """
+
+    scope: Scope
+    last: Slice | None
+    fillings: int
+    want: int
+    at_us: int
 
 
 class SlicesInHand(RedisLedger):
@@ -36,7 +53,7 @@ class SlicesInHand(RedisLedger):
         self._exact_until_us: dict[Scope, int] = {}
         recall.follow(self._asked_back)
         self._fillings = 0
-        parts.presence.before_filling = self._let_go_of_all
+        parts.presence.before_filling = self._let_go
         self._tasks.start(self._tick(), "tend slices")
 
     def __len__(self) -> int:
@@ -63,15 +80,20 @@ class SlicesInHand(RedisLedger):
         if self._exact_until_us.get(scope, 0) > new.cut_us:  # somebody has asked for it meanwhile
             self._tasks.start(self._return(scope), "give a slice back")
 
-    def _let_go_of_all(self) -> None:
+    def _let_go(self, lost: Callable[[Scope], bool]) -> None:
         """What the journals bring to a Redis that lost its memory does not count what is in hand."""
         self._fillings += 1
-        self._slices.clear()
+        for scope in [scope for scope in self._slices if lost(scope)]:
+            del self._slices[scope]
 
     def _put_back(self, scope: Scope, last: Slice, fillings: int) -> None:
         """Have a slice in hand again that could not be given back, unless Redis has lost its memory since."""
-        if fillings == self._fillings:
-            self._slices.setdefault(scope, last)
+        if fillings != self._fillings:
+            return
+        if scope in self._slices:
+            self._found(scope, last)
+        else:
+            self._slices[scope] = last
 
     def _has_some(self, bill: Bill) -> bool:
         """Whether something is in hand of one who is asked."""
@@ -82,10 +104,32 @@ class SlicesInHand(RedisLedger):
                 return True
         return False
 
-    def _be_exact(self, scope: Scope, now_us: int) -> None:
-        """For a while nothing is cut of a scope whose end is near."""
+    def _learn(self, sent: Sent, outcome: object, units: int) -> None:
+        """What became of an act in doubt: it gave nothing back if it was not done, and has cut a slice if it was."""
+        if outcome is None:
+            if sent.last is not None:
+                self._put_back(sent.scope, sent.last, sent.fillings)
+        elif (new := slice_of(outcome, units, sent.at_us, sent.want)) is not None:
+            self._found(sent.scope, new)
+
+    def _found(self, scope: Scope, found: Slice) -> None:
+        """What was in doubt is known to be ours: it goes back at once."""
+        self._tasks.start(self._give_back(scope, found), "give a slice back that was in doubt")
+
+    def _be_exact(self, scope: Scope, now_us: int, for_us: int = EMPTY_US) -> None:
+        """For a while nothing is cut of a scope: its end is near, or nobody knows what was cut of it last."""
         self._make_room()
-        self._exact_until_us[scope] = now_us + EMPTY_US
+        self._exact_until_us[scope] = max(now_us + for_us, self._exact_until_us.get(scope, 0))
+
+    def _remember_empty(self, refusal: Refusal) -> None:
+        """Some that could not pay need not be asked again at once."""
+        self._make_room()
+        for shortfall in refusal.shortfalls:
+            allowance = shortfall.allowance
+            if (limit := allowance.sole) is not None and can_be_cut(limit) and allowance.source is None:
+                full = refill(None, limit, refusal.at_us)
+                spent = full._replace(spent=limit.burst - shortfall.standings[0].left)
+                self._empty[allowance.scope] = (allowance, {limit.key: spent}, refusal.at_us)
 
     def _make_room(self) -> None:
         for known in (self._empty, self._exact_until_us):
@@ -99,13 +143,21 @@ class SlicesInHand(RedisLedger):
             self._tasks.start(self._return(scope), "give a slice back")
 
     async def _return(self, scope: Scope) -> None:
-        """Give back what is left of a slice; if nobody knows whether that arrived, it is lost until its window ends."""
-        last, fillings = self._slices.pop(scope, None), self._fillings
-        if last is None:
-            return
-        now_us = self._skew.of_server(self._now_us())
+        """Give back what is left of a slice that is in hand."""
+        last = self._slices.pop(scope, None)
+        if last is not None:
+            await self._give_back(scope, last)
+
+    async def _give_back(self, scope: Scope, last: Slice) -> None:
+        """Give back what is left of a slice that is not in hand any more.
+
+        If that stays in doubt until it is too late to ask, it is lost until its window ends.
+        """
+        now_us, fillings = self._skew.of_server(self._now_us()), self._fillings
         gifts = [gift_of(scope, last)] if last.rest and now_us < last.until_us else []
-        act = {"now": now_us, "gifts": gift_rows(gifts), "uncut": self._me}
+        act = {"now": now_us, "gifts": gift_rows(gifts)}
+        if scope not in self._slices:
+            act["uncut"] = self._me
 
         def given(state: Mapping[LimitKey, Bucket]) -> Change:
             bucket = with_rest(state, last, now_us).get(last.key)
@@ -113,10 +165,17 @@ class SlicesInHand(RedisLedger):
                 return Change()
             return Change([Posting(scope, last.key, last.after.generation, -last.rest, bucket)])
 
+        def learnt(done: object, _units: int) -> None:
+            if done is None:
+                self._put_back(scope, last, fillings)
+
         name = ("slice", new_id())
         try:
-            await self._deeds.do(Deed(scope, act, [gift.key for gift in gifts], given, lambda _state: None), name)
+            await self._deeds.do(
+                Deed(scope, act, [gift.key for gift in gifts], given, lambda _state: True, learnt), name
+            )
         except Unknown:
+            self._be_exact(scope, now_us, DOUBT_US)
             self._doubts.disown(name)
         except StoreUnavailable:
             self._put_back(scope, last, fillings)
@@ -131,6 +190,15 @@ class SlicesInHand(RedisLedger):
                 del self._slices[scope]
             idle = [scope for scope, known in self._slices.items() if now_us - known.used_us > IDLE_US]
             await asyncio.gather(*(self._return(scope) for scope in idle[:100]))
+
+
+def slice_of(charge: object, units: int, at_us: int, want: int) -> Slice | None:
+    """The slice that came with a charge, if one did."""
+    if not units or not isinstance(charge, Charge) or not charge.postings or (limit := charge.allowance.sole) is None:
+        return None
+    paid = charge.postings[0].after
+    after = paid._replace(spent=paid.spent + units)
+    return cut(limit, after, left(after, limit), units, at_us, want)
 
 
 def gift_of(scope: Scope, last: Slice) -> Gift:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, LimitKey, left, refill
+from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import NOBODY, Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
 from gateway.core.scope import Scope
@@ -20,10 +20,19 @@ from gateway.ledger.bounds import SHARE
 from gateway.ledger.port import Tell
 from gateway.ledger.redis.charging import Parts
 from gateway.ledger.redis.deeds import Change, Deed, Told
-from gateway.ledger.redis.in_hand import EMPTY_US, MOST_SCOPES, SlicesInHand, gift_of, with_rest
+from gateway.ledger.redis.in_hand import (
+    DOUBT_US,
+    EMPTY_US,
+    MOST_SCOPES,
+    Sent,
+    SlicesInHand,
+    gift_of,
+    slice_of,
+    with_rest,
+)
 from gateway.ledger.redis.line import Unknown
 from gateway.ledger.redis.recall import Recall
-from gateway.ledger.redis.slices import WARM_US, Slice, can_be_cut, cut, wanted
+from gateway.ledger.redis.slices import WARM_US, Slice, can_be_cut, wanted
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 
@@ -109,22 +118,14 @@ class LeasedLedger(SlicesInHand):
     ) -> None:
         if want:
             self._want_no_more(bill)
+            if isinstance(outcome, StoreUnavailable):
+                self._be_exact(bill.allowances[0].scope, at_us, DOUBT_US)
         if isinstance(outcome, Refusal):
             if self._has_some(bill):
                 self._ask_long_way(bill, at_us, tell)  # what has come meanwhile may suffice
                 return
             self._remember_empty(outcome)
         tell(outcome)
-
-    def _remember_empty(self, refusal: Refusal) -> None:
-        """Some that could not pay need not be asked again at once."""
-        self._make_room()
-        for shortfall in refusal.shortfalls:
-            allowance = shortfall.allowance
-            if (limit := allowance.sole) is not None and can_be_cut(limit) and allowance.source is None:
-                full = refill(None, limit, refusal.at_us)
-                spent = full._replace(spent=limit.burst - shortfall.standings[0].left)
-                self._empty[allowance.scope] = (allowance, {limit.key: spent}, refusal.at_us)
 
     def _wants(self, bill: Bill, at_us: int) -> int:
         """The slice to ask for with a debit: none for whoever comes seldom, or where it must be exact."""
@@ -144,12 +145,12 @@ class LeasedLedger(SlicesInHand):
 
     def _keep(self, charge: Charge, units: int, at_us: int) -> None:
         """A debit has brought a slice."""
-        limit = charge.allowance.sole
-        if units and limit is not None and charge.postings:
-            paid = charge.postings[0].after
-            after = paid._replace(spent=paid.spent + units)
-            want = wanted(self._slices.get(charge.scope), at_us)
-            self._hold(charge.scope, cut(limit, after, left(after, limit), units, at_us, want))
+        last = self._slices.get(charge.scope)
+        new = slice_of(charge, units, at_us, wanted(last, at_us))
+        if new is not None and last is not None and last.rest:
+            self._found(charge.scope, new)  # it was in doubt until now
+        elif new is not None:
+            self._hold(charge.scope, new)
 
     def _still_short(self, allowance: Allowance, bill: Bill, at_us: int) -> States | None:
         """What was known of a scope a moment ago, if by that it cannot pay; ``None``: it has to be asked."""
@@ -203,6 +204,7 @@ class LeasedLedger(SlicesInHand):
         exact = alone or not self._recall.hears or self._exact_until_us.get(scope, 0) > now_us
         want = 0 if exact else wanted(last, now_us)
         deed = self._with_slice(self._charging(one, now_us, None), one, last, want, now_us)
+        deed = deed._replace(learnt=partial(self._learn, Sent(scope, last, fillings, want, now_us)))
         if last is None and not want:
             return await self._deeds.do(deed, ("charge", one.id))
         cutting = self._cutting[scope] = Cutting(want > 0, asyncio.Event())
@@ -210,25 +212,19 @@ class LeasedLedger(SlicesInHand):
             told = await self._deeds.do(deed, ("charge", one.id))
             if not told.done and last is not None:
                 self._slices[scope] = last
-            elif told.done:
-                self._cut(deed, told, allowance, now_us, want)
-        except StoreUnavailable as error:
-            if last is not None and not isinstance(error, Unknown):
+            elif told.done and (new := slice_of(deed.outcome(told.before), told.slice or 0, now_us, want)) is not None:
+                self._hold(scope, new)
+        except Unknown:
+            self._be_exact(scope, now_us, DOUBT_US)
+            raise
+        except StoreUnavailable:
+            if last is not None:
                 self._put_back(scope, last, fillings)
             raise
         finally:
             del self._cutting[scope]
             cutting.over.set()
         return told._replace(before=with_rest(told.before, last, now_us))
-
-    def _cut(self, deed: Deed, told: Told, allowance: Allowance, now_us: int, want: int) -> None:
-        """Keep the slice that came with a charge."""
-        scope, limit, charged = allowance.scope, allowance.sole, deed.outcome(told.before)
-        if not told.slice or limit is None or not isinstance(charged, Charge) or not charged.postings:
-            return
-        paid = charged.postings[0].after
-        after = paid._replace(spent=paid.spent + told.slice)
-        self._hold(scope, cut(limit, after, left(after, limit), told.slice, now_us, want))
 
     def _with_slice(self, deed: Deed, one: Bill, last: Slice | None, want: int, now_us: int) -> Deed:
         """The deed that also gives back what is left of the last slice, and cuts one that wants ``want``."""

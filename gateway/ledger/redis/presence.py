@@ -6,11 +6,13 @@ memory: that one is filled from the gateways' journals first, and its new epoch 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from redis.exceptions import RedisError
 
 from gateway import log
 from gateway.clock import new_id
+from gateway.core.scope import Scope
 from gateway.ledger.port import Kept
 from gateway.ledger.redis.batch import Batches
 from gateway.ledger.redis.names import Names
@@ -46,8 +48,8 @@ class Presence:
         self._me = new_id()
         self._renewed_s = 0.0
         self._since: dict[str, float] = {}
-        self.before_filling: Callable[[], None] = lambda: None
-        """What the journal does not know is let go of."""
+        self.before_filling: Callable[[Callable[[Scope], bool]], None] = lambda _lost: None
+        """What the journal does not know of scopes that were lost is let go of."""
         self.here = self._closed = False
         self.reason = "not asked yet"
         self.losses = 0
@@ -139,8 +141,8 @@ class Presence:
         found = {marker: value for marker, value in zip(markers, values, strict=True) if value is not None}
         epochs = {marker: value.removeprefix(_FILLING).decode() for marker, value in found.items()}
         all_of = ",".join(sorted(set(epochs.values())))
-        if self._kept.filled() != all_of:
-            await self._fill(sorted(set(epochs.values())))
+        if (filled := self._kept.filled()) != all_of:
+            await self._fill(epochs, frozenset(filled.split(",")))
             self._kept.fill(all_of)
         for epoch in {value.removeprefix(_FILLING).decode() for value in found.values() if value[:1] == _FILLING}:
             await self._finish(epoch, [marker for marker, value in found.items() if value == _FILLING + epoch.encode()])
@@ -155,12 +157,17 @@ class Presence:
     async def _present(self, markers: Sequence[str]) -> list[bytes]:
         return [value or _FILLING for value in await self._read(markers)]
 
-    async def _fill(self, epochs: Sequence[str]) -> None:
-        """Bring in what the journal knows, and tell the others while it lasts."""
-        self.before_filling()
+    async def _fill(self, epoch_of: Mapping[str, str], filled: AbstractSet[str]) -> None:
+        """Bring in what the journal knows, and tell the others while it lasts. What was ``filled`` before has it."""
+        epochs = sorted(set(epoch_of.values()) - filled)
+
+        def is_lost(scope: Scope) -> bool:
+            return epoch_of[self._names.marker(scope)] not in filled
+
+        self.before_filling(is_lost)
         async for page in self._kept.pages():
             await self._tell(epochs, "busy")
-            for scope, states in page:
+            for scope, states in ((scope, states) for scope, states in page if is_lost(scope)):
                 args = [str(self._now_us()), *pairs_of(states)]
                 (outcome,) = await self._servers.run(MERGE, [Call([self._names.scope(scope)], args)])
                 if isinstance(outcome, (Refused, Unheard)):

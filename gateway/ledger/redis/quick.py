@@ -142,7 +142,7 @@ class Quick:
             try:
                 told = decided(bill, asked, reply, at_us)
                 if cut is not None and isinstance(told, Charge):
-                    cut(told, reply[-1] if type(reply) is list else 0, at_us)
+                    cut(told, units_cut(reply), at_us)
             except Exception as error:  # noqa: BLE001  (the others are to be told all the same)
                 _log.error("an answer of the ledger makes no sense", reason=repr(error))
                 told = _unavailable()
@@ -200,10 +200,11 @@ class Quick:
 class BatchDoubt:
     """A debit of which nobody knows whether it was made: see ``doubts``."""
 
-    __slots__ = ("_batch", "_number", "_quick")
+    __slots__ = ("_batch", "_learnt", "_number", "_quick")
 
     def __init__(self, batch: Batch, number: int, quick: Quick) -> None:
         self._batch, self._number, self._quick = batch, number, quick
+        self._learnt = False
 
     @property
     def sent_s(self) -> float:
@@ -220,9 +221,20 @@ class BatchDoubt:
         outcome = await self._quick.find_out(self._batch)
         if outcome[1] == _VOID:
             return None
-        bill, asked, *_ = self._batch.debits[self._number]
-        told = decided(bill, asked, outcome[self._number + 1], self._batch.at_us)
-        return told if isinstance(told, Charge) else None
+        bill, asked, _, _, _, cut = self._batch.debits[self._number]
+        reply, at_us = outcome[self._number + 1], self._batch.at_us
+        told = decided(bill, asked, reply, at_us)
+        if not isinstance(told, Charge):
+            return None
+        if cut is not None and not self._learnt:
+            self._learnt = True
+            cut(told, units_cut(reply), at_us)
+        return told
+
+
+def units_cut(reply: Any) -> int:  # noqa: ANN401
+    """What a slice got that was wanted with a debit."""
+    return reply[-1] if type(reply) is list else 0
 
 
 def _unavailable() -> StoreUnavailable:

@@ -260,7 +260,7 @@ async def test_what_is_held_is_not_lost_by_an_outage_in_which_it_could_not_be_gi
         with pytest.raises(StoreUnavailable):
             await ledger.charge(bill(held + 1, USERS, id_="more than is held"), now_us())
         assert ledger._slices[USER].rest == held
-        ledger._let_go_of_all()
+        ledger._let_go(lambda _scope: True)
         assert len(ledger) == 0, "a Redis that lost its memory does not know of it"
 
 
@@ -276,18 +276,63 @@ async def test_a_refusal_is_remembered_by_its_amount_and_not_for_long(mortal: Re
         assert ledger.charge_now(bill(6, changed), now) is None, "another catalog, another answer"
 
 
-async def test_what_nobody_wants_is_given_back_where_slices_are_held_too(mortal: RedisServer) -> None:
+async def until_settled(ledger: LeasedLedger) -> None:
+    async with asyncio.timeout(30):
+        while ledger.failure is not None or ledger.in_doubt:
+            ledger.tend(now_us(), now_us())
+            await asyncio.sleep(0.01)
+
+
+async def test_what_nobody_wants_is_given_back_with_the_slice_that_came_with_it(mortal: RedisServer) -> None:
     relay = Relay(mortal.port)
     async with leasing(await relay.start(), 1) as (ledger,):
+        await charge(ledger, bill(1, USERS))
         relay.deaf = True
         asked = bill(40, USERS, id_="x")
         with pytest.raises(StoreUnavailable):
             await ledger.charge(asked, now_us())
+        assert await exactly_left(mortal.url) == BUDGET - 41 - LEAST, "it was made, and a slice was cut"
         ledger.call_off(asked)
         relay.deaf = False
+        await until_settled(ledger)
         async with asyncio.timeout(30):
-            while ledger.failure is not None or ledger.in_doubt:
-                ledger.tend(now_us(), now_us())
+            while await exactly_left(mortal.url) != BUDGET - 1:
                 await asyncio.sleep(0.01)
-    assert BUDGET - LEAST <= await exactly_left(mortal.url) <= BUDGET, "but for the slice that came with it"
+        assert len(ledger) == 0
+    await relay.stop()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_what_was_in_hand_is_not_lost_when_it_is_in_doubt_whether_it_went_back(
+    mortal: RedisServer, *, arrives: bool
+) -> None:
+    relay = Relay(mortal.port)
+    async with leasing(await relay.start(), 1) as (ledger,):
+        await warm_up(ledger)
+        relay.deaf, relay.dumb = True, not arrives
+        asked = bill(LEAST + 1, USERS, id_="more than is in hand")
+        with pytest.raises(StoreUnavailable):
+            await ledger.charge(asked, now_us())
+        assert len(ledger) == 0
+        ledger.call_off(asked)
+        relay.deaf = relay.dumb = False
+        await until_settled(ledger)
+    assert await exactly_left(mortal.url) == BUDGET - 2, (
+        "it was given back, before or when it was known that it was not"
+    )
+    await relay.stop()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_slice_of_which_nobody_knows_whether_it_went_back_is_not_lost(
+    mortal: RedisServer, *, arrives: bool
+) -> None:
+    relay = Relay(mortal.port)
+    async with leasing(await relay.start(), 1) as (ledger,):
+        await warm_up(ledger)
+        relay.deaf, relay.dumb = True, not arrives
+        await ledger._return(USER)
+        relay.deaf = relay.dumb = False
+        await until_settled(ledger)
+    assert await exactly_left(mortal.url) == BUDGET - 2
     await relay.stop()
