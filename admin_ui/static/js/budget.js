@@ -17,6 +17,24 @@ export function usageKey(entry) {
   return [entry.scope, entry.workspace_id ?? entry.user_id ?? "", entry.plan ?? "", entry.purse ?? "", entry.meter ?? "", entry.window_seconds, entry.refill ?? "", entry.fallback].join(" ");
 }
 
+/** How much of it there is at most: more than comes back in a window where bursts are allowed. @param {Usage} entry */
+export function capacityOf(entry) {
+  return entry.burst ?? entry.throughput_limit;
+}
+
+/**
+ * A limit as it stands at an instant, if nobody has spent since it was told.
+ * @param {Usage} entry
+ * @param {number} at milliseconds
+ * @returns {Usage}
+ */
+export function standingAt(entry, at) {
+  if (entry.unlimited || !entry.resets_at) return entry;
+  const remaining = leftAt(entry, at);
+  const full = at >= Date.parse(entry.resets_at);
+  return { ...entry, remaining, current_usage: Math.max(0, capacityOf(entry) - remaining), resets_at: full ? null : entry.resets_at };
+}
+
 /**
  * What is left of a limit at an instant, if nobody spends meanwhile.
  * @param {Usage} entry
@@ -25,7 +43,7 @@ export function usageKey(entry) {
 function leftAt(entry, at) {
   if (entry.unlimited) return Infinity;
   const full = entry.resets_at ? Date.parse(entry.resets_at) : null;
-  const capacity = entry.burst ?? entry.throughput_limit;
+  const capacity = capacityOf(entry);
   if (full === null) return entry.remaining; // it is full, or a pack
   if (at >= full) return capacity;
   if (entry.refill !== "continuous") return entry.remaining;
@@ -177,6 +195,23 @@ export function forecast(entry, perSecond, now) {
 }
 
 /** @typedef {ReturnType<typeof forecast>} Forecast */
+
+/**
+ * The same for one limit of several: purses are spent in their order, so only the first that can pay is spent at all.
+ * @param {Usage} entry
+ * @param {Usage[]} usage every limit there is
+ * @param {number} perSecond units that its scope has spent in a second, lately
+ * @param {number} now milliseconds
+ * @returns {Forecast | {kind: "waits" | "held", at?: undefined}} `waits`: a purse before it pays; `held`: another limit of its purse is used up
+ */
+export function forecastAmong(entry, usage, perSecond, now) {
+  if (entry.unlimited || leftAt(entry, now) <= 0) return forecast(standingAt(entry, now), perSecond, now);
+  const beside = (scopesOf(usage, entry.meter).find((one) => one.scope === entry.scope)?.entries ?? []).filter((one) => !one.unlimited);
+  const purse = entry.purse ?? 0;
+  if (payableAt(beside.filter((one) => (one.purse ?? 0) < purse), now) > 0) return { kind: "waits" };
+  if (payableAt(beside.filter((one) => (one.purse ?? 0) === purse), now) <= 0) return { kind: "held" };
+  return forecast(standingAt(entry, now), perSecond, now);
+}
 
 /**
  * When a scope can pay nothing more if it spends as it did just now: of one purse the first limit that is spent, of

@@ -50,7 +50,7 @@ export function PlansAndUsage({ about, me, workspace }) {
       <header class="section"><h2 id="usage-title">${t("usage")}</h2><div class="tools"><${Button} small kind="quiet" act=${() => Promise.all([usage.reload(), recent.user.reload(), recent.workspace.reload()])}>${t("refresh")}<//></div></header>
       <div class=${workspace ? "usage-body of-both" : "usage-body"}><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
-          <div class="gauges">${inOrder(named(entries, plans.data)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
+          <div class="gauges">${inOrder(named(entries, plans.data)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} usage=${entries} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
         <p class="hint under">${notes(about, workspace, entries, isRefusing(entries, recent, serverNow()) ? 0 : refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
     </section>
     <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} hours=${recent} aheadOf=${(/** @type {string} */ scope) => aheadOf(usage.data ?? [], scope, recent[/** @type {"user" | "workspace"} */ (scope)]?.data)} />
