@@ -57,6 +57,7 @@ interface Plan {
   updated_at?: string;
   unlimited?: boolean;
   pack?: boolean;
+  burn_rank?: number | null;
   limits?: Limit[];
 }
 

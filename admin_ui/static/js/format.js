@@ -147,6 +147,15 @@ export function minuteOf(at, now) {
   return moment(Math.floor(at / 60_000) * 60_000, at - now < 20 * 3_600_000 ? "time" : "minute");
 }
 
+/**
+ * What was typed into a date field, as an instant; `null`: nothing, or no instant (a year of five digits).
+ * @param {string} typed
+ */
+export function instant(typed) {
+  const when = /^\d{4}-/.test(typed) ? new Date(typed) : null; // browsers make something of many a text that is no date
+  return when && !Number.isNaN(when.getTime()) ? when.toISOString() : null;
+}
+
 /** @param {string | number | Date} at */
 export function utc(at) {
   return `${new Date(at).toISOString().replace("T", " ").replace(/\.\d+Z$/, "")} UTC`;

@@ -2,7 +2,7 @@
 
 import { html, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { moment } from "../format.js";
+import { instant, moment } from "../format.js";
 import { withQuery } from "../http.js";
 import { useLive } from "../live.js";
 import { useNames } from "../names.js";
@@ -12,7 +12,6 @@ import { Button, Empty, Field, Id, Loaded, Time } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
 import { useSettled } from "../parts/scope-picker.js";
 import { toast } from "../parts/toasts.js";
-import { instant } from "./grant.js";
 
 const TOPICS = ["plan", "price", "weight", "key", "subscription", "payment", "signal", "sync", "portal", "login"];
 

@@ -2,16 +2,12 @@
 
 import { html, useRef, useState } from "../base.js";
 import { t } from "../i18n.js";
+import { instant } from "../format.js";
 import { api, Failure } from "../http.js";
 import { FormDialog } from "../parts/dialog.js";
 import { Choice, Failed, Field } from "../parts/ui.js";
 import { ScopePicker } from "../parts/scope-picker.js";
 import { toast } from "../parts/toasts.js";
-
-/** What a person chose in a date field, as an instant. @param {string} typed */
-export function instant(typed) {
-  return typed ? new Date(typed).toISOString() : null;
-}
 
 function nonce() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -39,8 +35,8 @@ export function Grant({ plans, close, done }) {
     if (user) body.user_id = user.id;
     if (scope === "workspace") body.workspace_id = workspace?.id;
     if (form.override) body.throughput_override = Number(form.override);
-    if (form.starts) body.starts_at = instant(form.starts);
-    if (form.ends) body.expires_at = instant(form.ends);
+    if (form.starts) body.starts_at = instant(form.starts) ?? form.starts;
+    if (form.ends) body.expires_at = instant(form.ends) ?? form.ends;
     const text = JSON.stringify(body);
     if (sent.current.text !== text) sent.current = { text, once: nonce() };
     await api("/subscription/manual", { method: "POST", body, once: sent.current.once });

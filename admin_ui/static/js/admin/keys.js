@@ -3,6 +3,7 @@
 import { html, useState } from "../base.js";
 import { t } from "../i18n.js";
 import { serverNow } from "../clock.js";
+import { instant } from "../format.js";
 import { api, Failure, withQuery } from "../http.js";
 import { usePages } from "../pages.js";
 import { useNames, Who } from "../names.js";
@@ -11,7 +12,6 @@ import { Table } from "../parts/table.js";
 import { confirm, Dialog, FormDialog } from "../parts/dialog.js";
 import { ScopePicker, useSettled } from "../parts/scope-picker.js";
 import { toast } from "../parts/toasts.js";
-import { instant } from "./grant.js";
 
 export function Keys() {
   const [filters, setFilters] = useState({ text: "", active: "" });
@@ -71,7 +71,7 @@ function KeyForm({ close, done }) {
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
   const wrong = (/** @type {string} */ field) => failure?.fields.find((one) => one.field === field)?.problem ?? null;
   const save = async () => {
-    const body = { name, ...(user ? { user_id: user.id } : {}), ...(workspace ? { workspace_id: workspace.id } : {}), ...(expires ? { expires_at: instant(expires) } : {}) };
+    const body = { name, ...(user ? { user_id: user.id } : {}), ...(workspace ? { workspace_id: workspace.id } : {}), ...(expires ? { expires_at: instant(expires) ?? expires } : {}) };
     await done(await api("/api-key", { method: "POST", body }));
   };
   return html`<${FormDialog} title=${t("key.new")} close=${close} save=${save} action=${t("create")} failed=${setFailure}>

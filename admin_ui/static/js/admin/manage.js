@@ -2,13 +2,12 @@
 
 import { html, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { number } from "../format.js";
+import { instant, number } from "../format.js";
 import { serverNow } from "../clock.js";
 import { api, Failure } from "../http.js";
 import { Dialog } from "../parts/dialog.js";
 import { Button, Failed, Field, Id, State, Time } from "../parts/ui.js";
 import { toast } from "../parts/toasts.js";
-import { instant } from "./grant.js";
 import { exactState } from "./states.js";
 import { onShown, Overtaken, useRevised } from "./revised.js";
 
@@ -65,7 +64,7 @@ export function Manage({ subscription, nameOf, close, done }) {
     ${failure && html`<${Failed} failure=${failure} what=${t("failure.not-done")} />`}
     ${state === "cancelled" ? html`<p class="muted">${t("state-words.cancelled")}</p>` : html`
       <${Field} label=${t("manage.new-end")} type="datetime-local" value=${draft.ends} change=${(/** @type {string} */ ends) => set({ ends })} problem=${wrong("expires_at")} hint=${t("manage.ends-hint")} />
-      <p><${Button} small disabled=${draft.ends === shown.ends} act=${() => act("extend", { expires_at: instant(draft.ends) }, t("manage.extended"))}>${t(draft.ends || draft.ends === shown.ends ? "manage.extend" : "manage.no-end")}<//></p>
+      <p><${Button} small disabled=${draft.ends === shown.ends} act=${() => act("extend", { expires_at: draft.ends ? instant(draft.ends) ?? draft.ends : null }, t("manage.extended"))}>${t(draft.ends || draft.ends === shown.ends ? "manage.extend" : "manage.no-end")}<//></p>
       <${Field} label=${t("override")} type="number" value=${draft.override} change=${(/** @type {string} */ override) => set({ override })} problem=${wrong("throughput_override")} hint=${t("override.hint")} />
       <p><${Button} small disabled=${draft.override === shown.override} act=${() => act("override", { throughput_override: draft.override === "" ? null : Number(draft.override) }, t("manage.overridden"))}>${t("manage.override")}<//></p>
       <p class="row-actions">${sure ? html`<span>${t("manage.sure")}</span><${Button} kind="danger" small act=${() => act("cancel", undefined, t("manage.cancelled"))}>${t("manage.cancel")}<//><${Button} small act=${() => setSure(false)}>${t("manage.keep")}<//>` : html`<${Button} small kind="quiet" act=${() => setSure(true)}>${t("manage.cancel")}…<//>`}</p>`}

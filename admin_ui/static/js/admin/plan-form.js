@@ -14,7 +14,7 @@ const SECONDS = /** @type {Record<string, number>} */ ({ second: 1, minute: 60, 
 
 /** @typedef {{amount: string, size: string, unit: string, refill: string, burst: string, was?: Limit}} LimitDraft `was`: the plan's own, of which the form does not show everything */
 /** @typedef {{currency: string, amount: string}} PriceDraft */
-/** @typedef {{name: string, slug: string, description: string, kind: string, limits: LimitDraft[], duration_days: string, active: boolean, is_default: boolean, is_custom: boolean, apply_to: string, prices: PriceDraft[]}} Draft */
+/** @typedef {{burn_rank?: number | null, name: string, slug: string, description: string, kind: string, limits: LimitDraft[], duration_days: string, active: boolean, is_default: boolean, is_custom: boolean, apply_to: string, prices: PriceDraft[]}} Draft */
 
 /** @param {Limit} limit @returns {LimitDraft} */
 function limitDraft(limit) {
@@ -39,6 +39,7 @@ function draftOf(plan, copy = false) {
     return { name: "", slug: "", description: "", kind: "limits", limits: [{ amount: "1000", size: "1", unit: "hour", refill: "interval", burst: "" }], duration_days: "30", active: true, is_default: false, is_custom: false, apply_to: "current", prices: [] };
   }
   return {
+    ...(copy && plan.burn_rank !== null && plan.burn_rank !== undefined ? { burn_rank: plan.burn_rank } : {}), // no field shows it
     name: copy ? t("plan.copy-of", { name: plan.name }) : plan.name, slug: copy ? `${plan.slug}-copy` : plan.slug, description: plan.description ?? "",
     kind: plan.unlimited ? "unlimited" : plan.pack ? "pack" : "limits",
     limits: plan.limits?.length ? plan.limits.map(limitDraft) : [limitDraft({ meter: "throughput", amount: plan.throughput_limit || 1000, window_seconds: plan.window_seconds || 3_600, refill: "interval" })],
@@ -50,11 +51,14 @@ function draftOf(plan, copy = false) {
 /** @param {string} typed */
 const whole = (typed) => (/^\s*-?\d{1,15}\s*$/.test(typed) ? Number(typed) : null);
 
+/** Whether "per" is no whole number of its unit. @param {LimitDraft} limit */
+const perWrong = (limit) => !((whole(limit.size) ?? 0) >= 1);
+
 /** @param {Draft} draft @returns {Record<string, any>} what the API is sent; wrong numbers as they were typed, for it to refuse */
 function bodyOf(draft) {
   const limits = draft.limits.map(limitBody);
   const terms = draft.kind === "unlimited" ? { unlimited: true } : draft.kind === "pack" ? { pack: true, unlimited: false, throughput_limit: limits[0]?.amount } : { unlimited: false, pack: false, limits };
-  return { name: draft.name.trim(), slug: draft.slug.trim(), description: draft.description, duration_days: whole(draft.duration_days) ?? draft.duration_days, active: draft.active, is_default: draft.is_default, is_custom: draft.is_custom, ...terms };
+  return { name: draft.name.trim(), slug: draft.slug.trim(), description: draft.description, duration_days: whole(draft.duration_days) ?? draft.duration_days, active: draft.active, is_default: draft.is_default, is_custom: draft.is_custom, ...(draft.burn_rank === undefined ? {} : { burn_rank: draft.burn_rank }), ...terms };
 }
 
 /**
@@ -67,6 +71,7 @@ export function PlanForm({ plan, copy = false, close, done }) {
   const wrong = (/** @type {string} */ field) => failure?.fields.find((one) => one.field === field || one.field.startsWith(`${field}.`))?.problem ?? null;
 
   const save = async () => {
+    if (draft.kind === "limits" && draft.limits.some(perWrong)) throw new Failure(422, { message: t("plan.per-wrong") });
     const body = bodyOf(draft);
     if (editing) await onShown(`/plan/${editing.id}`, editing, (etag) => api(withQuery("/plan", { id: editing.id }), { method: "PUT", body: { ...body, apply_to: draft.apply_to }, etag }), meet);
     else await api("/plan", { method: "POST", body: { ...body, prices: pricesOf(draft) } });
@@ -114,7 +119,7 @@ function Limits({ draft, set, wrong }) {
   return html`<fieldset class="form"><legend>${t("plan.limits")}</legend>
     ${(pack ? draft.limits.slice(0, 1) : draft.limits).map((limit, at) => html`<div class="limit-row" key=${at}>
       <${Field} label=${t("units")} value=${limit.amount} change=${(/** @type {string} */ amount) => change(at, { amount })} inputmode="numeric" required problem=${wrong(`limits.${at}.amount`) ?? (at === 0 ? wrong("throughput_limit") : null)} />
-      ${!pack && html`<${Field} label=${t("plan.per")} value=${limit.size} change=${(/** @type {string} */ size) => change(at, { size })} inputmode="numeric" required problem=${wrong(`limits.${at}.window_seconds`)} />
+      ${!pack && html`<${Field} label=${t("plan.per")} value=${limit.size} change=${(/** @type {string} */ size) => change(at, { size })} inputmode="numeric" required problem=${perWrong(limit) ? t("plan.per-wrong") : wrong(`limits.${at}.window_seconds`)} />
         <${Field} label=${t("plan.unit")} value=${limit.unit} change=${(/** @type {string} */ unit) => change(at, { unit })} options=${Object.keys(SECONDS).map((unit) => [unit, t(/** @type {import("../i18n.js").Key} */ (`unit.${unit}`))])} />
         <${Field} label=${t("plan.refill")} value=${limit.refill} change=${(/** @type {string} */ refill) => change(at, { refill })} options=${[["interval", t("plan.refill-interval")], ["continuous", t("plan.refill-continuous")]]} />
         ${limit.refill === "continuous" && html`<${Field} label=${t("plan.burst")} value=${limit.burst} change=${(/** @type {string} */ burst) => change(at, { burst })} inputmode="numeric" problem=${wrong(`limits.${at}.burst`)} />`}`}

@@ -2,14 +2,13 @@
 
 import { html, useState } from "../base.js";
 import { t } from "../i18n.js";
-import { money, number } from "../format.js";
+import { instant, money, number } from "../format.js";
 import { withQuery } from "../http.js";
 import { serverNow } from "../clock.js";
 import { useLive } from "../live.js";
 import { save } from "../csv.js";
 import { Button, Choice, Empty, Field, Loaded } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
-import { instant } from "./grant.js";
 
 /** @typedef {{plan?: string, plan_id?: string, month?: string, currency: string, gross: number, refunded: number, net: number, payments: number}} Row */
 
@@ -24,13 +23,15 @@ export function Revenue() {
   const [by, setBy] = useState("plan");
   const [from, setFrom] = useState(() => dayFrom(serverNow(), -89));
   const [to, setTo] = useState(() => dayFrom(serverNow(), 0));
-  const backwards = from !== "" && to !== "" && to < from;
-  const live = useLive(from && to && !backwards ? withQuery("/revenue", { by, from: instant(from), to: instant(dayFrom(to, 1)) }) : null, { every: 120_000 });
+  const first = instant(from), last = instant(to);
+  const backwards = first !== null && last !== null && last < first;
+  const whole = first !== null && last !== null && !backwards;
+  const live = useLive(whole ? withQuery("/revenue", { by, from: first, to: instant(dayFrom(to, 1)) }) : null, { every: 120_000 });
   return html`<section aria-labelledby="revenue-title"><header class="section"><h2 id="revenue-title">${t("admin.revenue")}</h2><div class="tools"><${Choice} label=${t("usage.by")} value=${by} change=${setBy} options=${[["plan", t("plan")], ["month", t("range.month")]]} />
       <${Button} small disabled=${!live.data?.length} act=${() => save("revenue.csv", live.data ?? [])}>${t("csv")}<//></div></header>
     <div class="filters"><${Field} label=${t("from")} type="date" value=${from} change=${setFrom} /><${Field} label=${t("to")} type="date" value=${to} change=${setTo} problem=${backwards ? t("revenue.backwards") : null} /></div>
     <p class="hint after-filters">${t("revenue.days")}</p>
-    ${from && to && !backwards && html`<${Loaded} live=${live} what=${t("revenue.failed")} lines=${5}>${(/** @type {Row[]} */ rows) => html`<${Totals} rows=${rows} /><div class="panel"><${Table} rows=${rows} caption=${t("admin.revenue")} keyOf=${(/** @type {Row} */ row) => `${row.plan} ${row.month} ${row.currency}`}
+    ${whole && html`<${Loaded} live=${live} what=${t("revenue.failed")} lines=${5}>${(/** @type {Row[]} */ rows) => html`<${Totals} rows=${rows} /><div class="panel"><${Table} rows=${rows} caption=${t("admin.revenue")} keyOf=${(/** @type {Row} */ row) => `${row.plan} ${row.month} ${row.currency}`}
       empty=${html`<${Empty} title=${t("revenue.none")}>${t("revenue.none-do")}<//>`} columns=${[
         { name: t(by === "plan" ? "plan" : "range.month"), wide: true, show: (/** @type {Row} */ row) => (by === "plan" ? row.plan ?? "–" : row.month ?? row.plan ?? "–") },
         { name: t("revenue.payments"), right: true, show: (/** @type {Row} */ row) => number(row.payments) },

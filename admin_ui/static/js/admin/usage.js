@@ -30,12 +30,14 @@ export function Explorer() {
   // A point without a meter is of requests that cost nothing: they are counted, with those that cost units.
   const counted = (/** @type {Point[]} */ points) => points.filter((point) => (point.meter || THROUGHPUT) === meter);
   const meters = [...new Set([THROUGHPUT, ...(live.data ?? []).map((point) => point.meter || THROUGHPUT)])];
-  const rank = (/** @type {string} */ one) => {
-    setBy(one);
-    if (one === "scope" && range === "month") setRange("day"); // the server ranks a day at most
+  const look = (/** @type {string} */ whose, /** @type {string} */ how) => {
+    setKind(whose);
+    setBy(how);
+    if (whose === "all" && how === "scope" && range === "month") setRange("day"); // the server ranks a day at most
   };
+  const rank = (/** @type {string} */ one) => look("all", one);
   const pick = (/** @type {string} */ one) => {
-    setKind(one);
+    look(one, by);
     setWho(null);
   };
   return html`<section aria-labelledby="usage-title"><header class="section"><h2 id="usage-title">${t("admin.usage")}</h2><div class="tools">

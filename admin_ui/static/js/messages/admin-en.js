@@ -94,6 +94,7 @@ export default {
   "plan.limit-remove": "Remove the last",
   "plan.pack-hint": "Spent once, never refilled.",
   "plan.per": "Per",
+  "plan.per-wrong": "A window is a whole number of its unit, 1 or more: 90 minutes, not 1.5 hours.",
   "plan.unit": "Unit",
   "plan.refill": "Comes back",
   "plan.refill-interval": "when the window ends",

@@ -95,6 +95,7 @@ export default {
   "plan.limit-remove": "Remover o último",
   "plan.pack-hint": "Gasto uma vez, nunca renovado.",
   "plan.per": "Por",
+  "plan.per-wrong": "Uma janela é um número inteiro da sua unidade, 1 ou mais: 90 minutos, não 1,5 horas.",
   "plan.unit": "Unidade",
   "plan.refill": "Volta",
   "plan.refill-interval": "quando o período acaba",

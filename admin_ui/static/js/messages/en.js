@@ -286,6 +286,7 @@ export default {
   "payments.none-do": "What you pay here is listed with its receipt.",
   "payments.plan": "Plan",
   "date": "Date",
+  "date.wrong": "No date: a year has four digits.",
   "description": "Description",
   "method": "Method",
   "amount": "Amount",

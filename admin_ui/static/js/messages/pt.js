@@ -287,6 +287,7 @@ export default {
   "payments.none-do": "O que você paga aqui aparece com o recibo.",
   "payments.plan": "Plano",
   "date": "Data",
+  "date.wrong": "Não é uma data: o ano tem quatro algarismos.",
   "description": "Descrição",
   "method": "Método",
   "amount": "Valor",

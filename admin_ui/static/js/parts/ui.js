@@ -2,7 +2,7 @@
 
 import { html, useId, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { moment, shortId, utc } from "../format.js";
+import { instant, moment, shortId, utc } from "../format.js";
 import { Failure } from "../http.js";
 import { FailureWords } from "./failed.js";
 import { toast } from "./toasts.js";
@@ -101,12 +101,17 @@ export function Missing({ live, what }) {
   return live.failure ? html`<${Failed} failure=${live.failure} retry=${live.reload} again=${live.again} what=${what} />` : null;
 }
 
+/** Browsers take years of six digits, and nothing else does. */
+const LATEST = { date: "9999-12-31", "datetime-local": "9999-12-31T23:59" };
+
 /**
  * A labelled input. `problem`: what is wrong with it, said under it and to screen readers.
  * @param {{label: string, value: any, change: (value: string) => void, type?: string, hint?: any, problem?: string | null, required?: boolean, options?: [string, string][], rows?: number, placeholder?: string, autocomplete?: string, inputmode?: string, min?: number, disabled?: boolean, list?: string[]}} props
  */
-export function Field({ label, value, change, type = "text", hint, problem, required = false, options, rows, placeholder, autocomplete = "off", inputmode, min, disabled = false, list }) {
+export function Field({ label, value, change, type = "text", hint, problem: said, required = false, options, rows, placeholder, autocomplete = "off", inputmode, min, disabled = false, list }) {
   const id = useId();
+  const latest = /** @type {Record<string, string>} */ (LATEST)[type];
+  const problem = said ?? (latest && value && instant(value) === null ? t("date.wrong") : null);
   const described = [problem && `${id}-problem`, hint && `${id}-hint`].filter(Boolean).join(" ") || undefined;
   const input = (/** @type {any} */ event) => change(event.currentTarget.value);
   const shared = { id, value, onInput: input, required, disabled, placeholder, "aria-invalid": problem ? "true" : undefined, "aria-describedby": described };
@@ -114,7 +119,7 @@ export function Field({ label, value, change, type = "text", hint, problem, requ
     <label for=${id}>${label}</label>
     ${options ? html`<select ...${shared} onChange=${input}>${options.map(([key, name]) => html`<option value=${key} selected=${String(value) === key}>${name}</option>`)}</select>`
       : rows ? html`<textarea ...${shared} rows=${rows}></textarea>`
-      : html`<input ...${shared} type=${type} autocomplete=${autocomplete} inputmode=${inputmode} min=${min} spellcheck=${false} list=${list ? `${id}-list` : undefined} />`}
+      : html`<input ...${shared} type=${type} autocomplete=${autocomplete} inputmode=${inputmode} min=${min} max=${latest} spellcheck=${false} list=${list ? `${id}-list` : undefined} />`}
     ${list && html`<datalist id=${`${id}-list`}>${list.map((one) => html`<option value=${one}></option>`)}</datalist>`}
     ${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}
     ${problem && html`<p class="problem" id=${`${id}-problem`}>${problem}</p>`}
