@@ -19,6 +19,7 @@ from gateway.proxy.site import Place, bound_sockets, shown
 from gateway.server import StartError
 from gateway.settings.models import Settings
 from gateway.tasks import Tasks
+from gateway.workers import orphans
 from gateway.workers.worker import Worker
 
 FIRST_S, LAST_S = 0.1, 10.0
@@ -33,6 +34,13 @@ _log = log.get_logger(__name__)
 def workers_of(settings: Settings) -> int:
     """How many processes serve."""
     return len(os.sched_getaffinity(0)) if settings.workers == "auto" else settings.workers
+
+
+def orphaned(settings: Settings) -> list[str]:
+    """What is to be said of journals that no process opens any more."""
+    shared = settings.ledger.shared and settings.ledger.path is not None
+    found = orphans.warning(Path(settings.ledger.path or ""), workers_of(settings)) if shared else None
+    return [] if found is None else [found]
 
 
 class Slot:
@@ -109,27 +117,36 @@ class Supervisor:
         pause_s, first = FIRST_S, True
         while not self._ending.is_set():
             started_s = time.monotonic()
-            served = await self._start(slot, folder)
-            assert slot.process is not None  # noqa: S101  (for the types)
-            code = await slot.process.wait()
-            slot.serves.clear()
+            served, reason = await self._live(slot, folder)
             if self._ending.is_set():
                 return
             if first and not served:
+                _log.error("a worker cannot start", worker=slot.number, reason=reason)
                 self._failed.set()
                 return
             first = False
-            if slot.renewed:
+            if slot.renewed and served:
                 slot.renewed, pause_s = False, FIRST_S
                 continue
             lived_s = time.monotonic() - started_s
             pause_s = FIRST_S if lived_s > WELL_S else pause_s
-            _log.error("a worker died and is started again", worker=slot.number, code=code, in_s=pause_s)
+            _log.error("a worker died and is started again", worker=slot.number, reason=reason, in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LAST_S)
 
+    async def _live(self, slot: Slot, folder: Path) -> tuple[bool, str]:
+        """One life of a slot's worker: whether it served, and how it ended, or why it could not begin."""
+        try:
+            served = await self._start(slot, folder)
+        except OSError as error:  # no process, no descriptor, no memory to be had: that may pass
+            return False, f"it cannot be started: {error.strerror or error}"
+        assert slot.process is not None  # noqa: S101  (for the types)
+        code = await slot.process.wait()
+        slot.serves.clear()
+        return served, f"exit code {code}"
+
     async def _start(self, slot: Slot, folder: Path) -> bool:
-        """Start the worker of a slot; whether it serves."""
+        """Start the worker of a slot; whether it serves. Raises ``OSError``."""
         told, tells = os.pipe()
         fds = [tuple(each.fileno() for each in sockets) for sockets in (self._listen, self._metrics)]
         worker = Worker(slot.number, len(self._slots), fds[0], fds[1], folder, self._leash[0], tells)
@@ -142,6 +159,9 @@ class Supervisor:
                 pass_fds=worker.descriptors,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which ends them in order
             )
+        except OSError:
+            os.close(told)
+            raise
         finally:
             os.close(tells)
         said = await asyncio.get_running_loop().run_in_executor(None, os.read, told, 16)

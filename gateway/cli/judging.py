@@ -19,6 +19,7 @@ from gateway.identity.authenticate import Authenticator
 from gateway.metering.snapshot import Snapshot
 from gateway.settings import certificates
 from gateway.settings.models import Settings
+from gateway.supervisor import orphaned
 
 
 @click.command()
@@ -33,7 +34,7 @@ def check(config: Path, *, as_json: bool) -> None:
     settings = load(config, as_json=as_json)
     snapshot = _snapshot(settings, as_json=as_json)
     shadowed = [f"{found.rule.label} never counts: an admin's rule hides it" for found in snapshot.rules.shadowed]
-    warnings = [*settings.warnings, *certificates.cautions(settings, now_us()), *shadowed]
+    warnings = [*settings.warnings, *certificates.cautions(settings, now_us()), *orphaned(settings), *shadowed]
     off = assembly.bounds_of(settings)
     if as_json:
         click.echo(json.dumps({"ok": True, "errors": [], "warnings": warnings, "bounds": off}))

@@ -14,7 +14,7 @@ from gateway import log
 from gateway.cli.common import config_option, load
 from gateway.server import StartError
 from gateway.server import serve as run_gateway
-from gateway.supervisor import supervise, workers_of
+from gateway.supervisor import orphaned, supervise, workers_of
 from gateway.workers.worker import worker_of
 
 
@@ -29,6 +29,8 @@ def serve(config: Path) -> None:
     settings = load(config)
     log.configure(settings.log.level, settings.log.format)
     worker, count = worker_of(os.environ), workers_of(settings)
+    for warning in orphaned(settings) if worker is None else ():
+        log.get_logger(__name__).warning(warning)
     try:
         if worker is None and count > 1:
             asyncio.run(supervise(config, settings, count))

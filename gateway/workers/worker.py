@@ -34,8 +34,8 @@ class Worker(NamedTuple):
         return [self.folder / f"{number}.sock" for number in range(1, self.among + 1) if number != self.number]
 
     def own(self, path: Path) -> Path:
-        """A file of this worker's own beside ``path``: ``ledger.db`` → ``ledger-worker2.db``. The same each time."""
-        return path.with_name(f"{path.stem}-worker{self.number}{path.suffix}")
+        """A file of this worker's own beside ``path``. The same each time."""
+        return own_path(path, self.number)
 
     def tell_ready(self) -> None:
         """Requests are served."""
@@ -52,6 +52,11 @@ class Worker(NamedTuple):
         """How the process is told."""
         numbers = [f"{self.number}/{self.among}", _joined(self.listen), _joined(self.metrics)]
         return {_NAME: ";".join([*numbers, str(self.leash), str(self.ready), str(self.folder)])}
+
+
+def own_path(path: Path, number: int) -> Path:
+    """The file of one worker beside ``path``: ``ledger.db`` → ``ledger-worker2.db``."""
+    return path.with_name(f"{path.stem}-worker{number}{path.suffix}")
 
 
 def worker_of(environ: Mapping[str, str]) -> Worker | None:

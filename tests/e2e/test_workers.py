@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import resource
 import signal
 from collections import Counter
 from pathlib import Path
@@ -62,6 +63,24 @@ async def test_a_worker_that_dies_is_started_again_and_others_go_on(tmp_path: Pa
                     await asyncio.sleep(0.05)
             after = set(workers_of(here))
             assert (len(after), victim in after) == (2, False)
+            assert await here.end() == 0
+
+
+async def test_a_worker_that_cannot_be_started_now_is_started_later(tmp_path: Path, mortal: RedisServer) -> None:
+    async with plain_upstream() as upstream:
+        prepared(tmp_path, upstream.url, mortal.url, workers=2)
+        async with served(tmp_path) as here:
+            soft, hard = resource.prlimit(here.process.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(here.process.pid, resource.RLIMIT_NOFILE, (3, hard))
+            os.kill(min(workers_of(here)), signal.SIGKILL)
+            died = await here.until_logged("a worker died and is started again", times=3)
+            assert died["reason"] == "it cannot be started: Too many open files"
+            assert died["in_s"] > here.logged("a worker died and is started again")[0]["in_s"], "each time later"
+            assert (await here.ask("/one", token())).status == 200
+            resource.prlimit(here.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            async with asyncio.timeout(60):
+                while await metric(here, "workers") != 2:
+                    await asyncio.sleep(0.05)
             assert await here.end() == 0
 
 

@@ -19,14 +19,15 @@ def compose() -> dict[str, Any]:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())  # type: ignore[no-any-return]
 
 
-def kubernetes(kind: str) -> dict[str, Any]:
-    found = [each for each in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()) if each["kind"] == kind]
+def kubernetes(kind: str, name: str = "weighbridge") -> dict[str, Any]:
+    objects = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
+    found = [each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name)]
     assert len(found) == 1
     return found[0]  # type: ignore[no-any-return]
 
 
 def pod() -> dict[str, Any]:
-    return kubernetes("Deployment")["spec"]["template"]["spec"]  # type: ignore[no-any-return]
+    return kubernetes("StatefulSet")["spec"]["template"]["spec"]  # type: ignore[no-any-return]
 
 
 def of_kubernetes(folder: Path) -> Path:
@@ -65,8 +66,34 @@ def test_redis_keeps_what_it_counts() -> None:
 
 def test_there_are_three_gateways_and_two_stay_while_one_is_replaced() -> None:
     assert compose()["services"]["gateway"]["deploy"]["replicas"] == 3
-    assert kubernetes("Deployment")["spec"]["replicas"] == 3
+    assert kubernetes("StatefulSet")["spec"]["replicas"] == 3
     assert kubernetes("PodDisruptionBudget")["spec"]["minAvailable"] == 2
+
+
+def test_each_gateway_has_a_volume_of_its_own_for_its_journal(tmp_path: Path) -> None:
+    gateways = kubernetes("StatefulSet")["spec"]
+    (claim,) = gateways["volumeClaimTemplates"]
+    (container,) = pod()["containers"]
+    mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    ledger = load(of_kubernetes(tmp_path), SECRETS).ledger
+    assert Path(ledger.path or "").parent == Path(mounted[claim["metadata"]["name"]])
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    gigabytes = int(claim["spec"]["resources"]["requests"]["storage"].removesuffix("Gi"))
+    assert gigabytes << 30 > ledger.keep_size
+    assert "data" not in {each["name"] for each in pod()["volumes"]}
+    assert set(gateways["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
+
+
+def test_selectors_and_names_fit_together() -> None:
+    labels = kubernetes("StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    headless = kubernetes("Service", kubernetes("StatefulSet")["spec"]["serviceName"])
+    assert headless["spec"]["clusterIP"] == "None"
+    for each in (headless, kubernetes("Service")):
+        assert each["spec"]["selector"] == labels
+    for each in (kubernetes("StatefulSet"), kubernetes("PodDisruptionBudget")):
+        assert each["spec"]["selector"]["matchLabels"] == labels
+    scaled = kubernetes("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
+    assert (scaled["kind"], scaled["name"]) == ("StatefulSet", kubernetes("StatefulSet")["metadata"]["name"])
 
 
 def test_what_is_in_flight_has_the_time_to_end(tmp_path: Path) -> None:
