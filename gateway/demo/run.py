@@ -41,7 +41,7 @@ def demo_yaml(upstream: str, port: int, folder: Path) -> str:
         rules:
           - {{method: POST, path: /user/oauth/token, public: true}}
           - {{method: GET, path: /user/me, weight: 1, pays: [user], fallback: true}}
-          - {{method: GET, path: /workspace, weight: 1, pays: [user], fallback: true}}
+          - {{method: GET, path: /workspace, weight: 0, pays: [user]}}
           - {{method: ANY, path: /contact, weight: 1}}
           - {{method: POST, path: /message/whatsapp, weight: 5}}
         ledger: sqlite:///{folder}/ledger.db

@@ -1,20 +1,24 @@
 """``preset:wacraft`` against the list of the server's routes: what each costs, who pays, and what else is special."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gateway.assembly import build_snapshot
 from gateway.cli import main
 from gateway.core.rule import DEFAULT_RULE, Rule
 from gateway.core.rules import Match
 from gateway.core.target import canonical_target
+from gateway.demo.run import demo_yaml
 from gateway.metering.snapshot import Snapshot
 from gateway.settings.load import load
 from gateway.settings.models import Settings
 from tests.presets.wacraft import ROUTES, SECRET, Route, spellings
 
+ROOT = Path(__file__).parents[2]
 ENV = {"JWT_SECRET": SECRET}
 LEAST = 'upstream: {url: "http://127.0.0.1:9000"}\ninclude: ["preset:wacraft"]\n'
 PAYERS = {"address": ("address",), "user": ("user",), "named": ("workspace",), "workspace": ("workspace", "user")}
@@ -48,6 +52,16 @@ def test_every_route_costs_what_the_list_says_in_any_spelling(snapshot: Snapshot
         assert (rule.charge, rule.enforce) == (("on_success", False) if route.payer == "named" else ("before", True))
         assert rule.fallback == ("fallback" in route.more)
         assert rule.strip_json == ({"password"} if "strip" in route.more else set())
+
+
+def test_looking_at_the_billing_page_costs_nothing(snapshot: Snapshot, tmp_path: Path) -> None:
+    page = (ROOT / "admin_ui" / "static" / "js" / "customer.js").read_text()
+    asked = re.findall(r'\bask\("(/[\w/-]+)"', page)
+    assert asked, "it asks the server for the workspaces"
+    demo = {rule["path"]: rule for rule in yaml.safe_load(demo_yaml("http://127.0.0.1:1", 1, tmp_path))["rules"]}
+    for path in asked:
+        assert match(snapshot, "GET", path).rule.weight == 0
+        assert (demo[path]["method"], demo[path]["weight"]) == ("GET", 0)
 
 
 def test_inside_a_websocket_only_the_sending_of_a_campaign_costs(snapshot: Snapshot) -> None:

@@ -63,6 +63,9 @@ PLANS = [
     plan(4, "Scale", 250_000, {"usd": 29_900, "brl": 149_000, "kwd": 92_000}, description="For everything you have."),
 ]
 
+LONG = plan(5, "Extraordinarily" * 8, 7_000, {"usd": 900})
+"""Nothing forbids a name of one word that is longer than a phone is wide."""
+
 
 def subscription(number: int, of: dict[str, Any], **changed: object) -> dict[str, Any]:
     return {

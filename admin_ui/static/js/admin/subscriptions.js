@@ -57,7 +57,7 @@ const columns = (nameOf, manage) => [
     const id = row.scope === "workspace" ? row.workspace_id : row.user_id;
     return html`<${Who} kind=${row.scope} id=${id} name=${nameOf(row.scope, id)} />`;
   } },
-  { name: t("plan"), show: (row) => row.plan?.name ?? row.plan_id },
+  { name: t("plan"), wide: true, show: (row) => row.plan?.name ?? row.plan_id },
   { name: t("state"), show: (row) => html`<${State} of=${exactState(row, serverNow())} />` },
   { name: t("starts"), show: (row) => html`<${Time} at=${row.starts_at} exact="date" />` },
   { name: t("subscription.ends"), show: (row) => (row.expires_at ? html`<${Time} at=${row.expires_at} exact="date" />` : t("never")) },

@@ -47,7 +47,7 @@ function namesOf(plans) {
 /** @param {Map<string, string>} names @returns {import("../parts/table.js").Column<Payment>[]} */
 const COLUMNS = (names) => [
   { name: t("date"), show: (row) => html`<${Time} at=${row.created_at} />` },
-  { name: t("payments.plan"), show: (row) => (row.plan ? names.get(row.plan) ?? row.plan : "–") },
+  { name: t("payments.plan"), wide: true, show: (row) => (row.plan ? names.get(row.plan) ?? row.plan : "–") },
   { name: t("description"), wide: true, show: (row) => row.description ?? "–" },
   { name: t("method"), show: (row) => tWord("method", row.payment_method) },
   { name: t("state"), show: (row) => html`<${State} of=${row.refunded_cents && row.refunded_cents >= row.amount_cents ? "refunded" : row.status} group="payment" /> ${row.dispute === "open" && html`<${State} of="disputed" group="payment" />`}` },
