@@ -19,13 +19,13 @@ LARGEST = 10**15
 class Said(BaseModel):
     """A body or a query that came: every field is known, and nothing is coerced."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class Told(BaseModel):
     """An object that goes out. A field that is ``None`` is left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def wrong(message: str) -> PydanticCustomError:

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from gateway import assembly
 from gateway.assembly import build_snapshot, identity_config
@@ -100,6 +98,9 @@ def _snapshot(settings: Settings, *, as_json: bool) -> Snapshot:
 
 
 def _print_facts(facts: dict[str, Any], losers: list[tuple[str, str, str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415  (3 MB that who serves does without)
+    from rich.table import Table  # noqa: PLC0415
+
     console = Console()
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in facts.items():

@@ -11,6 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gateway.store.tables import for_postgresql
 from gateway.store.url import Place
 
 PATIENCE_S = 5.0
@@ -53,6 +54,8 @@ def _sqlite(path: Path, patience_s: float) -> AsyncEngine:
 
 def _postgresql(dsn: str, patience_s: float) -> AsyncEngine:
     import asyncpg  # noqa: PLC0415  (3 MB that a gateway with an SQLite file does without)
+
+    for_postgresql()
 
     async def connect() -> "asyncpg.Connection[asyncpg.Record]":
         connection: asyncpg.Connection[asyncpg.Record]
