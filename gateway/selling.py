@@ -92,7 +92,8 @@ class Selling:
             metrics.sample(gauge, partial(self._figure, gauge))
 
     def _figure(self, gauge: str) -> dict[tuple[str, ...], float]:
-        return {(self.sales.provider.name,): self._figures.get(gauge, 0)}
+        """Of the gateway that runs the job, and of no other: what all say is added up."""
+        return {(self.sales.provider.name,): self._figures[gauge]} if self._figures else {}
 
     async def close(self) -> None:
         """Finish what is being acted on, and let go of the provider."""
@@ -111,6 +112,7 @@ class Selling:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self.syncer.wanted.wait(), sales.policy.sync_every_us / 1_000_000)
         finally:
+            self._figures = {}
             await dry.close()
 
     async def _turn(self, fence: Fence, dry: Tasks) -> bool:

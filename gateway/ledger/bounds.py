@@ -50,6 +50,11 @@ _ANY = (
     Bound("Redis restarts with appendfsync everysec", "0", "what was charged in its last second"),
     Bound("Redis fails over to a replica", "0", "what was charged within the replication lag"),
     Bound(
+        "Redis fails over because a partition cut its primary off",
+        "0",
+        "what was charged there meanwhile: with min-replicas-to-write 1 for min-replicas-max-lag, else until it ended",
+    ),
+    Bound(
         "Redis comes back empty, and every gateway brings its journal",
         f"what was given back within {NEAR_S} s of a budget's last charge, or since",
         f"what was charged in the last {FLUSH_MS} ms of gateways that were killed",

@@ -1,6 +1,8 @@
 """Clients of redis-py for a place. It would send again by itself what got no answer, ten times: never here."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis, RedisCluster, Sentinel
 from redis.asyncio.connection import ConnectionPool, SSLConnection, UnixDomainSocketConnection
@@ -43,6 +45,57 @@ def servers_at(place: Place, timeout_s: float) -> Servers:
             return _behind_sentinels(place, common, patience)
         case "single":
             return _single(place, common)
+
+
+class Node(NamedTuple):
+    """One server of several, and how it is asked. ``role``: ``primary`` or ``replica``."""
+
+    name: str
+    role: str
+    client: Redis
+
+
+@asynccontextmanager
+async def nodes_at(place: Place, timeout_s: float) -> AsyncIterator[list[Node]]:
+    """Every server there is of ``place``: those of a cluster, or the primary that Sentinels name, and their replicas.
+
+    Raises ``RedisError`` or ``OSError``.
+    """
+    patience: Options = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+    }
+    common = {**patience, "username": place.username, "password": place.password}
+    async with AsyncExitStack() as stack:
+        found: list[Node] = []
+        for role, host, port in await _addresses(place, common, patience):
+            client: Any = Redis(host=host, port=port, **common, **_tls(place))
+            stack.push_async_callback(client.aclose)
+            found.append(Node(f"{host}:{port}", role, client))
+        yield found
+
+
+async def _addresses(place: Place, common: Options, patience: Options) -> list[tuple[str, str, int]]:
+    if place.kind == "sentinel":
+        asked = {**patience, "password": place.sentinel_password, **_tls(place)}
+        sentinel: Any = Sentinel(place.hosts, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
+        try:
+            primary = await sentinel.discover_master(place.service)
+            replicas = await sentinel.discover_slaves(place.service)
+        finally:
+            for each in sentinel.sentinels:
+                await each.aclose(close_connection_pool=True)
+        return [("primary", *primary), *(("replica", *each) for each in replicas)]
+    cluster: Any = RedisCluster(host=place.hosts[0][0], port=place.hosts[0][1], **common, **_tls(place))
+    try:
+        await cluster.initialize()
+        nodes = cluster.get_nodes()
+        return sorted(
+            ("primary" if each in cluster.get_primaries() else "replica", each.host, each.port) for each in nodes
+        )
+    finally:
+        await cluster.aclose()
 
 
 def _single(place: Place, common: Options) -> Servers:

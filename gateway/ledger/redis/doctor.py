@@ -1,15 +1,16 @@
 """What a Redis has to be set to so that budgets are safe in it, and what is at risk where it is not."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.core.redis_place import place_of
-from gateway.ledger.redis.connect import servers_at
-from gateway.ledger.redis.servers import Servers
+from gateway.ledger.redis.connect import Node, nodes_at, servers_at
 
 PATIENCE_S = 5.0
+Ask = Callable[..., Awaitable[Any]]
+"""Sends one command to one server."""
 
 
 class Finding(NamedTuple):
@@ -22,28 +23,60 @@ class Finding(NamedTuple):
 
 
 async def examine(url: str) -> list[Finding]:
-    """Look at the Redis at ``url``. Never raises for a server that cannot be asked: that is a finding."""
-    servers = servers_at(place_of(url), PATIENCE_S)
+    """Look at every server of the Redis at ``url``. Never raises for one that cannot be asked: that is a finding."""
+    place = place_of(url)
     try:
-        return await _examine(servers)
+        if place.kind != "single":
+            async with nodes_at(place, PATIENCE_S) as nodes:
+                return [finding for node in nodes for finding in await _examine_node(node, nodes)]
+        servers = servers_at(place, PATIENCE_S)
+        try:
+            return await _examine(servers.ask)
+        finally:
+            await servers.close()
     except (RedisError, OSError, TimeoutError) as error:
-        why = type(error).__name__
-        return [Finding("bad", f"Redis cannot be asked ({why})", "on_store_failure applies", "check ledger.url")]
-    finally:
-        await servers.close()
+        return [_unheard(error)]
 
 
-async def _examine(servers: Servers) -> list[Finding]:
-    version = _text(await servers.ask("INFO", "server"), "redis_version")
+async def _examine_node(node: Node, nodes: Sequence[Node]) -> list[Finding]:
+    """A replica is looked at as well: it is the primary of tomorrow."""
+    try:
+        found = await _examine(node.client.execute_command, node.role)
+        if node.role == "primary" and len({each.role for each in nodes}) > 1:
+            found.append(_cut_off(await _setting(node.client.execute_command, "min-replicas-to-write")))
+    except (RedisError, OSError, TimeoutError) as error:
+        found = [_unheard(error)]
+    return [finding._replace(what=f"{node.name}: {finding.what}") for finding in found]
+
+
+def _unheard(error: Exception) -> Finding:
+    return Finding(
+        "bad", f"Redis cannot be asked ({type(error).__name__})", "on_store_failure applies", "check ledger.url"
+    )
+
+
+async def _examine(ask: Ask, expected: str = "primary") -> list[Finding]:
+    version = _text(await ask("INFO", "server"), "redis_version")
     found = [Finding("good", f"Redis {version} answers")]
-    found.append(_eviction(await _setting(servers, "maxmemory-policy"), await _setting(servers, "maxmemory")))
-    found.append(_durability(await _setting(servers, "appendonly"), await _setting(servers, "appendfsync")))
-    role = _text(await servers.ask("INFO", "replication"), "role")
-    if role != "master":
+    found.append(_eviction(await _setting(ask, "maxmemory-policy"), await _setting(ask, "maxmemory")))
+    found.append(_durability(await _setting(ask, "appendonly"), await _setting(ask, "appendfsync")))
+    role = _text(await ask("INFO", "replication"), "role")
+    if role != "master" and expected == "primary":
         found.append(
             Finding("bad", f"it is a {role}", "nothing can be charged there", "let ledger.url name the primary")
         )
     return found
+
+
+def _cut_off(wanted: str | None) -> Finding:
+    if wanted not in (None, "0"):
+        return Finding("good", f"min-replicas-to-write {wanted}")
+    return Finding(
+        "risk",
+        f"min-replicas-to-write {'cannot be read' if wanted is None else wanted}",
+        "a primary that is cut off from its replicas goes on charging, and that is forgotten when one takes over",
+        "min-replicas-to-write 1 and min-replicas-max-lag 10: then at most ten seconds are",
+    )
 
 
 def _eviction(policy: str | None, memory: str | None) -> Finding:
@@ -80,10 +113,10 @@ def _durability(appendonly: str | None, fsync: str | None) -> Finding:
     )
 
 
-async def _setting(servers: Servers, name: str) -> str | None:
+async def _setting(ask: Ask, name: str) -> str | None:
     """A setting; ``None``: the server does not tell (managed ones may not)."""
     try:
-        found = await servers.ask("CONFIG", "GET", name)
+        found = await ask("CONFIG", "GET", name)
     except ResponseError:
         return None
     if isinstance(found, Mapping):

@@ -12,6 +12,7 @@ from gateway.clock import now_us
 from gateway.core.cascade import Charge
 from gateway.core.problems import StoreUnavailable
 from gateway.core.scope import Scope
+from gateway.ledger.redis.doctor import examine
 from gateway.ledger.redis.leased import LeasedLedger
 from gateway.ledger.redis.open import open_redis
 from tests.core.budgets import DAY, NOW, bill, default_of, per, plan
@@ -110,6 +111,32 @@ async def test_a_fail_over_in_the_middle_of_calls_charges_nobody_twice(pair: Wat
         lost = now_left - (100 - paid_in_all)
         assert lost <= 10, "what was not replicated yet, and not more"
         assert now_left >= 100 - paid_in_all - ledger.in_doubt
+
+
+async def test_the_doctor_looks_at_every_node_of_a_cluster(nodes: list[RedisServer]) -> None:
+    for node in nodes:
+        node.client().config_set("appendonly", "yes")
+    nodes[2].client().config_set("maxmemory-policy", "allkeys-lru")
+    found = await examine(f"redis+cluster://127.0.0.1:{nodes[0].port}")
+    assert len([each for each in found if each.what.endswith("answers")]) == len(nodes)
+    assert [each.what for each in found if each.verdict == "bad"] == [
+        f"127.0.0.1:{nodes[2].port}: maxmemory-policy allkeys-lru"
+    ]
+
+
+async def test_the_doctor_looks_at_the_primary_that_sentinels_name_and_at_its_replicas(pair: Watched) -> None:
+    found = await examine(pair.url)
+    primary, replica = (f"127.0.0.1:{server.port}" for server in (pair.primary, pair.replica))
+    assert [each.what for each in found if each.verdict == "bad"] == [
+        f"{primary}: appendonly no",
+        f"{replica}: appendonly no",
+    ]
+    assert f"{primary}: min-replicas-to-write 0" in [each.what for each in found if each.verdict == "risk"]
+    for server in (pair.primary, pair.replica):
+        server.client().config_set("appendonly", "yes")
+        server.client().config_set("appendfsync", "always")
+    pair.primary.client().config_set("min-replicas-to-write", "1")
+    assert {each.verdict for each in await examine(pair.url)} == {"good"}
 
 
 async def test_tls_and_unix_sockets(mortal: RedisServer, tmp_path: Path) -> None:
