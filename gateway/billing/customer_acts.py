@@ -7,6 +7,7 @@ from gateway.billing.checkout import customer_of, item_of
 from gateway.billing.pages import end_unpaid
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
+from gateway.core.paid import runs_paid
 from gateway.core.problems import Conflict, NotFound, Unprocessable
 from gateway.core.sale import AgreementState, OrderState, PaymentState
 from gateway.core.scope import Scope
@@ -176,5 +177,20 @@ async def _other(sales: Sales, row: SubscriptionRow, plan_id: str) -> Item:
         if price.currency == currency:
             if row.status is Status.TRIALING and plan.slug not in sales.policy.trials:
                 raise once.no_trial()
+            await _check_paid(sales, row.external_id)
             return item_of(plan, price, "subscription")
     raise Unprocessable(f"That plan has no price in {currency}, in which this is paid.")
+
+
+async def _check_paid(sales: Sales, agreement: str) -> None:
+    """What is not paid cannot be given back for something else. Raises ``Conflict`` while the period is not paid yet.
+
+    A renewal is charged about an hour after its period has begun; the row does not know of that period before.
+    """
+    with asking():
+        if runs_paid(await sales.provider.agreement(agreement), await sales.provider.receipts(agreement=agreement)):
+            return
+    raise Conflict(
+        "The period that runs now is not paid yet: a renewal is charged about an hour after it begins. Try again then.",
+        content={"reason": "renewal_under_way"},
+    )

@@ -5,12 +5,14 @@ up from what was told: so order, repetition and loss of messages make no differe
 
 - A payment that was given back in full, or lost to a dispute, has bought nothing. In part: it has bought all of it.
 - While a dispute is open, what it is about is paused.
-- What was paid with the credit of earlier payments stands while one of those does.
+- What a change of plan was paid with, and what it was changed from, stand and fall together (``core/paid``).
 - Units that were spent stay spent; nobody is charged for them.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from gateway.core.paid import newest
 from gateway.core.sale import (
     Agreement,
     AgreementState,
@@ -92,26 +94,22 @@ def _of_orders(picture: Picture) -> tuple[Word, ...]:
 
 
 def _renewed(picture: Picture, agreement: Agreement, terms: Terms, ours: Standing) -> tuple[Word, ...]:
-    paid = [receipt for receipt in picture.receipts if receipt.state is PaymentState.PAID and _end_us(receipt)]
-    newest_us = _paid_until(paid, agreement)
-    covering = _money_behind([receipt for receipt in paid if _end_us(receipt) == newest_us], paid)
-    kept = any(receipt.kept for receipt in covering)
-    state = _of_state(picture, agreement, terms, newest_us if kept else None)
-    if not covering and ours.period_end_us is None and _payable_beside(picture, agreement):
+    paid = newest(agreement, picture.receipts)
+    until_us, kept = paid.until_us, paid.kept
+    state = _of_state(picture, agreement, terms, until_us if kept else None)
+    if not paid.behind and ours.period_end_us is None and _payable_beside(picture, agreement):
         state = ()  # a try that came to nothing: the order is not over before its other pages are
-    if covering and not kept:
-        return (_taken_back(covering, picture, for_good=False), *state)
-    if state and (not kept or (ours.status is not Status.PENDING and ours.period_end_us == newest_us)):
+    if paid.behind and not kept:
+        return (_taken_back(paid.behind, picture, for_good=False), *state)
+    if state and (not kept or (ours.status is not Status.PENDING and ours.period_end_us == until_us)):
         return state  # what was paid is known already
-    if not covering and agreement.state is AgreementState.TRIALING:
-        newest_us, kept = agreement.period_end_us, True
+    if not paid.behind and agreement.state is AgreementState.TRIALING:
+        until_us, kept = agreement.period_end_us, True
     if not kept:
         return ()
-    starts_us = min(
-        (receipt.period_start_us or _paid_us(receipt) for receipt in paid), default=agreement.period_start_us
-    )
+    starts_us = agreement.period_start_us if paid.starts_us is None else paid.starts_us
     event = Event.TRIAL if agreement.state is AgreementState.TRIALING else Event.PAY
-    word = Word(event, picture.read_us, newest_us + terms.slack_us, newest_us, agreement.stopping, starts_us)
+    word = Word(event, picture.read_us, until_us + terms.slack_us, until_us, agreement.stopping, starts_us)
     return (word, *state)
 
 
@@ -121,29 +119,6 @@ def _payable_beside(picture: Picture, agreement: Agreement) -> bool:
         order.state is OrderState.OPEN or (order.state is OrderState.PROCESSING and order.agreement != agreement.id)
         for order in picture.orders
     )
-
-
-def _paid_until(paid: list[Receipt], agreement: Agreement) -> int:
-    """The end of the newest period that is paid; 0: none is.
-
-    Not the latest end: who changed from a year to a month has given the rest of the year back. Which period it is now,
-    the agreement says. While that one is not paid yet, the one before it counts.
-    """
-    ends_us = {_end_us(receipt) for receipt in paid}
-    if agreement.period_end_us in ends_us:
-        return agreement.period_end_us
-    before_us = [end_us for end_us in ends_us if end_us <= agreement.period_start_us]
-    if before_us:
-        return max(before_us)
-    return max(((receipt.created_us, _end_us(receipt)) for receipt in paid), default=(0, 0))[1]
-
-
-def _money_behind(covering: list[Receipt], paid: list[Receipt]) -> list[Receipt]:
-    """The payments that a period stands on: its own; the earlier ones where their credit has paid for it whole."""
-    own = [receipt for receipt in covering if receipt.amount]
-    if own or not any(receipt.credited for receipt in covering):
-        return own or covering
-    return [receipt for receipt in paid if receipt.amount] or covering
 
 
 def _of_state(picture: Picture, agreement: Agreement, terms: Terms, kept_until_us: int | None) -> tuple[Word, ...]:
@@ -162,8 +137,8 @@ def _of_state(picture: Picture, agreement: Agreement, terms: Terms, kept_until_u
             return ()
 
 
-def _taken_back(paid: list[Receipt], picture: Picture, *, for_good: bool) -> Word:
-    """All that was paid has gone back, or may: an open dispute pauses, a lost one ends what was bought once."""
+def _taken_back(paid: Sequence[Receipt], picture: Picture, *, for_good: bool) -> Word:
+    """What was paid has gone back, or may: an open dispute pauses, a lost one ends what was bought once."""
     if any(receipt.dispute is Dispute.OPEN for receipt in paid):
         return Word(Event.PAUSE, picture.read_us)
     if for_good and all(receipt.dispute is Dispute.LOST for receipt in paid):
@@ -178,7 +153,3 @@ def _pay(starts_us: int, terms: Terms, picture: Picture, times: int = 1) -> Word
 
 def _paid_us(receipt: Receipt) -> int:
     return receipt.created_us if receipt.paid_us is None else receipt.paid_us
-
-
-def _end_us(receipt: Receipt) -> int:
-    return receipt.period_end_us or 0

@@ -101,8 +101,9 @@ class Receipt:
     """One payment. ``refunded``: all refunds of it together. ``period``: what it is for, where that was agreed.
 
     ``pay_url``: where it can be paid while it is open. ``created_us``: when it was made; ``paid_us``: when it was paid.
-    ``credited``: a part of what it is for was paid by earlier payments, such as what is left of a plan given up.
-    ``plan_id``: what it bought, where that is said.
+    ``credited``: a part of what it is for was paid before, with what the customer had left.
+    ``changes``: the payments of which it gives back what is left, by their ids, if it is a change to another plan; an
+    empty name for one that is not told. ``plan_id``: what it bought, where that is said.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Receipt:
     receipt_url: str | None = None
     pay_url: str | None = None
     credited: bool = False
+    changes: tuple[str, ...] = ()
     plan_id: str | None = None
 
     @property

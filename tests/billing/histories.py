@@ -36,7 +36,7 @@ Step = tuple[str, int, int]
 WHAT = """
     buy buy renewing renewing renewing again return return wait wait wait wait wait stop resume end refund refund
     unrefund dispute
-    decide card settle mend deliver deliver lose sync change change portal pause unpause trouble key
+    decide card settle mend deliver deliver lose sync change change portal early pause unpause trouble key
 """
 STEPS = st.lists(
     st.tuples(st.sampled_from(WHAT.split()), st.integers(0, 39), st.integers(0, 7)), min_size=2, max_size=16
@@ -225,7 +225,7 @@ class History:
     async def _portal(self, which: int, how: int) -> None:
         """Another plan in Stripe's portal: nobody asks us."""
         found = self._running(which)
-        if found is None or found["status"] not in ("active", "trialing"):
+        if found is None or found["status"] not in ("active", "trialing", "past_due"):
             return
         for price in self.shop.fake.books.kept["prices"].values():
             fits = price["recurring"] is not None and price["currency"] == found["currency"] and price["active"]
@@ -234,6 +234,14 @@ class History:
                 said = {"items": [item], "payment_behavior": "pending_if_incomplete"}
                 self.shop.fake.selling.update(found, said)
                 return
+
+    async def _early(self, which: int, how: int) -> None:
+        """Another plan in the hour in which a renewal is a draft: nobody has paid yet for what is given back."""
+        found = self._running(which)
+        if found is None or found["status"] not in ("active", "trialing"):
+            return
+        self.shop.later(max(found["items"]["data"][0]["current_period_end"] - self.shop.fake.books.now, 0) + 600)
+        await (self._change if how % 2 else self._portal)(which, how)
 
     async def _pause(self, which: int, _how: int) -> None:
         """A trial that will end without a card, as somebody has set it up at Stripe."""

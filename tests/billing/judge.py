@@ -19,21 +19,34 @@ def entitled(kept: Any, sold: str, days: int, now: int, begun: int | None) -> bo
 
 
 def _runs(kept: Any, of: Any, now: int) -> bool:
-    invoices = [each for each in kept["invoices"].values() if each["parent"]]
+    invoices = [each for each in kept["invoices"].values() if each["parent"] and each["status"] != "void"]
     mine = [each for each in invoices if each["parent"]["subscription_details"]["subscription"] == of["id"]]
-    until, last = of["items"]["data"][0]["current_period_end"], [0]
-    while last and not (paid := [i for i in mine if i["status"] == "paid" and _bought(i)["end"] == until]):
-        last = [_bought(each)["start"] for each in mine if _bought(each)["end"] == until]
-        until = max(last, default=0)  # not paid (yet): then until the period before
-    credit = any(each["starting_balance"] < 0 or each["lines"]["data"][0]["amount"] < 0 for each in paid)
-    money = _paying(kept, paid) or (_paying(kept, mine) if credit else [])
-    if of["status"] not in ("trialing", "active", "past_due") or (money and all(_gone(kept, each) for each in money)):
-        return False
-    return bool(now < until + (GRACE_S if of["status"] == "past_due" else SLACK_S))
+    opened = {_bought(each)["end"]: _needed(mine, each) for each in mine if not _prorated(each, -1)}
+    paid = {end: needed for end, needed in opened.items() if all(each["status"] == "paid" for each in needed)}
+    start, until = (of["items"]["data"][0][f"current_period_{each}"] for each in ("start", "end"))
+    until = until if until in paid else max((end for end in paid if end <= start), default=0)  # not paid (yet)
+    late_s = {"trialing": SLACK_S, "active": SLACK_S, "past_due": GRACE_S}.get(of["status"], -until)
+    return now < until + late_s and not any(_gone(kept, each) for each in _paying(kept, paid.get(until, [])))
+
+
+def _needed(mine: Any, opens: Any) -> list[Any]:
+    """The bill that opens a period, the differences paid since, and what the period needed that was given for it."""
+    (start, end), before = _bought(opens).values(), mine[: mine.index(opens)]
+    since = [each for each in mine if _prorated(each, -1) and each["status"] == "paid" and _bought(each)["end"] == end]
+    given = [each for each in before if _bought(each)["start"] <= start < _bought(each)["end"]]
+    if not _prorated(opens, 0):  # nothing, unless what had been left before pays all of it
+        credit = opens["starting_balance"] < 0 and not opens["amount_due"]
+        given = [each for each in before if credit and _prorated(each, 0) and not each["amount_due"]]
+    same = [each for each in before if given and _bought(each)["end"] == _bought(given[-1])["end"]]
+    return [opens, *since, *(need for each in same if not _prorated(each, -1) for need in _needed(mine, each))]
 
 
 def _bought(invoice: Any) -> Any:
     return invoice["lines"]["data"][-1]["period"]  # what goes back stands before it
+
+
+def _prorated(invoice: Any, line: int) -> bool:
+    return bool((invoice["lines"]["data"][line]["parent"]["invoice_item_details"] or {}).get("proration"))
 
 
 def _paying(kept: Any, invoices: list[Any]) -> list[Any]:

@@ -20,6 +20,10 @@ HISTORIES, PARTS = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")), 4
 WEEK, MAX, YEAR, GIFT, MONTH = range(5)
 """Which plan a step buys, by its number."""
 CHANGED: list[Step] = [("renewing", YEAR, 0), ("deliver", 0, 0), ("change", 0, MAX), ("wait", 9, 0)]
+EARLY: list[Step] = [("renewing", MAX, 0), ("card", 0, 0), ("early", 0, MONTH), ("wait", 3, 0)]
+"""A change at Stripe while the renewal is a draft, which then fails."""
+DEARER: list[Step] = [("renewing", MONTH, 0), ("wait", 6, 0), ("wait", 1, 0), ("deliver", 0, 0), ("change", 0, MAX)]
+"""What a dearer plan costs more is paid, by a payment of its own."""
 TRIED: list[Step] = [("renewing", MAX, 6), ("end", 0, 0), ("sync", 0, 0)]
 """A first try that was refused, and whose agreement is over while its page is open."""
 A_PART = settings(max_examples=HISTORIES // PARTS, derandomize=False, suppress_health_check=list(HealthCheck))

@@ -286,7 +286,7 @@ async def test_a_preview_that_is_old_or_wrong_changes_nothing(here: Shop) -> Non
     here.later(29 * DAY_S - 5 * 60)
     last = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
     here.later(5 * 60)
-    with pytest.raises(Conflict, match="too old"):  # a new period has begun
+    with pytest.raises(Conflict, match="not paid yet"):  # a new period has begun
         await customer_acts.change(here.sales, row, dearer.id, here.by(), Shown(last.at_us))
     assert len(here.fake.books.kept["invoices"]) == 2
     assert (await here.row(row.id)).plan == row.plan

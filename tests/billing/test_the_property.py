@@ -13,7 +13,21 @@ from hypothesis import strategies as st
 from tests.billing.fair import Fair, fair
 from tests.billing.histories import SCOPES, STEPS, Step
 from tests.billing.judge import entitled
-from tests.billing.played import A_PART, CHANGED, GIFT, MAX, MONTH, PARTS, TRIED, WEEK, YEAR, granted, played
+from tests.billing.played import (
+    A_PART,
+    CHANGED,
+    DEARER,
+    EARLY,
+    GIFT,
+    MAX,
+    MONTH,
+    PARTS,
+    TRIED,
+    WEEK,
+    YEAR,
+    granted,
+    played,
+)
 from tests.billing.shop import shop
 
 pytestmark = pytest.mark.slow
@@ -32,6 +46,11 @@ def stand(migrated_file: Path) -> Iterator[Fair]:
 @example(steps=[("renewing", MAX, 0), ("card", 0, 0), ("wait", 8, 0), ("wait", 2, 0)], seed=0)
 @example(steps=[("renewing", MAX, 0), ("refund", 0, 0), ("unrefund", 0, 0)], seed=0)
 @example(steps=[*CHANGED, ("stop", 0, 0), ("wait", 9, 0)], seed=0)
+@example(steps=EARLY, seed=0)
+@example(steps=[*DEARER, ("dispute", 1, 5)], seed=0)
+@example(steps=[*DEARER, ("refund", 0, 0)], seed=0)
+@example(steps=[("renewing", MAX, 0), ("card", 0, 0), ("wait", 8, 0), ("wait", 2, 0), ("portal", 0, MONTH)], seed=0)
+@example(steps=[("renewing", MONTH, 0), ("card", 0, 0), ("early", 0, YEAR), ("wait", 3, 0), ("wait", 5, 0)], seed=0)
 @example(steps=[("renewing", MAX, 0), ("portal", 0, YEAR), ("refund", 1, 0), ("portal", 0, WEEK)], seed=0)
 @example(steps=[("renewing", MONTH, 0), ("pause", 0, 0), ("wait", 6, 1), ("unpause", 0, 0), ("wait", 9, 0)], seed=0)
 @example(

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.billing import reading
-from gateway.core import reconcile
+from gateway.core import paid, reconcile
 from gateway.payments.stripe import convert
 from tests.billing.fair import Fair, fair
 from tests.billing.histories import STEPS, Step
-from tests.billing.played import A_PART, CHANGED, MAX, PARTS, TRIED, played
+from tests.billing.played import A_PART, CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, played
 
 pytestmark = pytest.mark.slow
 
@@ -55,11 +55,14 @@ class Line(NamedTuple):
 
 
 LINES = [
-    Line(reconcile, "_renewed", "any(receipt.kept for receipt in covering)", "bool(covering)", REFUNDED),
+    Line(reconcile, "_renewed", "paid.until_us, paid.kept", "paid.until_us, bool(paid.behind)", REFUNDED),
+    Line(paid, "_grounds", 'return named or _running(receipt, receipts) or [""]', "return []", EARLY),
+    Line(paid, "_behind", "waiting += _grounds(each, receipts)", "waiting += []", [*DEARER, ("refund", 0, 0)]),
+    Line(paid, "_behind", "each.state is not PaymentState.PAID", "False", PAST_DUE),
     Line(reconcile, "_renewed", "_payable_beside(picture, agreement)", "False", TRIED),
     Line(reconcile, "_bought_once", "if receipt.kept]", "]", [("buy", MAX, 0), ("refund", 0, 0)]),
     Line(reconcile, "_of_state", "kept_until_us + terms.grace_us", "kept_until_us + terms.slack_us", PAST_DUE),
-    Line(reconcile, "_paid_until", "agreement.period_end_us in ends_us", "False", CHANGED),
+    Line(paid, "_until", "agreement.period_end_us in ends_us", "False", CHANGED),
     Line(reading, "_receipts", "if order.payment is not None", "if order.payment is None", [("buy", MAX, 0)]),
     Line(convert, "_of_charges", 'from_stripe(charge["amount_refunded"], charge["currency"])', "0", REFUNDED),
 ]

@@ -137,7 +137,7 @@ class BareHistory(History):
     async def _change(self, which: int, how: int) -> None:
         bare: Any = self.shop
         found = self._one("subscriptions", which)
-        if found is not None and found["status"] in ("active", "trialing"):
+        if found is not None and found["status"] in ("active", "trialing", "past_due"):
             item = {"id": found["items"]["data"][0]["id"], "price": bare.prices[how % len(PLANS), "subscription"]}
             bare.fake.selling.update(found, {"items": [item], "payment_behavior": "pending_if_incomplete"})
 

@@ -188,17 +188,31 @@ def test_a_period_that_the_agreement_does_not_know_is_that_of_the_newest_payment
     assert after(RENEWING, RENEWED, agreement=cut, receipts=(receipt(),)).period_end_us == NOW + 30 * DAY
 
 
-def test_what_credit_has_paid_falls_with_the_payments_that_it_came_from() -> None:
-    bought = changed(30, amount=0, credited=True)
-    gone = replace(YEAR, refunded=4000)
-    seen = after(RENEWING, RENEWED, agreement=month(), receipts=(YEAR, bought))
-    assert after(seen, RENEWED, agreement=month(), receipts=(gone, bought)).status is Status.UNPAID
-    own = changed(30, amount=100, credited=True)
-    assert after(seen, RENEWED, agreement=month(), receipts=(gone, own)).status is Status.ACTIVE
-    free = changed(30, amount=0)
-    assert after(seen, RENEWED, agreement=month(), receipts=(gone, free)).status is Status.ACTIVE
-    from_elsewhere = after(RENEWING, RENEWED, agreement=month(), receipts=(bought,))
-    assert from_elsewhere.status is Status.ACTIVE, "credit that came from no payment of this sale"
+def test_a_change_stands_and_falls_with_what_it_was_changed_from() -> None:
+    change = changed(30, amount=100, changes=("r0",))
+    seen = after(RENEWING, RENEWED, agreement=month(), receipts=(YEAR, change))
+    for year, difference in (
+        (replace(YEAR, refunded=4000), change),
+        (replace(YEAR, dispute=Dispute.LOST), change),
+        (YEAR, replace(change, refunded=100)),
+        (YEAR, replace(change, dispute=Dispute.LOST)),
+    ):
+        assert after(seen, RENEWED, agreement=month(), receipts=(year, difference)).status is Status.UNPAID
+    disputed = replace(YEAR, dispute=Dispute.OPEN)
+    assert after(seen, RENEWED, agreement=month(), receipts=(disputed, change)).status is Status.PAUSED
+
+
+def test_a_renewal_that_fails_after_a_change_in_its_draft_hour_has_its_grace_from_the_paid_period_on() -> None:
+    bought = after(RENEWING, RENEWED, agreement=agreement(), receipts=(receipt(),))
+    change = receipt(1, id="change", amount=0, changes=("r1",))
+    waiting = after(bought, RENEWED, agreement=agreement(number=1), receipts=(receipt(), change))
+    assert waiting == bought, "the draft is no payment, so the change has given nothing"
+    owed = receipt(1, state=PaymentState.OPEN)
+    past_due = agreement(AgreementState.PAST_DUE, 1)
+    failed = after(waiting, RENEWED, agreement=past_due, receipts=(receipt(), owed, change))
+    assert (failed.status, failed.ends_us) == (Status.PAST_DUE, NOW + 33 * DAY)
+    mended = after(failed, RENEWED, agreement=agreement(number=1), receipts=(receipt(), receipt(1), change))
+    assert (mended.status, mended.period_end_us) == (Status.ACTIVE, NOW + 60 * DAY)
 
 
 @pytest.mark.parametrize(

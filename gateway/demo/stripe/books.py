@@ -48,6 +48,8 @@ class Books:
         """Customers whose bank wants to hear it from them."""
         self.carded: set[str] = set()
         """Customers who have left a card."""
+        self.switching = False
+        """Whether the portal lets customers switch plans."""
         self._count = 0
 
     @property

@@ -29,9 +29,22 @@ def proration(selling: "Selling", subscription: Object, price: Object, at: int) 
     old = selling.line(item["price"], back, at, end)
     new = selling.line(price, 0 if trial else taken, at, until)
     return [
-        bills.of_item(old, subscription, proration=True, credits_=subscription["latest_invoice"]),
+        bills.of_item(old, subscription, proration=True, credits_=_billed(selling, subscription)),
         bills.of_item(new, subscription, proration=same),
     ]
+
+
+def _billed(selling: "Selling", subscription: Object) -> str | None:
+    """The invoice on which the present price was charged for the present period, a draft too."""
+    item = subscription["items"]["data"][0]
+    for invoice in selling.books.of("invoices"):
+        if selling.money.subscription_of(invoice) is not subscription or invoice["status"] == "void":
+            continue
+        line = selling.books.lines(invoice["id"])[-1]
+        same = line["pricing"] and line["pricing"]["price_details"]["price"] == item["price"]["id"]
+        if same and line["period"]["end"] == item["current_period_end"]:
+            return str(invoice["id"])
+    return None
 
 
 def reprice(selling: "Selling", subscription: Object, said: Any) -> None:  # noqa: ANN401  (a form)

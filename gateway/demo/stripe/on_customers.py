@@ -73,7 +73,7 @@ def _portal(selling: Selling, _: list[str], form: Form) -> Object:
     return books.keep("portals", {**made, "url": f"{selling.url}/portal/{made['id']}"})
 
 
-def _portals(_selling: Selling, _: list[str], __: Form) -> Object:
+def _portals(selling: Selling, _: list[str], __: Form) -> Object:
     """The settings of the portal: those that it has once somebody has saved them."""
     off = {"enabled": False}
     features = {
@@ -87,7 +87,7 @@ def _portals(_selling: Selling, _: list[str], __: Form) -> Object:
             "cancellation_reason": {"enabled": False, "options": ["other"]},
         },
         "subscription_update": {
-            "enabled": False,
+            "enabled": selling.books.switching,
             "billing_cycle_anchor": None,
             "default_allowed_updates": [],
             "proration_behavior": "none",

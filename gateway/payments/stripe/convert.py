@@ -163,6 +163,7 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
         pay_url=invoice.get("hosted_invoice_url") if state is PaymentState.OPEN else None,
         plan_id=next((plan for line in bought if (plan := _plan_of(line)) is not None), None),
         credited=(invoice.get("starting_balance") or 0) < 0 or any(line["amount"] < 0 for line in lines),
+        changes=_changes(lines, bought, due),
         **_of_charges([each for each in charges if each["paid"] and not paid_with.isdisjoint(_names(each))], disputes),
     )
 
@@ -172,6 +173,24 @@ def _bought(lines: Sequence[Json]) -> list[Json]:
     bought = [line for line in lines if _of_subscription(line) and not _is_credit(line)]
     until = max((line["period"]["end"] for line in bought), default=None)
     return [line for line in bought if line["period"]["end"] == until]
+
+
+def _changes(lines: Sequence[Json], bought: Sequence[Json], due: int) -> tuple[str, ...]:
+    """The invoices of which a change gives a part back: for what would have run on, or, where nothing is due, for any.
+
+    What is left of a period that is over is no more than a discount on the next.
+    """
+    start = min((line["period"]["start"] for line in bought), default=None)
+    given = [line for line in lines if _of_subscription(line) and _is_credit(line)]
+    of = [line for line in given if start is not None and (not due or line["period"]["end"] > start)]
+    return tuple(dict.fromkeys((_proration(line).get("credited_items") or {}).get("invoice") or "" for line in of))
+
+
+def _proration(line: Json) -> Json:
+    parent = line.get("parent") or {}
+    details = parent.get("invoice_item_details") or parent.get("subscription_item_details") or {}
+    found: Json = details.get("proration_details") or {}
+    return found
 
 
 def _plan_of(line: Json) -> str | None:
@@ -187,9 +206,7 @@ def _of_subscription(line: Json) -> bool:
 
 def _is_credit(line: Json) -> bool:
     """What is left of a plan given up goes back; its period is one that is not bought any more, also if it was free."""
-    parent = line.get("parent") or {}
-    details = parent.get("invoice_item_details") or parent.get("subscription_item_details") or {}
-    return line["amount"] < 0 or (details.get("proration_details") or {}).get("credited_items") is not None
+    return line["amount"] < 0 or _proration(line).get("credited_items") is not None
 
 
 def _paid_with(invoice: Json) -> set[str]:

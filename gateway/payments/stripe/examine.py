@@ -35,6 +35,14 @@ _BY_HAND = (
 )
 
 
+_SWITCHING = Check(
+    "customers can switch plans in the customer portal",
+    "look",
+    "turn it off under Settings → Billing → Customer portal: there it is not asked whether the period is paid, whether "
+    "a trial was had before, or when a cheaper plan begins",
+)
+
+
 async def examine(client: Client, webhook_url: str | None, currencies: Sequence[str]) -> tuple[Check, ...]:
     """Key, account, rights, currencies, portal, and the webhook endpoint with its events and its version."""
     whose = await client.whose()
@@ -124,7 +132,8 @@ async def _portal(client: Client) -> list[Check]:
     except ProviderError as error:
         return [Check(f"the customer portal cannot be looked at: {error.message}", "look", "give the key the right to")]
     if page["data"]:
-        return [Check("the customer portal is set up")]
+        switching = (page["data"][0]["features"].get("subscription_update") or {}).get("enabled")
+        return [Check("the customer portal is set up"), *([_SWITCHING] if switching else [])]
     return [
         Check(
             "the customer portal is not set up", "bad", "save its settings once: Settings → Billing → Customer portal"

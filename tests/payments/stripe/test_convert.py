@@ -93,6 +93,23 @@ def test_money_to_the_customers_credit_was_paid_before() -> None:
     assert not read(invoice([MONTH], starting_balance=100)).credited
 
 
+def test_a_change_names_the_invoices_of_which_it_gives_a_part_back() -> None:
+    rest, month = line(-3900, AT + DAY, AT + 365 * DAY, **beside(credit=True)), line(900, AT + DAY, AT + 31 * DAY)
+    assert read(invoice([rest, month])).changes == ("in_0",)
+    assert read(invoice([rest, rest, month])).changes == ("in_0",)
+    assert read(invoice([line(-3900, AT + DAY, AT + 365 * DAY), month])).changes == ("",), "it does not say of which"
+    assert read(invoice([month])).changes == ()
+
+
+def test_what_was_left_of_an_earlier_period_is_a_discount_unless_it_pays_the_whole() -> None:
+    past = line(-100, AT - 5 * DAY, AT, **beside(credit=True))
+    assert read(invoice([past, MONTH])).changes == ()
+    assert read(invoice([past, MONTH], amount_paid=0)).changes == ("in_0",)
+    gift = line(-100, AT, AT + 30 * DAY, **beside())
+    assert read(invoice([gift, MONTH])).changes == (), "a gift of the house, not what is left of anything"
+    assert read(invoice([past])).changes == (), "it buys nothing"
+
+
 def test_a_payment_past_stripe_meets_no_charge_of_somebody_else() -> None:
     past = {"type": "payment_record", "payment_record": "pr_1", "payment_intent": None}
     other = charge("ch_9", None, amount_refunded=900)

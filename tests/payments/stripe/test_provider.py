@@ -363,6 +363,14 @@ async def test_what_is_well_and_what_only_a_person_can_see_is_on_the_list_too() 
         assert len(said["ask"]) >= 3
 
 
+async def test_a_portal_in_which_plans_can_be_switched_is_told() -> None:
+    async with sale() as here:
+        here.fake.books.switching = True
+        checks = await here.provider.examine(None, [])
+        (said,) = [each for each in checks if "switch plans" in each.what]
+        assert (said.verdict, "turn it off" in said.mend) == ("look", True)
+
+
 async def test_no_error_shows_the_key() -> None:
     async with sale() as here:
         access = Access(api_key="sk_live_" + "9" * 24, base=here.fake.url, retries=0)
