@@ -75,6 +75,8 @@ interface Usage {
   plan?: string | null;
   purse?: number | null;
   refill?: string | null;
+  anchor?: "day" | "month" | null;
+  time_zone?: string | null;
   burst?: number | null;
   resets_at?: string | null;
   subscription_ends_at?: string | null;

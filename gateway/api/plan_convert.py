@@ -233,7 +233,7 @@ def _told_limit(limit: PlanLimit) -> LimitTold:
     anchor, zone = limit.anchor, None
     match anchor:
         case Calendar(unit, of):
-            anchor, zone = unit, "UTC" if of is UTC else str(of)
+            anchor, zone = unit, zone_name(of)
         case Epoch():
             anchor = "epoch"
     return LimitTold.model_validate(
@@ -247,6 +247,11 @@ def _told_limit(limit: PlanLimit) -> LimitTold:
             "burst": limit.burst or None,
         }
     )
+
+
+def zone_name(zone: tzinfo) -> str:
+    """A time zone as it is written."""
+    return "UTC" if zone is UTC else str(zone)
 
 
 def told_price(price: PriceRow) -> PlanPrice:

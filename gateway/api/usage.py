@@ -5,6 +5,7 @@ from typing import Literal
 from gateway.api.call import Call
 from gateway.api.desk import Desk
 from gateway.api.fields import Time, Told
+from gateway.api.plan_convert import zone_name
 from gateway.api.reply import Reply
 from gateway.api.route import Policy, Who, route
 from gateway.billing.usage import Budget, budgets
@@ -15,7 +16,8 @@ class UsageSummary(Told):
     """One limit of one scope, as the next answer's headers will say it.
 
     Unlimited: limit, window and usage are 0 and ``remaining`` is -1. ``window_seconds`` of what never refills: until it
-    ends. ``resets_at``: when it is full again. ``fallback``: the budget of a user who has no other left.
+    ends. ``anchor``: the windows are days or months of the calendar in ``time_zone``. ``resets_at``: when it is full
+    again. ``fallback``: the budget of a user who has no other left.
     ``purse``: limits of one scope with the same number hold together; of purses one that can pay is enough. The lowest
     is spent first.
     """
@@ -33,6 +35,8 @@ class UsageSummary(Told):
     plan: str
     purse: int | None = None
     refill: Literal["interval", "continuous", "never"] | None = None
+    anchor: Literal["day", "month"] | None = None
+    time_zone: str | None = None
     burst: int | None = None
     resets_at: Time | None = None
     subscription_ends_at: Time | None = None
@@ -49,7 +53,7 @@ async def get_usage(call: Call, desk: Desk) -> Reply:
 
 def _told(budget: Budget, now_us: int) -> UsageSummary:
     of_user = budget.scope.kind == "user"
-    refill = budget.refill
+    refill, calendar = budget.refill, budget.calendar
     return UsageSummary(
         scope="user" if of_user else "workspace",
         user_id=budget.scope.id if of_user else None,
@@ -64,6 +68,8 @@ def _told(budget: Budget, now_us: int) -> UsageSummary:
         plan=budget.plan,
         purse=None if budget.standing is None else budget.standing.purse,
         refill=None if refill is None else refill.value,
+        anchor=None if calendar is None else calendar.unit,
+        time_zone=None if calendar is None else zone_name(calendar.zone),
         burst=budget.capacity if budget.capacity != budget.limit else None,
         resets_at=budget.resets_us,
         subscription_ends_at=budget.ends_us,

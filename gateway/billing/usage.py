@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Refill
+from gateway.core.bucket import Calendar, Refill
 from gateway.core.cascade import Standing
 from gateway.core.plan import EVERY_METER, THROUGHPUT
 from gateway.core.scope import Scope
@@ -50,6 +50,12 @@ class Budget:
     def refill(self) -> Refill | None:
         """How it comes back; ``None``: it need not."""
         return None if self.standing is None else self.standing.limit.key.refill
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """Whose days or months its windows are; ``None``: they are as long as ``window_s`` says."""
+        anchor = None if self.standing is None else self.standing.limit.key.anchor
+        return anchor if isinstance(anchor, Calendar) else None
 
     @property
     def resets_us(self) -> int | None:

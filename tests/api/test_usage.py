@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from gateway.clock import now_us
-from gateway.core.bucket import Refill
+from gateway.core.bucket import Calendar, Refill
 from gateway.core.plan import THROUGHPUT, PlanLimit
 from gateway.core.rfc3339 import parsed
 from gateway.core.scope import Scope
@@ -97,6 +99,15 @@ async def test_every_limit_of_every_plan_has_its_entry(here: World) -> None:
     assert {parsed(entry["subscription_ends_at"]) for entry in entries} == {ends_us}
     assert entries[0]["remaining"] == 20
     assert 30 * 86_400 - 60 < entries[3]["window_seconds"] <= 30 * 86_400, "of what never refills: until it ends"
+
+
+async def test_windows_of_a_calendar_say_so(here: World) -> None:
+    monthly = PlanLimit(THROUGHPUT, 1000, 31 * DAY, anchor=Calendar("month", ZoneInfo("Europe/Berlin")))
+    daily = PlanLimit(THROUGHPUT, 100, DAY, anchor=Calendar("day", UTC))
+    plan = await plans.create(store_of(here), replace(draft(), terms=Terms((monthly, daily), 30)), by())
+    await subscriptions.create(store_of(here), sold(plan, Scope("user", BOB.id)), by())
+    entries = await got(here, "/usage", BOB)
+    assert [(entry["anchor"], entry["time_zone"]) for entry in entries] == [("month", "Europe/Berlin"), ("day", "UTC")]
 
 
 async def test_unlimited_is_zero_zero_zero_minus_one(here: World) -> None:

@@ -59,7 +59,7 @@ async def test_a_plan_is_made_shown_changed_copied_and_deleted(windows: Windows,
     assert "growth-copy" not in plans
 
 
-async def test_a_plan_keeps_its_calendar_though_the_form_does_not_show_it(windows: Windows, site: Site) -> None:
+async def test_a_plan_keeps_its_calendar_until_another_window_is_chosen(windows: Windows, site: Site) -> None:
     monthly = {"amount": 9000, "anchor": "month", "time_zone": "Europe/Berlin"}
     pace = {"amount": 10, "window_seconds": 1, "refill": "continuous", "burst": 20}
     plan = {"name": "Monthly", "slug": "monthly", "duration_days": 30, "limits": [monthly, pace]}
@@ -67,11 +67,24 @@ async def test_a_plan_keeps_its_calendar_though_the_form_does_not_show_it(window
     page = await admin(windows, "plans")
     await page.get_by_role("row").filter(has_text="monthly").get_by_role("button", name="Edit: Monthly").click()
     form = page.get_by_role("dialog", name="Edit plan")
+    await expect(form.get_by_label("Unit", exact=True).first).to_have_value("calendar-month")
+    await expect(form.get_by_text("Europe/Berlin")).to_be_visible()
+    await expect(form.get_by_label("Per", exact=True).first).to_be_disabled()
     await form.get_by_label("Name", exact=True).fill("By the month")
     await form.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("row").filter(has_text="By the month")).to_be_visible()
     after = site.call(f"/billing/plan/{made['id']}", "su")
     assert (after["name"], after["limits"]) == ("By the month", made["limits"])
+    await page.get_by_role("button", name="Edit: By the month").click()
+    await form.get_by_label("Unit", exact=True).first.select_option("day")
+    await form.get_by_label("Per", exact=True).first.fill("31")
+    await form.get_by_label("Unit", exact=True).last.select_option("calendar day")
+    await form.get_by_label("Comes back").last.select_option("when the window ends")
+    await form.get_by_role("button", name="Save").click()
+    await expect(form).to_be_hidden()
+    days, day = site.call(f"/billing/plan/{made['id']}", "su")["limits"]
+    assert (days["window_seconds"], "anchor" in days) == (31 * 86_400, False), "nobody's calendar is kept in silence"
+    assert (day["anchor"], day["time_zone"]) == ("day", "UTC")
 
 
 async def test_what_is_wrong_with_a_plan_is_said_at_its_field_and_nothing_typed_is_lost(windows: Windows) -> None:

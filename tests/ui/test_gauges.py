@@ -40,6 +40,20 @@ async def test_a_burst_is_what_a_gauge_is_full_of(windows: Windows) -> None:
     await expect(page.get_by_role("article", name="Bursty")).to_contain_text("100 units per hour, up to 500 at once")
 
 
+async def test_a_month_of_the_calendar_is_not_called_31_days(windows: Windows) -> None:
+    page, _ = await windows.open()
+    limit = {"meter": "throughput", "amount": 9000, "window_seconds": 31 * 86_400, "refill": "interval"}
+    calendar = {"anchor": "month", "time_zone": "Europe/Berlin"}
+    month = entry(plan="Monthly", throughput_limit=9000, remaining=9000, window_seconds=31 * 86_400, **calendar)
+    await answer(page, "**/billing/usage", [month])
+    await answer(page, "**/billing/plan?*", [plan(1, "Monthly", 9000, {}, limits=[limit | calendar])])
+    await goto_billing(page, windows)
+    await expect(page.get_by_role("article", name="You, Monthly, calendar month")).to_contain_text("per calendar month")
+    card = page.get_by_role("article", name="Monthly", exact=True)
+    await expect(card).to_contain_text("9,000 units per calendar month")
+    await expect(page.get_by_text("31 days")).to_have_count(0)
+
+
 async def test_only_the_purse_that_is_spent_now_has_a_forecast(windows: Windows) -> None:
     page, _ = await windows.open()
     await spend(page, 600)

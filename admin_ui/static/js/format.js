@@ -97,10 +97,12 @@ export function duration(seconds) {
 }
 
 /**
- * A window as it stands after "per": "hour", "90 minutes".
+ * A window as it stands after "per": "hour", "90 minutes", "calendar month".
  * @param {number} seconds
+ * @param {string | null} [anchor] what it begins with: of a calendar's days and months that says how long it is
  */
-export function windowName(seconds) {
+export function windowName(seconds, anchor = null) {
+  if (anchor === "day" || anchor === "month") return t(`unit.calendar-${anchor}`);
   const unit = UNITS.find(([, one]) => seconds === one)?.[0];
   return unit ? t(`unit.${unit}`) : duration(seconds);
 }
@@ -109,9 +111,10 @@ export function windowName(seconds) {
  * "5,000 units per hour".
  * @param {number} amount
  * @param {number} seconds
+ * @param {string | null} [anchor]
  */
-export function throughput(amount, seconds) {
-  return t("per", { amount: number(amount), n: amount, window: windowName(seconds) });
+export function throughput(amount, seconds, anchor = null) {
+  return t("per", { amount: number(amount), n: amount, window: windowName(seconds, anchor) });
 }
 
 /**

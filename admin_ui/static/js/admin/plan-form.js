@@ -11,6 +11,9 @@ import { PlanCard, planLimits } from "../parts/plan-card.js";
 import { onShown, Overtaken, useRevised } from "./revised.js";
 
 const SECONDS = /** @type {Record<string, number>} */ ({ second: 1, minute: 60, hour: 3_600, day: 86_400 });
+/** Windows that the calendar of a time zone says: how long they are is not for the form to choose. */
+const CALENDAR = /** @type {Record<string, string>} */ ({ "calendar-day": "day", "calendar-month": "month" });
+const UNITS = [...Object.keys(SECONDS), ...Object.keys(CALENDAR)];
 
 /** @typedef {{amount: string, size: string, unit: string, refill: string, burst: string, was?: Limit}} LimitDraft `was`: the plan's own, of which the form does not show everything */
 /** @typedef {{currency: string, amount: string}} PriceDraft */
@@ -18,19 +21,26 @@ const SECONDS = /** @type {Record<string, number>} */ ({ second: 1, minute: 60, 
 
 /** @param {Limit} limit @returns {LimitDraft} */
 function limitDraft(limit) {
-  const [unit, size] = Object.entries(SECONDS).reverse().find(([, one]) => limit.window_seconds > 0 && limit.window_seconds % one === 0) ?? ["second", 1];
+  const calendar = Object.keys(CALENDAR).find((one) => CALENDAR[one] === limit.anchor);
+  const [unit, size] = calendar ? [calendar, limit.window_seconds] : Object.entries(SECONDS).reverse().find(([, one]) => limit.window_seconds > 0 && limit.window_seconds % one === 0) ?? ["second", 1];
   return { amount: String(limit.amount), size: String(limit.window_seconds / size || 1), unit, refill: limit.refill, burst: limit.burst ? String(limit.burst) : "", was: limit };
 }
 
 /** @param {LimitDraft} limit @returns {Record<string, any>} a limit as the API takes it, with the anchor that the plan's has */
 function limitBody(limit) {
   const { was } = limit, window_seconds = (whole(limit.size) ?? 0) * (SECONDS[limit.unit] ?? 1);
-  const anchor = limit.refill === "interval" && was?.refill === "interval" && was.window_seconds === window_seconds ? was.anchor : null;
-  const calendar = anchor === "day" || anchor === "month";
+  const calendar = CALENDAR[limit.unit];
+  const kept = limit.refill === "interval" && was?.refill === "interval" && was.window_seconds === window_seconds && !Object.values(CALENDAR).includes(was.anchor ?? "") ? was.anchor : null;
+  const anchor = calendar ?? kept;
   return {
     amount: whole(limit.amount) ?? limit.amount, refill: limit.refill, ...(was ? { meter: was.meter } : {}), ...(anchor ? { anchor } : {}),
-    ...(calendar ? { time_zone: was?.time_zone } : { window_seconds }), ...(limit.refill === "continuous" && limit.burst ? { burst: whole(limit.burst) ?? limit.burst } : {}),
+    ...(calendar ? { time_zone: zoneOf(limit) } : { window_seconds }), ...(limit.refill === "continuous" && limit.burst ? { burst: whole(limit.burst) ?? limit.burst } : {}),
   };
+}
+
+/** Whose calendar it is. @param {LimitDraft} limit */
+function zoneOf(limit) {
+  return limit.was?.time_zone ?? "UTC";
 }
 
 /** @param {Plan | null} plan @param {boolean} [copy] @returns {Draft} */
@@ -119,8 +129,8 @@ function Limits({ draft, set, wrong }) {
   return html`<fieldset class="form"><legend>${t("plan.limits")}</legend>
     ${(pack ? draft.limits.slice(0, 1) : draft.limits).map((limit, at) => html`<div class="limit-row" key=${at}>
       <${Field} label=${t("units")} value=${limit.amount} change=${(/** @type {string} */ amount) => change(at, { amount })} inputmode="numeric" required problem=${wrong(`limits.${at}.amount`) ?? (at === 0 ? wrong("throughput_limit") : null)} />
-      ${!pack && html`<${Field} label=${t("plan.per")} value=${limit.size} change=${(/** @type {string} */ size) => change(at, { size })} inputmode="numeric" required problem=${perWrong(limit) ? t("plan.per-wrong") : wrong(`limits.${at}.window_seconds`)} />
-        <${Field} label=${t("plan.unit")} value=${limit.unit} change=${(/** @type {string} */ unit) => change(at, { unit })} options=${Object.keys(SECONDS).map((unit) => [unit, t(/** @type {import("../i18n.js").Key} */ (`unit.${unit}`))])} />
+      ${!pack && html`<${Field} label=${t("plan.per")} value=${limit.size} change=${(/** @type {string} */ size) => change(at, { size })} inputmode="numeric" required disabled=${limit.unit in CALENDAR} problem=${perWrong(limit) ? t("plan.per-wrong") : wrong(`limits.${at}.window_seconds`)} />
+        <${Field} label=${t("plan.unit")} value=${limit.unit} change=${(/** @type {string} */ unit) => change(at, unit in CALENDAR ? { unit, size: "1" } : { unit })} hint=${limit.unit in CALENDAR ? zoneOf(limit) : null} problem=${wrong(`limits.${at}.anchor`)} options=${UNITS.map((unit) => [unit, t(/** @type {import("../i18n.js").Key} */ (`unit.${unit}`))])} />
         <${Field} label=${t("plan.refill")} value=${limit.refill} change=${(/** @type {string} */ refill) => change(at, { refill })} options=${[["interval", t("plan.refill-interval")], ["continuous", t("plan.refill-continuous")]]} />
         ${limit.refill === "continuous" && html`<${Field} label=${t("plan.burst")} value=${limit.burst} change=${(/** @type {string} */ burst) => change(at, { burst })} inputmode="numeric" problem=${wrong(`limits.${at}.burst`)} />`}`}
     </div>`)}

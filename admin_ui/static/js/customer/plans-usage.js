@@ -2,7 +2,7 @@
 
 import { html, useShared } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { duration, minuteOf, rate } from "../format.js";
+import { duration, minuteOf, rate, windowName } from "../format.js";
 import { useLive } from "../live.js";
 import { listOrNone, withQuery } from "../http.js";
 import { scopeForecast, spentPerSecond, usageKey } from "../budget.js";
@@ -92,7 +92,7 @@ function inOrder(entries) {
 /** @param {Usage} entry @param {{name: string} | null} workspace */
 function gaugeName(entry, workspace) {
   const whose = entry.scope === "workspace" && workspace ? workspace.name : tWord("scope", entry.scope);
-  const window = entry.window_seconds ? duration(entry.window_seconds) : "";
+  const window = entry.anchor ? windowName(entry.window_seconds, entry.anchor) : entry.window_seconds ? duration(entry.window_seconds) : "";
   return [whose, entry.plan, window, entry.fallback ? t("fallback") : ""].filter(Boolean).join(", ");
 }
 

@@ -102,6 +102,8 @@ export default {
   "meter.throughput": "unit|units",
   "meter.tokens": "token|tokens",
   "unit.day": "day",
+  "unit.calendar-day": "calendar day",
+  "unit.calendar-month": "calendar month",
   "unit.hour": "hour",
   "unit.minute": "minute",
   "unit.second": "second",

@@ -103,6 +103,8 @@ export default {
   "meter.throughput": "unidade|unidades",
   "meter.tokens": "token|tokens",
   "unit.day": "dia",
+  "unit.calendar-day": "dia do calendário",
+  "unit.calendar-month": "mês do calendário",
   "unit.hour": "hora",
   "unit.minute": "minuto",
   "unit.second": "segundo",

@@ -38,7 +38,7 @@ function refills(entry) {
 
 /** How much comes back when: of a burst that is less than what there may be. @param {Usage} entry */
 function comesBack(entry) {
-  if (capacityOf(entry) === entry.throughput_limit) return t("gauge.window", { window: windowName(entry.window_seconds) });
+  if (capacityOf(entry) === entry.throughput_limit) return t("gauge.window", { window: windowName(entry.window_seconds, entry.anchor) });
   return t("gauge.burst", { pace: throughput(entry.throughput_limit, entry.window_seconds) });
 }
 

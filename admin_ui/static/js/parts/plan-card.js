@@ -14,7 +14,7 @@ export function planLimits(plan) {
   if (plan.unlimited || (plan.throughput_limit <= 0 && !plan.limits?.length)) return [t("unlimited")];
   const limits = plan.limits?.length ? plan.limits : [{ meter: "throughput", amount: plan.throughput_limit, window_seconds: plan.window_seconds, refill: "interval" }];
   return limits.map((limit) => {
-    const steady = throughput(limit.amount, limit.window_seconds);
+    const steady = throughput(limit.amount, limit.window_seconds, limit.anchor);
     const paced = limit.burst && limit.burst !== limit.amount ? t("plan.at-once", { pace: steady, burst: limit.burst }) : steady;
     const text = limit.amount <= 0 ? t("unlimited") : plan.pack ? t("plan.pack", { amount: limit.amount }) : paced;
     return limit.meter === "throughput" ? text : `${text} (${tWord("meter", limit.meter)})`;
