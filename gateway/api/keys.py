@@ -10,6 +10,7 @@ from gateway.api.desk import Desk
 from gateway.api.fields import AskedFlag, Instant, Line, Said, ScopeId, SearchText, Time, Told, Whole, wrong
 from gateway.api.lists import ListQuery
 from gateway.api.reading import refuse
+from gateway.api.repeated import once
 from gateway.api.reply import GONE, Reply, created
 from gateway.api.route import Who, route
 from gateway.billing import both
@@ -135,7 +136,7 @@ async def get_key(call: Call, desk: Desk) -> Reply:
 
 
 async def create_key(call: Call, desk: Desk) -> Reply:
-    """Make an API key. The answer holds its secret, this once."""
+    """Make an API key. The answer holds its secret, this once. `Idempotency-Key`: a repeated call makes none: 409."""
     said = call.body(CreateKey)
     if said.expires_at is not None and said.expires_at <= call.now_us:
         raise refuse(("expires_at", "must lie in the future"))
@@ -148,7 +149,7 @@ async def create_key(call: Call, desk: Desk) -> Reply:
         workspace_id=said.workspace_id,
         expires_us=said.expires_at,
     )
-    row = await keys.create(desk.store, draft, call.mandate)
+    row = await keys.create(desk.store, draft, call.mandate, once(call, "key", said))
     return created(_new(row, fresh.key), row.revision)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 
 from gateway.api.call import Call
 from gateway.api.desk import Desk
@@ -10,6 +9,7 @@ from gateway.api.fields import ById
 from gateway.api.owned import owned, viewer_of
 from gateway.api.plan_convert import told as told_plan
 from gateway.api.reading import refuse
+from gateway.api.repeated import once
 from gateway.api.reply import GONE, Reply, created
 from gateway.api.route import Policy, Who, route
 from gateway.api.subscription_models import AllQuery, CreateManual, Extend, Override, OwnQuery, Subscription
@@ -17,15 +17,13 @@ from gateway.billing import held_in_file
 from gateway.billing.plans import Offer, Plans, file_plan_id
 from gateway.billing.subscriptions import DAY_US, Gift, end, give, give_once, own, reactivate, seen, stop
 from gateway.billing.subscriptions import override as replace_throughput
-from gateway.core.problems import BadRequest, Conflict, NotFound
+from gateway.core.problems import Conflict, NotFound
 from gateway.core.scope import Scope, canonical_uuid
 from gateway.core.subscription import PlanVersion, Status
 from gateway.store import directory, plans, subscriptions
 from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.subscribed import Wanted
-from gateway.store.subscriptions import Once
 
-_LONGEST_KEY = 128
 _REPLAYED = ((b"Idempotent-Replayed", b"true"),)
 _READ_ONLY = "This subscription is part of the configuration. Change it there."
 
@@ -84,11 +82,11 @@ async def create_manual(call: Call, desk: Desk) -> Reply:
         starts_us=said.starts_at,
         ends_us=said.expires_at,
     )
-    once, file_plans = _once(call, said), desk.configured().plans
-    if once is None:
+    repeats, file_plans = once(call, "manual", said), desk.configured().plans
+    if repeats is None:
         row, again = await give(desk.store, gift, file_plans, call.mandate), False
     else:
-        row, again = await give_once(desk.store, gift, file_plans, call.mandate, once)
+        row, again = await give_once(desk.store, gift, file_plans, call.mandate, repeats)
     (told,) = await _told(desk, [row])
     return replace(created(told, row.revision), fields=_REPLAYED if again else ())
 
@@ -130,17 +128,6 @@ async def reactivate_own(call: Call, desk: Desk) -> Reply:
     row, viewer = await owned(call, desk, id_)
     await reactivate(desk.store, row.id, viewer, call.mandate, desk.tell)
     return GONE
-
-
-def _once(call: Call, said: CreateManual) -> Once | None:
-    """How a repeated call is known as the same one: each admin's keys are their own. Raises ``BadRequest``."""
-    key = (call.knock.header(b"idempotency-key") or b"").decode("latin-1").strip().strip('"')
-    if not key:
-        return None
-    if len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
-        raise BadRequest(f"Idempotency-Key must be 1 to {_LONGEST_KEY} printable ASCII characters.")
-    whose = sha256(f"{call.mandate.actor.id}\0{key}".encode()).hexdigest()
-    return Once(f"manual:{whose}", sha256(said.model_dump_json().encode()).hexdigest())
 
 
 def _wanted(query: OwnQuery, now_us: int) -> Wanted:

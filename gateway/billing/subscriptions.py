@@ -16,10 +16,10 @@ from gateway.core.subscription import Event, PlanVersion, Status, Word
 from gateway.store import plans, subscribed, subscriptions
 from gateway.store.edits import check_revision
 from gateway.store.mandate import Mandate
+from gateway.store.once import Once
 from gateway.store.rows import SubscriptionDraft, SubscriptionRow
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
-from gateway.store.subscriptions import Once
 
 DAY_US = 86_400_000_000
 USUAL_DAYS = 30

@@ -12,15 +12,21 @@ from gateway.core.scope import Scope
 from gateway.store.edits import born, check_revision, moved
 from gateway.store.listing import Listing, bounded, contains, listed
 from gateway.store.mandate import Mandate
+from gateway.store.once import Once
 from gateway.store.rows import KeyDraft, KeyRow
 from gateway.store.store import Act, Store
-from gateway.store.tables import api_keys
+from gateway.store.tables import api_key_calls, api_keys
 
 
-async def create(store: Store, draft: KeyDraft, by: Mandate) -> KeyRow:
-    """Add a key. Raises ``Conflict`` if the id is taken."""
+async def create(store: Store, draft: KeyDraft, by: Mandate, once: Once | None = None) -> KeyRow:
+    """Add a key. Raises ``Conflict`` if the id is taken, or ``once`` has made a key before: it is named."""
     async with store.write(by) as act:
+        if once is not None:
+            await _check_first(act.connection, once)
         made = await _insert(act, draft)
+        if once is not None:
+            row = {"call": once.key, "digest": once.digest, "key_id": made.id}
+            await act.connection.execute(sa.insert(api_key_calls), row)
         act.note("key.create", made.id, None, made, scope=_scope(made))
     return made
 
@@ -114,6 +120,20 @@ async def known(store: Store, ids: Collection[str] | None = None) -> tuple[KeyRo
         query = query.where(api_keys.c.id.in_(ids))
     async with store.read() as connection:
         return tuple(KeyRow(**row._asdict()) for row in await connection.execute(query))
+
+
+async def _check_first(connection: AsyncConnection, once: Once) -> None:
+    query = sa.select(api_key_calls.c.digest, api_keys.c.id, api_keys.c.name).join(api_keys)
+    before = (await connection.execute(query.where(api_key_calls.c.call == once.key))).first()
+    if before is None:
+        return
+    if before.digest != once.digest:
+        raise Conflict("This idempotency key was used for another API key.", content={"other": before.id})
+    raise Conflict(
+        f"This call has made the key '{before.name}' ({before.id}) already. Its secret was in that answer, and is kept"
+        " nowhere: if the answer was lost, rotate the key and use the new one.",
+        content={"made": before.id},
+    )
 
 
 async def _insert(act: Act, draft: KeyDraft) -> KeyRow:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import NamedTuple
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ from gateway.core.problems import Conflict, Unprocessable
 from gateway.core.subscription import Event, PlanVersion, Refused, Standing, Status, Word, advance
 from gateway.store.edits import born, check_revision, draft_of, moved
 from gateway.store.mandate import Mandate
+from gateway.store.once import Once
 from gateway.store.rows import SubscriptionDraft, SubscriptionRow
 from gateway.store.store import Act, Store
 from gateway.store.subscribed import by_provider, one, row_of, rows
@@ -19,13 +19,6 @@ from gateway.store.tables import plan_versions, subscriptions
 
 Edit = Callable[[SubscriptionDraft], SubscriptionDraft]
 """Makes of a subscription what it shall be; may raise to refuse."""
-
-
-class Once(NamedTuple):
-    """A call that may be repeated: the key under which it is known, and a digest of what it says."""
-
-    key: str
-    digest: str
 
 
 async def create(store: Store, draft: SubscriptionDraft, by: Mandate) -> SubscriptionRow:

@@ -199,6 +199,15 @@ api_keys = sa.Table(
     sa.CheckConstraint("length(sha256) = 64 AND sha256 = lower(sha256)", name="sha256"),
 )
 
+# Which key a call has made that may be repeated. Its secret is not here: it was told once.
+api_key_calls = sa.Table(
+    "api_key_calls",
+    metadata,
+    sa.Column("call", sa.String(128), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("key_id", sa.String(64), sa.ForeignKey("api_keys.id"), nullable=False),
+)
+
 audit = sa.Table(
     "audit",
     metadata,

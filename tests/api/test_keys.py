@@ -36,6 +36,28 @@ async def test_a_key_is_shown_once_and_works_at_once(admin: Client, shop: World)
     assert await answer.json() == {"user_id": ALICE.id, "admin": False, "via": "api_key", "policies": []}
 
 
+async def test_a_repeated_call_makes_one_key_and_tells_its_secret_to_nobody_again(admin: Client, shop: World) -> None:
+    said = {"name": "nightly", "user_id": ALICE.id}
+    answers = await asyncio.gather(*[admin.post("/api-key", said, Idempotency_Key="click-1") for _ in range(4)])
+    (made,) = [each.body for each in answers if each.status == 201]
+    secret = made["key"].rpartition("_")[2]
+    late = await admin.post("/api-key", said, Idempotency_Key="click-1")
+    for again in [each for each in answers if each.status != 201] + [late]:
+        assert (again.status, again.body["content"]["made"]) == (409, made["id"])
+        assert "rotate the key" in again.body["description"]
+        assert "nightly" in again.body["description"]
+        assert secret not in str(again.body)
+    assert [key["id"] for key in (await admin.get("/api-key")).body] == [made["id"]]
+    assert await status(shop, made["key"]) == 200, "it goes on as it was"
+
+    other = await admin.post("/api-key", {**said, "name": "daily"}, Idempotency_Key="click-1")
+    assert (other.status, other.body["content"]["other"]) == (409, made["id"])
+    assert "made" not in other.body["content"]
+    assert (await admin.post("/api-key", said, Idempotency_Key="click-2")).status == 201
+    assert (await admin.post("/api-key", said, Idempotency_Key="é")).status == 400
+    assert len((await admin.get("/api-key")).body) == 2
+
+
 async def test_a_revoked_key_is_refused_from_the_next_request_on(admin: Client, shop: World) -> None:
     made = await make(admin)
     assert await status(shop, made["key"]) == 200

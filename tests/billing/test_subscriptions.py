@@ -21,10 +21,10 @@ from gateway.core.subscription import Event, PlanVersion, Status, Word
 from gateway.store import audit, plans, subscribed, subscriptions
 from gateway.store.audit import Sought
 from gateway.store.listing import Listing
+from gateway.store.once import Once
 from gateway.store.rows import PlanRow, SubscriptionRow
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
-from gateway.store.subscriptions import Once
 from tests.store.samples import ACME, ALICE, BY, DAY, NOW, bought, pro, terms
 
 ME, OTHER = Viewer(ALICE.id), Viewer("somebody else")

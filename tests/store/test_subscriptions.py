@@ -10,11 +10,11 @@ from gateway.core.subscription import GRANTING, Holding, PlanVersion, Status
 from gateway.store import audit, plans, subscribed, subscriptions
 from gateway.store.audit import Sought
 from gateway.store.listing import Listing
+from gateway.store.once import Once
 from gateway.store.rows import PlanRow, SubscriptionDraft
 from gateway.store.standings import State
 from gateway.store.store import Store
 from gateway.store.subscribed import Wanted
-from gateway.store.subscriptions import Once
 from tests.store.samples import ACME, ADMIN, ALICE, BY, DAY, NOW, bought, pro
 
 

@@ -1,11 +1,12 @@
 """Who has what: subscriptions and API keys, through the administrator's page."""
 
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import Route, expect
 
-from gateway.demo.data import ALICE, DAVE
+from gateway.demo.data import ALICE, BOB, DAVE
 from tests.ui.conftest import Windows
 from tests.ui.samples import PLANS, at, subscription
 from tests.ui.site import Site, answer
@@ -133,6 +134,45 @@ async def test_a_key_is_shown_once_works_is_replaced_and_revoked(windows: Window
     await key.filter(has_text="Valid").get_by_role("button", name="Revoke: nightly export").click()
     await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     await expect(key.filter(has_text="Revoked")).to_have_count(1)
+
+
+async def test_pressed_again_after_an_answer_that_was_lost_a_key_is_made_once_and_its_secret_is_replaced(
+    windows: Windows, site: Site
+) -> None:
+    page = await admin(windows, "keys")
+    windows.watches[0].expect("ERR_", "409")
+    await page.get_by_role("button", name="New key").click()
+    form = page.get_by_role("dialog", name="New key")
+    await form.get_by_label("Name", exact=True).fill("lost on the way")
+    await form.get_by_role("searchbox", name="User", exact=True).fill(BOB.id)
+    await form.get_by_role("group", name="Found: User").get_by_role("button").first.click()
+    secrets: list[str] = []
+
+    async def lose(route: Route) -> None:
+        answer = await route.fetch()
+        secrets.append((await answer.json()).get("key", ""))
+        await route.abort("connectionreset")
+
+    await page.route("**/billing/api-key", lose, times=1)
+    await form.get_by_role("button", name="Create").click()
+    await expect(form.get_by_role("alert")).to_be_visible()
+    await form.get_by_role("button", name="Create").click()
+    await expect(form.get_by_role("alert")).to_contain_text("made the key 'lost on the way'")
+    assert len(of_name(site, "lost on the way")) == 1
+    await form.get_by_role("button", name="Replace it, and show the new secret").click()
+    shown = page.get_by_role("dialog", name="Your new key").locator("code")
+    await expect(shown).to_contain_text("wb_")
+    secrets.append(await shown.inner_text())
+    first, second = of_name(site, "lost on the way")
+    assert {first.get("replaced_by"), second.get("replaced_by")} == {None, second["id"]}
+    answers = [await page.request.get(f"{site.url}/billing/me", headers={"X-API-Key": one}) for one in secrets]
+    assert [one.status for one in answers] == [401, 200], "what was lost opens nothing"
+
+
+def of_name(site: Site, name: str) -> list[dict[str, Any]]:
+    """The keys that are called so, in the order in which they were made."""
+    found = site.call("/billing/api-key?created_at=asc", "su")
+    return [each for each in found if each["name"] == name]
 
 
 async def test_a_key_that_was_not_copied_is_not_closed_over_by_escape(windows: Windows) -> None:

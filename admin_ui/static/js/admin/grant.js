@@ -1,17 +1,14 @@
 // A subscription given by hand: to whom, which plan, how much, from when until when.
 
-import { html, useRef, useState } from "../base.js";
+import { html, useState } from "../base.js";
 import { t } from "../i18n.js";
 import { instant } from "../format.js";
 import { api, Failure } from "../http.js";
+import { useOnce } from "../once.js";
 import { FormDialog } from "../parts/dialog.js";
 import { Choice, Failed, Field } from "../parts/ui.js";
 import { ScopePicker } from "../parts/scope-picker.js";
 import { toast } from "../parts/toasts.js";
-
-function nonce() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 /** @param {{plans: import("../live.js").Live<Plan[]>, close: () => void, done: () => Promise<void>}} props */
 export function Grant({ plans, close, done }) {
@@ -22,7 +19,7 @@ export function Grant({ plans, close, done }) {
   const [form, setForm] = useState({ plan_id: "", override: "", starts: "", ends: "" });
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
   const [missing, setMissing] = useState(false);
-  const sent = useRef({ text: "", once: "" }); // pressed again after an answer that was lost, it is given once
+  const once = useOnce();
   const set = (/** @type {Partial<typeof form>} */ changed) => setForm((was) => ({ ...was, ...changed }));
   const wrong = (/** @type {string} */ field) => failure?.fields.find((one) => one.field === field)?.problem ?? null;
   const holder = scope === "user" ? user : workspace;
@@ -37,9 +34,7 @@ export function Grant({ plans, close, done }) {
     if (form.override) body.throughput_override = Number(form.override);
     if (form.starts) body.starts_at = instant(form.starts) ?? form.starts;
     if (form.ends) body.expires_at = instant(form.ends) ?? form.ends;
-    const text = JSON.stringify(body);
-    if (sent.current.text !== text) sent.current = { text, once: nonce() };
-    await api("/subscription/manual", { method: "POST", body, once: sent.current.once });
+    await api("/subscription/manual", { method: "POST", body, once: once(body) });
     toast(t("grant.done"));
     await done();
   };

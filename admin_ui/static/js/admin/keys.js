@@ -5,6 +5,7 @@ import { t } from "../i18n.js";
 import { serverNow } from "../clock.js";
 import { instant } from "../format.js";
 import { api, Failure, withQuery } from "../http.js";
+import { useOnce } from "../once.js";
 import { usePages } from "../pages.js";
 import { useNames, Who } from "../names.js";
 import { Badge, Button, Empty, Field, Id, Loaded, Time } from "../parts/ui.js";
@@ -69,23 +70,35 @@ function KeyForm({ close, done }) {
   const [workspace, setWorkspace] = useState(/** @type {Known | null} */ (null));
   const [expires, setExpires] = useState("");
   const [failure, setFailure] = useState(/** @type {Failure | null} */ (null));
+  const once = useOnce();
+  const made = failure?.status === 409 ? failure.body?.content?.made : undefined; // by this very form, whose answer was lost
   const wrong = (/** @type {string} */ field) => failure?.fields.find((one) => one.field === field)?.problem ?? null;
   const save = async () => {
     const body = { name, ...(user ? { user_id: user.id } : {}), ...(workspace ? { workspace_id: workspace.id } : {}), ...(expires ? { expires_at: instant(expires) ?? expires } : {}) };
-    await done(await api("/api-key", { method: "POST", body }));
+    await done(await api("/api-key", { method: "POST", body, once: once(body) }));
   };
   return html`<${FormDialog} title=${t("key.new")} close=${close} save=${save} action=${t("create")} failed=${setFailure}>
     <${Field} label=${t("name")} value=${name} change=${setName} required problem=${wrong("name")} hint=${t("key.name-hint")} />
     <${ScopePicker} kind="user" label=${t("key.user")} chosen=${user} choose=${setUser} problem=${wrong("user_id")} />
     <${ScopePicker} kind="workspace" label=${t("key.workspace")} chosen=${workspace} choose=${setWorkspace} problem=${wrong("workspace_id")} />
     <${Field} label=${t("key.until")} type="datetime-local" value=${expires} change=${setExpires} problem=${wrong("expires_at")} hint=${t("key.until-hint")} />
+    ${made && html`<div class="note"><p>${t("key.made")}</p><p><${Button} small act=${async () => done(await rotated(made, 0))}>${t("key.made-do")}<//></p></div>`}
   <//>`;
+}
+
+/**
+ * A new key in the place of another.
+ * @param {string} id
+ * @param {number} seconds how long the other one still counts
+ */
+function rotated(id, seconds) {
+  return api(`/api-key/${id}/rotate`, { method: "POST", body: { keep_old_for_seconds: seconds } });
 }
 
 /** @param {{row: Key, close: () => void, done: (made: Key) => Promise<void>}} props */
 function Rotate({ row, close, done }) {
   const [keep, setKeep] = useState("86400");
-  const save = async () => done(await api(`/api-key/${row.id}/rotate`, { method: "POST", body: { keep_old_for_seconds: Number(keep) } }));
+  const save = async () => done(await rotated(row.id, Number(keep)));
   return html`<${FormDialog} title=${t("key.rotate-title", { name: row.name })} close=${close} save=${save} action=${t("key.rotate")}>
     <${Field} label=${t("key.keep")} value=${keep} change=${setKeep} options=${[["0", t("key.keep-0")], ["3600", t("key.keep-hour")], ["86400", t("key.keep-day")], ["604800", t("key.keep-week")]]} hint=${t("key.keep-hint")} /><//>`;
 }

@@ -209,6 +209,8 @@ export default {
   "key.keep-day": "a day",
   "key.keep-week": "a week",
   "key.keep-hint": "Time to put the new one where the old one was.",
+  "key.made": "The key is there since the first try. Only its secret was lost with the answer, and the gateway does not have it.",
+  "key.made-do": "Replace it, and show the new secret",
   "key.secret": "Your new key",
   "key.secret-text": "It is shown this once. Copy it to where it is needed; afterwards only its hash is known.",
   "key.copy": "Copy",

@@ -210,6 +210,8 @@ export default {
   "key.keep-day": "um dia",
   "key.keep-week": "uma semana",
   "key.keep-hint": "Tempo para pôr a nova no lugar da antiga.",
+  "key.made": "A chave existe desde a primeira tentativa. Só o segredo se perdeu com a resposta, e o gateway não o guarda.",
+  "key.made-do": "Substituir e mostrar o novo segredo",
   "key.secret": "Sua nova chave",
   "key.secret-text": "É mostrada só agora. Copie para onde precisa; depois só o hash é conhecido.",
   "key.copy": "Copiar",
