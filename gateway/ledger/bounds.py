@@ -88,6 +88,11 @@ def largest_held(amount: int) -> int:
     return min(MOST_HELD, amount // SHARE)
 
 
+def let_through_too_much(meanwhile: int, left: int, late_debt: int) -> int:
+    """The formula of ``on_store_failure: open``: of ``meanwhile``, what is debited afterwards and no budget has."""
+    return max(0, meanwhile - left - late_debt)
+
+
 def bounds(*, leased: bool, policies: Sequence[str]) -> list[Bound]:
     """What holds for a ledger of one mode, with these ``on_store_failure``."""
     away = {"open": _OPEN, "closed": _CLOSED, "lease": _LEASE}
