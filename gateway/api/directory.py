@@ -9,7 +9,7 @@ from gateway.api.desk import Desk
 from gateway.api.fields import AskedWhole, Said, SearchText, Time, Told, wrong
 from gateway.api.reply import Reply
 from gateway.api.route import Who, route
-from gateway.core.scope import normalise_id
+from gateway.core.scope import Scope, normalise_id
 from gateway.identity.asking import NOBODY_KNOWS
 from gateway.store import directory
 from gateway.store.listing import LARGEST_PAGE
@@ -81,6 +81,9 @@ async def _learn_names(call: Call, desk: Desk) -> None:
         named = await probe.ask(who, carried, call.now_us)
     except NOBODY_KNOWS:
         return
+    own = Scope("user", call.caller.user or "")
+    if own in named:  # admins may never send anything that is metered, and are named in the audit log
+        await directory.note(desk.store, {own: call.now_us}, call.now_us)
     known = await directory.names_of(desk.store, named.keys())
     news = {scope: name for scope, name in named.items() if scope in known and known[scope] != name}
     if news:
