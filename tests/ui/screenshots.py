@@ -92,7 +92,7 @@ async def _fill(page: Page, site: Site) -> None:
     await answer(page, "**/billing/subscription?*active=true*", SUBSCRIPTIONS[:1])
     await answer(page, "**/billing/payment?*", PAYMENTS)
     shown = [
-        _usage("workspace", "Team", 20_000, 15_480, minutes=14),
+        _usage("workspace", "Team", 20_000, 17_900, minutes=14),
         _usage("user", "Free", 1_000, 212, minutes=38),
         _usage("user", "Free", 100, 4, minutes=38) | {"fallback": True},
     ]

@@ -146,7 +146,7 @@ async def test_a_refusal_is_explained_with_a_countdown_and_what_to_buy(windows: 
     await expect(refused).to_contain_text("429")
     again = re.compile(r"They pass again in (\d+ h \d\d min|\d+:\d\d)")
     await expect(refused.get_by_role("timer")).to_contain_text(again)
-    await expect(refused).to_contain_text("3 units of tiny are used up")
+    await expect(refused).to_contain_text("3 units of Tiny are used up")
     await expect(refused).to_contain_text(re.compile(r"\d+ requests were refused in the last hour"))
 
 

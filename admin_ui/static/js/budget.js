@@ -230,7 +230,7 @@ export function scopeForecast(entries, perSecond, now) {
     const back = entries.some((entry) => entry.resets_at && Date.parse(entry.resets_at) <= at);
     return back || left === Infinity ? { kind: "lasts" } : { kind: "empty", at };
   }
-  const ends = entries.flatMap((entry) => forecast(entry, perSecond, now).at ?? []);
+  const ends = entries.flatMap((entry) => forecast(standingAt(entry, now), perSecond, now).at ?? []);
   return ends.length > 0 ? { kind: "empty", at: Math.min(...ends) } : { kind: "lasts" };
 }
 

@@ -41,6 +41,7 @@ export function useNames() {
 
 /** @type {NameOf} */
 function nameOf(kind, id) {
+  if (kind === "fallback") return nameOf("user", id); // the budget that users have for looking at plans
   if (!kind || !id) return null;
   if (person !== session.value.person) { // what one was told is not shown to another
     known.clear();

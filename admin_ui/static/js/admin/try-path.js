@@ -42,7 +42,7 @@ export function TryPath() {
 function Answer({ found }) {
   const rule = found.rule;
   if (found.own) return html`<div class="panel explained"><p>${t("try.own")}</p></div>`;
-  const cost = Object.entries(found.cost ?? {}).map(([meter, amount]) => `${number(amount)} ${tWord("meter", meter)}`).join(", ");
+  const cost = Object.entries(found.cost ?? {}).map(([meter, amount]) => `${number(amount)} ${tWord("meter", meter, amount)}`).join(", ");
   return html`<div class="panel explained">
     <p><span class="explained-cost">${cost || "0"}</span> <code>${found.method} ${found.canonical}</code></p>
     ${rule && html`<dl class="facts">

@@ -45,12 +45,12 @@ export function PlansAndUsage({ about, me, workspace }) {
   const counting = ["active", "trialing", "cancelling", "past_due"];
   const subscriptions = [...(held.data ?? []), ...(own.data ?? [])].filter((row) => counting.includes(stateOf(row, serverNow())));
   return html`
-    ${usage.data && html`<${Refused} usage=${named(usage.data, plans.data)} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
+    ${usage.data && html`<${Refused} usage=${named(usage.data, plans.data, subscriptions)} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
     <section class="view" aria-labelledby="usage-title">
       <header class="section"><h2 id="usage-title">${t("usage")}</h2><div class="tools"><${Button} small kind="quiet" act=${() => Promise.all([usage.reload(), recent.user.reload(), recent.workspace.reload()])}>${t("refresh")}<//></div></header>
       <div class=${workspace ? "usage-body of-both" : "usage-body"}><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
-          <div class="gauges">${inOrder(named(entries, plans.data)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} usage=${entries} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
+          <div class="gauges">${inOrder(named(entries, plans.data, subscriptions)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} usage=${entries} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
         <p class="hint under">${notes(about, workspace, entries, isRefusing(entries, recent, serverNow()) ? 0 : refusedLately(recent))}${"\u00a0"}</p>`}<//></div>
     </section>
     <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} hours=${recent} aheadOf=${(/** @type {string} */ scope) => aheadOf(usage.data ?? [], scope, recent[/** @type {"user" | "workspace"} */ (scope)]?.data)} />
@@ -76,10 +76,11 @@ function notes(about, workspace, entries, refused) {
 /**
  * With the names of plans that people know, instead of those that programs use.
  * @param {Usage[]} entries
- * @param {Plan[] | undefined} plans
+ * @param {Plan[] | undefined} plans on offer
+ * @param {Subscription[]} held which may be to others
  */
-function named(entries, plans) {
-  const names = new Map((plans ?? []).map((plan) => [plan.slug, plan.name]));
+function named(entries, plans, held) {
+  const names = new Map([...held.flatMap((row) => row.plan ?? []), ...(plans ?? [])].map((plan) => [plan.slug, plan.name]));
   return entries.map((entry) => ({ ...entry, plan: entry.plan?.split("+").map((slug) => names.get(slug) ?? slug).join(" + ") }));
 }
 

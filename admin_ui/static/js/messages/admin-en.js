@@ -47,6 +47,7 @@ export default {
   "overrun": "Overrun",
   "kind.user": "User",
   "kind.workspace": "Workspace",
+  "kind.fallback": "Fallback",
   "kind.address": "Address",
   "overview.failed": "The overview cannot be shown",
   "overview.as-of": "As of",

@@ -48,6 +48,7 @@ export default {
   "overrun": "Excedido",
   "kind.user": "Usuário",
   "kind.workspace": "Workspace",
+  "kind.fallback": "Reserva",
   "kind.address": "Endereço",
   "overview.failed": "A visão geral não pode ser mostrada",
   "overview.as-of": "Situação em",

@@ -80,8 +80,10 @@ function drawAhead(plot, { level, from, end, mark }, length, look) {
     ink.fill();
     ink.font = `600 ${12 * dot}px ${look.font}`;
     const wide = ink.measureText(mark).width;
-    ink.textBaseline = "bottom";
-    ink.fillText(mark, Math.min(right - wide / 2, plot.bbox.left + plot.bbox.width - wide), Math.max(y - 6 * dot, plot.bbox.top + 14 * dot));
+    const beside = right + 8 * dot + wide <= ink.canvas.width;
+    ink.textBaseline = "middle";
+    if (beside) ink.fillText(mark, right + 8 * dot, y);
+    else ink.fillText(mark, ink.canvas.width - wide, Math.max(y - 13 * dot, plot.bbox.top + 8 * dot)); // above: there is nothing there
   }
   ink.restore();
 }
