@@ -16,7 +16,8 @@ import { UsageHistory } from "../parts/history.js";
 export function Overview() {
   const live = useLive("/overview", { every: 5_000, load: (signal) => api("/overview", { signal }).then((seen) => ({ seen, at: serverNow() })) });
   const nameOf = useNames();
-  return html`<${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {{seen: any, at: number}} */ { seen, at }) => html`
+  // What comes for the skeleton has a place of its own, and the history comes after it: so nothing moves.
+  return html`<div><${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {{seen: any, at: number}} */ { seen, at }) => html`
     <p class="hint as-of">${t("overview.as-of")} <${Time} at=${at} exact="second" /></p>
     <dl class="tiles load">
       <${Tile} name=${t("overview.rps")} figure=${figure(seen.requests_per_second)} />
@@ -28,8 +29,8 @@ export function Overview() {
         <div class="panel"><${Tops} rows=${seen.top_scopes} caption=${t("overview.top-scopes")} name=${t("scope")} show=${(/** @type {Top} */ row) => html`<${Who} kind=${row.scope} id=${row.id} name=${nameOf(row.scope, row.id)} />`} /></div></section>
       <section class="view" aria-labelledby="top-rules"><header class="section"><h2 id="top-rules">${t("overview.top-rules")}</h2></header>
         <div class="panel"><${Tops} rows=${seen.top_rules} caption=${t("overview.top-rules")} name=${t("rule")} show=${(/** @type {Top} */ row) => html`<code>${row.rule ?? t("rule.none")}</code>`} /></div></section>
-    </div>`}<//>
-    <${UsageHistory} scopes=${[{ scope: "all", id: "", name: t("everybody") }]} workspace=${null} title=${t("overview.history")} />`;
+    </div>`}<//></div>
+    ${(live.data || live.failure) && html`<${UsageHistory} scopes=${[{ scope: "all", id: "", name: t("everybody") }]} workspace=${null} title=${t("overview.history")} />`}`;
 }
 
 /** @param {number | null | undefined} perSecond */
