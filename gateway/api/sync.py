@@ -50,7 +50,11 @@ class SyncRun(Told):
 
 
 class PaidTwice(Told):
-    """Money for which nothing is granted, in minor units: a second agreement of a sale. It was ended; give it back."""
+    """Money for which nothing is granted, in minor units. Give it back.
+
+    ``agreement``: a second one of a sale, which was ended; or one that was over when it was paid; or the payment, where
+    nothing renews.
+    """
 
     subscription_id: str
     agreement: str

@@ -16,6 +16,7 @@ from gateway.payments.port import Account, Item, Preview, ProviderError, Strange
 from gateway.store import orders, plans
 from gateway.store.deeds import PortalOpened, note
 from gateway.store.mandate import Mandate
+from gateway.store.orders import PAYABLE
 from gateway.store.rows import SubscriptionRow
 
 _SECOND_US = 1_000_000
@@ -39,6 +40,8 @@ async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
             return
         if row.status is Status.PENDING:
             await _close_pages(sales, row)
+        elif event is Event.END and row.mode == "payment":
+            await _close_others(sales, row)
         elif row.external_id is not None:
             match event:
                 case Event.STOP:
@@ -76,6 +79,13 @@ async def _close_pages(sales: Sales, row: SubscriptionRow) -> None:
 async def _refuse_paid(sales: Sales, row: SubscriptionRow) -> NoReturn:
     await settle(sales, row.id)
     raise Conflict("This was paid just now, or is about to be.")
+
+
+async def _close_others(sales: Sales, row: SubscriptionRow) -> None:
+    """What was bought once and is ended is paid on no other page that its order has left."""
+    for page in (await orders.get(sales.store, row.id)).checkouts:
+        if page.external_id is not None and page.state in PAYABLE:
+            await sales.provider.expire_order(page.external_id)
 
 
 async def sync(sales: Sales, row: SubscriptionRow) -> SubscriptionRow:

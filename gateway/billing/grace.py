@@ -17,8 +17,11 @@ _UNMET = frozenset({Status.PAST_DUE, Status.UNPAID})
 _HUNDRED = 100
 
 
-async def follow(act: Act, sales: Sales, row: SubscriptionRow, terms: Terms) -> None:
-    """Give the companion, or end it, as ``row`` stands now. One given before ``then`` became ``off`` ends as well."""
+async def follow(act: Act, sales: Sales, row: SubscriptionRow, terms: Terms, before: Status) -> None:
+    """Give the companion, or end it, as ``row`` stands now. One given before ``then`` became ``off`` ends as well.
+
+    ``before``: what the row was until now. While it stays unmet, one that an admin has ended is not given again.
+    """
     if terms.mode == "payment":
         return
     running = await subscribed.companions(act.connection, PROVIDER, row.id)
@@ -26,6 +29,8 @@ async def follow(act: Act, sales: Sales, row: SubscriptionRow, terms: Terms) -> 
     if unmet and not running:
         name = f"{row.id}:{row.period_end_us}"
         if await subscribed.by_provider(act.connection, PROVIDER, checkout_id=name) is not None:
+            if before in _UNMET:
+                return
             name += f":{row.revision}"  # it was met meanwhile, and is unmet again
         draft = await _companion(act, row, sales, terms, name)
         if draft is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.billing.sales import Sales
-from gateway.billing.surplus import Extra, counting, extra, of_this_sale, read_back
+from gateway.billing.surplus import Extra, Kept, counting, extra, late, of_this_sale, read_back
 from gateway.core.sale import Agreement, Order, OrderState, Picture, Receipt
 from gateway.payments.port import Gone, Owner, ProviderError
 from gateway.store.orders import CheckoutRow, Ordered
@@ -12,20 +12,27 @@ from gateway.store.orders import CheckoutRow, Ordered
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A picture, and what the reading of it taught about names. ``others``: agreements that do not count."""
+    """A picture, and what the reading of it taught about names. ``others``: agreements that do not count.
+
+    ``late``: what was paid when it was over. ``names``: of all agreements and payments that were read.
+    """
 
     picture: Picture
     orders: tuple[tuple[CheckoutRow, Order], ...]
     agreement: Agreement | None
     others: tuple[Agreement, ...]
     extra: Extra
+    late: tuple[Kept, ...]
+    names: frozenset[str]
 
 
 async def read_sale(sales: Sales, held: Ordered, owner: Owner | None) -> Read:
     """Everything that the provider has of a sale. Raises ``ProviderError``."""
     found = await _pages(sales, held)
     known = [held.subscription.external_id, *(order.agreement for _, order in found)]
-    known += [None if owner is None else owner.agreement, *(each.agreement for each in read_back(held.order.surplus))]
+    payments = {order.payment for _, order in found if order.payment is not None}
+    told = {each.agreement for each in read_back(held.order.surplus)} - payments
+    known += [None if owner is None else owner.agreement, *sorted(told)]
     names = dict.fromkeys(each for each in known if each is not None)
     agreements = [await _agreement(sales, name) for name in names]
     paid = {each.id: await sales.provider.receipts(agreement=each.id) for each in agreements}
@@ -39,6 +46,8 @@ async def read_sale(sales: Sales, held: Ordered, owner: Owner | None) -> Read:
         counts,
         tuple(others),
         extra(others, paid, counts),
+        (*late(held.subscription, counts, receipts),),
+        frozenset(payments | paid.keys()),
     )
 
 

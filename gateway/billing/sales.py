@@ -88,17 +88,23 @@ class Sales:
 
     def check_return(self, url: str, field_: str) -> None:
         """Raises ``Unprocessable`` for a page to which customers may not be sent."""
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}".lower()
         allowed = self.policy.return_origins
-        known = parts.scheme == "https" if allowed is None else origin in allowed
-        clean = url.isprintable() and len(url) <= _LONGEST_URL and "@" not in parts.netloc and "\\" not in url
-        if known and clean and parts.netloc:
+        if len(url) <= _LONGEST_URL and url.isprintable() and "\\" not in url and _leads_to(url, allowed):
             return
         problem = "must be an https URL" if allowed is None else "is not among payments.return_origins"
         raise Unprocessable(
             f"This cannot be used: {field_} {problem}.", content={"fields": [{"field": field_, "problem": problem}]}
         )
+
+
+def _leads_to(url: str, allowed: frozenset[str] | None) -> bool:
+    """Whether a URL leads to one of these origins; ``None``: to anywhere by https."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half an IPv6 address
+        return False
+    known = parts.scheme == "https" if allowed is None else f"{parts.scheme}://{parts.netloc}".lower() in allowed
+    return known and bool(parts.netloc) and "@" not in parts.netloc
 
 
 @contextmanager

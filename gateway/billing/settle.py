@@ -44,6 +44,7 @@ async def settle(sales: Sales, id_: str, owner: Owner | None = None, *, dry_run:
     async with sales.turn(id_):
         if owner is not None and not dry_run:
             await _learn(sales, id_, owner)
+        asked = False
         for _ in range(_TRIES):
             held = await orders.get(sales.store, id_)
             seller = await sales.check_seller(held.order)
@@ -51,9 +52,13 @@ async def settle(sales: Sales, id_: str, owner: Owner | None = None, *, dry_run:
             done = await _write(sales, held, read, seller, dry_run=dry_run)
             if done is None:
                 continue
-            if dry_run or not read.extra.running:
+            owing = () if asked else read.extra.owing
+            if dry_run or not (read.extra.running or owing):
                 return done
             await surplus.end(sales, id_, read.extra.running)
+            for agreement in owing:  # what has ended, and could still be paid
+                await sales.provider.end(agreement)
+            asked = True
     raise TimeoutError("somebody else writes this sale all the time")
 
 
@@ -101,10 +106,10 @@ async def _write(sales: Sales, held: Ordered, read: Read, seller: str, *, dry_ru
                 await orders.set_checkout(act, page.id, state=order.state.value, url=order.url)
         due_us = _next_due(row, now, sales, act.now_us)
         reads = now.order.reads + 1
-        kept = surplus.written(read.extra.kept, now.order.surplus, read.others)
+        kept = surplus.written((*read.extra.kept, *read.late), now.order.surplus, read.names)
         done = {"reads": reads, "read_us": act.now_us, "due_us": due_us, "problem": None}
         await orders.set_order(act, row.id, **done, account=seller, surplus=kept)
-        await grace.follow(act, sales, row, terms)
+        await grace.follow(act, sales, row, terms, ours.status)
     if changes:
         _log.info("a sale was settled", subscription=row.id, changes=[change.field for change in changes])
     return Settled(row, changes, written)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.billing.grace import PROVIDER as GRACE
 from gateway.billing.plans import file_plan_id
 from gateway.core.plan import Plan
 from gateway.core.problems import Conflict, Forbidden, NotFound, Unprocessable
@@ -24,6 +25,8 @@ from gateway.store.subscribed import Wanted
 DAY_US = 86_400_000_000
 USUAL_DAYS = 30
 """How long a plan of the configuration is given for, which says nothing about that."""
+_OURS = ("manual", GRACE)
+"""Providers of what nobody is paid for: there is nobody to be told."""
 _NOT_TOLD = (
     "This was bought through {0}, which this gateway does not know now: ended here alone, {0} would go on charging."
     " Configure `payments` for {0} again and repeat this; or end it at {0} by hand, and here let it run out by giving"
@@ -172,7 +175,7 @@ async def end(store: Store, id_: str, by: Mandate, tell: Tell | None = None) -> 
     ``Conflict`` also where the provider would go on charging, because it is not configured any more.
     """
     row = await subscribed.get(store, id_)
-    if row.provider == "manual" or row.status is Status.CANCELLED:
+    if row.provider in _OURS or row.status is Status.CANCELLED:
         return await subscriptions.cancel(store, id_, by)
     check_revision(row.revision, by.if_revision, "subscription")
     if tell is None:

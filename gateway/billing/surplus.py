@@ -1,9 +1,11 @@
-"""A sale that was paid twice: two pages of one order, each of which began an agreement. One counts, the other is ended.
+"""Money for which nothing is granted: a sale that was paid twice, or paid when it was over already.
 
-What it took stays with us until an operator gives it back; until then the sale is told as one that was paid twice.
+Two pages of one order can each begin an agreement: one counts, the other is ended. What has ended can be paid no more;
+who was quicker has paid for nothing. What was taken stays with us until an operator gives it back, and is told till
+then.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +13,7 @@ import orjson
 
 from gateway import log
 from gateway.billing.sales import Sales
-from gateway.core.sale import Agreement, AgreementState, Receipt
+from gateway.core.sale import Agreement, AgreementState, PaymentState, Receipt
 from gateway.core.subscription import Status
 from gateway.store.rows import SubscriptionRow
 
@@ -22,7 +24,7 @@ _log = log.get_logger(__name__)
 
 
 class Kept(NamedTuple):
-    """What we have of an agreement for which nothing is granted, in minor units."""
+    """What we have of an agreement for which nothing is granted, in minor units. Or of a payment, where none renews."""
 
     agreement: str
     amount: int
@@ -31,9 +33,13 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """The agreements of a sale that do not count. ``running``: will be charged again. ``receipts``: of all of them."""
+    """The agreements of a sale that do not count. ``running``: will be charged again. ``receipts``: of all of them.
+
+    ``owing``: agreements that are over, of which something can still be paid.
+    """
 
     running: tuple[str, ...] = ()
+    owing: tuple[str, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     kept: tuple[Kept, ...] = ()
 
@@ -60,10 +66,12 @@ def of_this_sale(ours: SubscriptionRow, found: Sequence[Agreement], counts: Agre
 
 
 def extra(others: Sequence[Agreement], receipts: Receipts, counts: Agreement | None) -> Extra:
-    """What is to be known of agreements that do not count."""
+    """What is to be known of agreements that do not count, and of the one that does, if it is over."""
     begun = counts is not None and counts.state not in _NOT_BEGUN
+    over = [each for each in (*others, counts) if each is not None and each.state is AgreementState.ENDED]
     return Extra(
         running=tuple(each.id for each in others if _to_be_ended(each, begun=begun)),
+        owing=tuple(each.id for each in over if any(due.state is PaymentState.OPEN for due in receipts[each.id])),
         receipts=tuple(receipt for each in others for receipt in receipts[each.id]),
         kept=tuple(kept for each in others for kept in _kept(each.id, receipts[each.id])),
     )
@@ -74,6 +82,17 @@ def _to_be_ended(other: Agreement, *, begun: bool) -> bool:
     if other.state is AgreementState.INCOMPLETE:
         return begun
     return other.state is not AgreementState.ENDED and not other.stopping
+
+
+def late(ours: SubscriptionRow, counts: Agreement | None, receipts: Iterable[Receipt]) -> list[Kept]:
+    """What was paid after what it was for had ended: after the agreement, or, bought once, after ours."""
+    if counts is not None:
+        over_us, name = counts.ended_us if counts.state is AgreementState.ENDED else None, counts.id
+        return [] if over_us is None else _kept(name, [each for each in receipts if (each.paid_us or 0) > over_us])
+    if ours.status is not Status.CANCELLED or ours.period_end_us is None:
+        return []
+    after = [each for each in receipts if (each.paid_us or 0) > (ours.cancelled_us or 0)]
+    return [kept for each in after for kept in _kept(each.id, [each])]
 
 
 def _kept(agreement: str, receipts: Iterable[Receipt]) -> list[Kept]:
@@ -93,9 +112,8 @@ async def end(sales: Sales, id_: str, running: Sequence[str]) -> None:
         await sales.provider.end(agreement)
 
 
-def written(kept: Sequence[Kept], before: str | None, others: Sequence[Agreement]) -> str | None:
-    """As it is kept beside the order. What was not read this time stays as it was."""
-    read = {each.id for each in others}
+def written(kept: Sequence[Kept], before: str | None, read: Container[str]) -> str | None:
+    """As it is kept beside the order. What was not ``read`` this time stays as it was."""
     lines = [*(each for each in read_back(before) if each.agreement not in read), *kept]
     return orjson.dumps([each._asdict() for each in lines]).decode() if lines else None
 

@@ -230,7 +230,10 @@ class Provider(Protocol):
         ...
 
     async def end(self, agreement: str) -> Agreement:
-        """End it now; where the provider cannot, stop it."""
+        """End it now; where the provider cannot, stop it. What is due for it cannot be paid any more.
+
+        One that is over already stays so: then only what was still due can be paid no more.
+        """
         ...
 
     async def withdraw(self, agreement: str) -> Agreement:

@@ -2,7 +2,7 @@
 
 import re
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, SecretStr, model_validator
 
@@ -28,8 +28,15 @@ def _webhook_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _parts(value: str) -> SplitResult:
+    try:
+        return urlsplit(value)
+    except ValueError:  # half an IPv6 address
+        raise wrong("must be a URL") from None
+
+
 def _base(value: str) -> str:
-    parts = urlsplit(value)
+    parts = _parts(value)
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     if not secure or not parts.netloc or parts.path not in ("", "/") or parts.query:
         raise wrong("must be an https origin, or http on this machine")
@@ -37,7 +44,7 @@ def _base(value: str) -> str:
 
 
 def _origin(value: str) -> str:
-    parts = urlsplit(value)
+    parts = _parts(value)
     if parts.scheme not in ("https", "http") or not parts.netloc or parts.path not in ("", "/") or "@" in parts.netloc:
         raise wrong("must be an origin, such as https://app.example.com")
     return f"{parts.scheme}://{parts.netloc}".lower()

@@ -190,6 +190,9 @@ async def test_customers_are_sent_to_https_pages_only(here: Shop, url: str) -> N
 
 
 async def test_customers_are_sent_to_listed_origins_only_where_there_is_a_list(here: Shop) -> None:
+    for half in ("https://[x", "https://[::1", "https://a]b/"):
+        with pytest.raises(Unprocessable, match="success_url must be an https URL"):
+            here.sales.check_return(half, "success_url")
     here.sales.policy = replace(POLICY, return_origins=frozenset({"http://localhost:3000"}))
     await here.buy(success_url="http://localhost:3000/ok", cancel_url="http://localhost:3000/no")
     for url in ("https://shop.test/ok", "http://localhost:30001/", "http://localhost:3000.evil.test/"):

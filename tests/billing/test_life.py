@@ -163,6 +163,19 @@ async def test_a_part_is_of_what_the_subscription_had_and_of_no_end_it_is_nothin
     assert [each.override for each in held if each.starts_us <= now_us] == ([] if left is None else [left])
 
 
+async def test_an_admin_ends_what_the_house_left_and_it_is_not_given_again(here: Shop) -> None:
+    here.sales.policy = replace(POLICY, then=Then(kind="plan", plan="basic"))
+    row = await failed(here)
+    (left,) = [each for each in await here.rows() if each.provider == GRACE]
+    ended = await end(here.store, left.id, here.by(), lambda row, event: tell(here, row, event))
+    assert ended.status is Status.CANCELLED
+    here.later(4 * DAY_S)
+    await here.sync(full=True)
+    assert (await here.row(row.id)).status is Status.PAST_DUE
+    assert [each.status for each in await here.rows() if each.provider == GRACE] == [Status.CANCELLED]
+    assert not await here.grants()
+
+
 async def test_with_nothing_left_after_the_grace_there_is_nothing(here: Shop) -> None:
     await failed(here)
     here.later(4 * DAY_S)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.billing import checkout
+from gateway.billing import checkout, pages
+from gateway.billing.checkout import Page
 from gateway.billing.surplus import Kept, read_back
 from gateway.core.sale import Mode, Tag
 from gateway.core.subscription import Status
@@ -21,9 +22,8 @@ async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
         yield running
 
 
-async def paid_twice(here: Shop, mode: Mode = "subscription", *, told: bool = True) -> SubscriptionRow:
-    """A second page is opened behind our back, as a crash at the wrong moment leaves one; both are paid."""
-    page = await here.buy(mode=mode)
+async def second_page(here: Shop, page: Page, mode: Mode = "payment", *, known: bool = False) -> str:
+    """A second page of an order, and its name at Stripe; ``known``: the order knows of it as well."""
     session = here.fake.books.get("sessions", page.external_id)
     wish = Wish(
         key="another",
@@ -35,8 +35,19 @@ async def paid_twice(here: Shop, mode: Mode = "subscription", *, told: bool = Tr
         expires_us=session["expires_at"] * 1_000_000,
     )
     second = await here.sales.provider.open_order(wish)
+    if known:
+        async with here.store.write(here.by()) as act:
+            row = await pages.new(act, page.subscription_id, here.sales, ("https://shop.test/", "https://shop.test/"))
+            await orders.set_checkout(act, row.id, external_id=second.id, url=second.url, state="open")
+    return second.id
+
+
+async def paid_twice(here: Shop, mode: Mode = "subscription", *, told: bool = True) -> SubscriptionRow:
+    """A second page is opened behind our back, as a crash at the wrong moment leaves one; both are paid."""
+    page = await here.buy(mode=mode)
+    second = await second_page(here, page, mode)
     assert here.pay(page)
-    assert here.fake.selling.confirm(here.fake.books.get("sessions", second.id))
+    assert here.fake.selling.confirm(here.fake.books.get("sessions", second))
     if told:
         await here.fake.deliver()
     return await here.row(page.subscription_id)

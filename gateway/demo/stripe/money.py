@@ -142,7 +142,7 @@ class Money(GivingBack):
         books.tell("customer.subscription.updated", of)
 
     def end(self, subscription: Object) -> None:
-        """End a subscription now; what is not paid yet is not owed any more."""
+        """End a subscription now. What is owed for it is not asked for any more, and can still be paid on its page."""
         books = self.books
         if subscription["status"] in ("canceled", "incomplete_expired"):
             return
@@ -150,7 +150,9 @@ class Money(GivingBack):
         subscription |= {"status": over, "ended_at": books.now, "canceled_at": subscription["canceled_at"] or books.now}
         for invoice in books.of("invoices"):
             if invoice["status"] in ("draft", "open") and self.subscription_of(invoice) is subscription:
-                self.void(invoice)
+                invoice |= {"auto_advance": False, "next_payment_attempt": None}
+                if over == "incomplete_expired" and invoice["status"] == "open":
+                    self.void(invoice)
         books.kept["pending"].pop(subscription["id"], None)
         self.note("ended", subscription)
         books.tell("customer.subscription.deleted", subscription)

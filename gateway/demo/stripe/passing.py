@@ -28,7 +28,7 @@ def _due(selling: Selling) -> Iterator[Due]:
         if session["status"] == "open":
             yield session["expires_at"], number, lambda session=session: selling.expire(session)  # type: ignore[misc]
     for number, invoice in enumerate(books.kept["invoices"].values()):
-        if invoice["status"] == "draft" and invoice["billing_reason"] == "subscription_cycle":
+        if _becomes_due(invoice):
             yield invoice["created"] + DRAFT_S, number, lambda invoice=invoice: selling.money.pay(invoice)  # type: ignore[misc]
         elif invoice["status"] == "open" and invoice["next_payment_attempt"] is not None:
             yield invoice["next_payment_attempt"], number, lambda invoice=invoice: selling.money.pay(invoice)  # type: ignore[misc]
@@ -36,6 +36,13 @@ def _due(selling: Selling) -> Iterator[Due]:
         yield update["expires_at"], number, lambda id_=id_: changes.give_up(selling, books.get("subscriptions", id_))  # type: ignore[misc]
     for number, subscription in enumerate(books.kept["subscriptions"].values()):
         yield from _of_subscription(selling, subscription, number)
+
+
+def _becomes_due(invoice: Object) -> bool:
+    """Whether a draft is owed in a while: not if its subscription has ended meanwhile."""
+    return bool(
+        invoice["status"] == "draft" and invoice["auto_advance"] and invoice["billing_reason"] == "subscription_cycle"
+    )
 
 
 def _of_subscription(selling: Selling, subscription: Object, number: int) -> Iterator[Due]:

@@ -10,14 +10,28 @@ _PAYABLE = ("open", "uncollectible")
 
 
 async def end(client: Client, id_: str) -> Json:
-    """End it now. One that is over can be ended no more: its answer may have got lost the first time."""
+    """End it now, and its open invoices: Stripe itself only tries no more to have them paid, their pages stay.
+
+    One that is over can be ended no more: its answer may have got lost the first time.
+    """
     try:
-        return await client.delete(f"subscriptions/{id_}")
+        found = await client.delete(f"subscriptions/{id_}")
     except Gone:
         found = await client.get(f"subscriptions/{id_}")
         if found["status"] not in _OVER:
             raise
-        return found
+    for invoice in [each async for each in client.every("invoices", subscription=id_, status="open")]:
+        await _void(client, invoice["id"])
+    return found
+
+
+async def _void(client: Client, invoice: str) -> None:
+    """Let nobody pay it; one that is paid, or being paid, stays what it is."""
+    try:
+        await client.post(f"invoices/{invoice}/void")
+    except ProviderError as error:
+        if error.retry:
+            raise
 
 
 async def withdraw(client: Client, id_: str) -> Json:
@@ -31,11 +45,7 @@ async def withdraw(client: Client, id_: str) -> Json:
         return found
     invoice = found["latest_invoice"]
     if isinstance(invoice, Mapping) and invoice["status"] in _PAYABLE:
-        try:
-            await client.post(f"invoices/{invoice['id']}/void")
-        except ProviderError as error:
-            if error.retry:
-                raise
+        await _void(client, invoice["id"])
         found = await _read(client, id_)
         invoice = found["latest_invoice"]
     voided = not isinstance(invoice, Mapping) or invoice["status"] == "void"
