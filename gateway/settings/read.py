@@ -4,7 +4,6 @@ Only ``true`` and ``false`` are booleans (``on``, ``no`` and ``yes`` are text), 
 (``12:30`` and ``0123`` are text), dates are text, a key may stand only once, tags and merge keys are refused.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,27 +11,12 @@ import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from yaml.nodes import Node as YamlNode
 
+from gateway.settings.compose import CORE, compose
 from gateway.settings.places import Items, Leaf, Node, Place, Scalar, Table, joined
 from gateway.settings.problems import SettingsProblem
 
 _MOST_NODES = 200_000
 _DEEPEST = 64
-_CORE = "tag:yaml.org,2002:"
-
-
-class _Loader(yaml.SafeLoader):
-    """Composes nodes with fewer implicit types than YAML 1.1 has."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  (PyYAML's own attribute)
-
-
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?(?:0|[1-9][0-9_]{0,17})", list("-+0123456789")),
-    ("float", r"[-+]?[0-9]{1,18}\.[0-9]{0,18}", list("-+0123456789")),
-):
-    _Loader.add_implicit_resolver(_CORE + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
 def _is_true(text: str) -> bool:
@@ -40,11 +24,11 @@ def _is_true(text: str) -> bool:
 
 
 _VALUES: dict[str, Callable[[str], Scalar]] = {
-    _CORE + "str": str,
-    _CORE + "int": lambda text: int(text.replace("_", "")),
-    _CORE + "float": float,
-    _CORE + "bool": _is_true,
-    _CORE + "null": lambda _: None,
+    CORE + "str": str,
+    CORE + "int": lambda text: int(text.replace("_", "")),
+    CORE + "float": float,
+    CORE + "bool": _is_true,
+    CORE + "null": lambda _: None,
 }
 
 
@@ -75,8 +59,7 @@ def parse(raw: bytes, file: str) -> tuple[Table, list[SettingsProblem]]:
 
 def _compose(text: str, file: str) -> YamlNode | None:
     try:
-        loader = _Loader(text)
-        return loader.get_single_node()
+        return compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file) if mark is None else Place(file, mark.line + 1, mark.column + 1)
@@ -132,7 +115,7 @@ class _Reader:
     def _built(self, node: YamlNode, key: str, place: Place) -> Node:
         if isinstance(node, ScalarNode):
             return Leaf(place, key, self._scalar(node, key, place))
-        if node.tag not in (_CORE + "map", _CORE + "seq"):
+        if node.tag not in (CORE + "map", CORE + "seq"):
             self.problems.append(SettingsProblem(place, key, "has a YAML tag (!…), which means nothing here"))
         if isinstance(node, SequenceNode):
             return Items(place, key, tuple(self.node(item, joined(key, n)) for n, item in enumerate(node.value)))
