@@ -36,6 +36,7 @@ _ANY = (
         "cost, for each such request",
     ),
     Bound("a gateway is killed", "cost, for each request it had in hand, or refund that waited for Redis", "0"),
+    Bound("a gateway stops in order while Redis is away", "cost, for each refund that waited for Redis", "0"),
     Bound(
         f"a gateway is killed: its journal lacks what it charged in its last {FLUSH_MS} ms, and while it last wrote",
         "0",

@@ -1,6 +1,7 @@
 """What is kept of each request that was answered: one line in the access log, and the counters."""
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 TOGETHER_S = 0.1
+_TICK_S = 0.01
 _MOST_TOGETHER = 256
 """Or the loop would stand still for all others while they are counted."""
 CLIENT_LEFT = 499
@@ -90,6 +92,13 @@ class Chronicle:
         """A request has come, and the lane has taken it."""
         self._metrics.in_flight += 1
         self._begun += 1
+
+    async def finish(self, patience_s: float) -> None:
+        """Wait until all that has begun has ended: no connection waits for a request whose client has left."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self._metrics.in_flight:  # noqa: ASYNC110  (once in a lifetime)
+                    await asyncio.sleep(_TICK_S)
 
     def failed(self, id_: str, error: Exception) -> None:
         """A fault of ours. Not its message, which may quote the request."""

@@ -91,7 +91,8 @@ class Lane:
         return True
 
     async def close(self) -> None:
-        """Finish what was handed over, and write down what has ended."""
+        """Finish what was handed over, or whose client has left, and write down what has ended."""
+        await self._crew.chronicle.finish(_PATIENCE_S)
         await self._tasks.finish(_PATIENCE_S)
         self._crew.chronicle.catch_up()
 

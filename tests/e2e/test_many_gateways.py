@@ -1,14 +1,20 @@
 """Several gateways while their Redis is away: what is let through, what is refused, and what is debited afterwards."""
 
 import asyncio
+import signal
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from gateway.ledger.bounds import let_through_too_much
 from tests.e2e.gateways import gateways, recorded, spent, storm, token
 from tests.e2e.plain_upstream import plain_upstream
+from tests.e2e.served import until
+from tests.redis_server.relay import Relay
 from tests.redis_server.server import RedisServer, own_redis
 
 pytestmark = pytest.mark.slow
@@ -67,3 +73,31 @@ async def test_closed_rules_wait_for_redis(tmp_path: Path, durable: RedisServer)
         async with asyncio.timeout(30):
             while spent(durable.client()) != 2:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_debit_that_is_on_its_way_when_the_gateway_stops_is_written_down_and_undone(
+    tmp_path: Path, durable: RedisServer
+) -> None:
+    relay = Relay(durable.port)
+    async with (
+        plain_upstream() as upstream,
+        gateways(tmp_path, 1, upstream.url, await relay.start(), budget=50) as (one,),
+    ):
+        assert (await storm([one], 1))[200] == 1
+        url = URL(one.url)
+        _, writer = await asyncio.open_connection(url.host, url.port)
+        relay.open.clear()
+        writer.write(f"GET /one HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token()}\r\n\r\n".encode())
+        await until(lambda: spent(durable.client()) == 2, "a debit")
+        reset = struct.pack("ii", 1, 0)  # who only ends his sending side may still wait for the answer
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        writer.transport.abort()
+        await asyncio.sleep(0.2)  # it is seen that the client has left
+        one.send(signal.SIGTERM)
+        await one.until_logged("stopping")
+        relay.open.set()
+        assert await one.end() == 0
+        assert spent(durable.client()) == 1, "the client had left before anything was sent on"
+    await relay.stop()
+    books = recorded(one)
+    assert (books["charge"], books["refund"]) == (2, -1)

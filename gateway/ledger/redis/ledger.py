@@ -1,5 +1,7 @@
 """Budgets in Redis or Valkey, shared exactly by any number of gateways."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -17,6 +19,8 @@ from gateway.ledger.redis.terms import gift_rows
 from gateway.tasks import Tasks
 
 _NOTHING = Settlement((), {})
+_LAST_S = 2.0
+"""So long a gateway that stops may take to undo what nobody wants."""
 
 
 class RedisLedger(Charging):
@@ -134,10 +138,13 @@ class RedisLedger(Charging):
             self._undoing.start(self._undo(now_us), "undo charges that nobody wants")
 
     async def close(self) -> None:
-        """See ``Ledger``."""
+        """See ``Ledger``. What nobody wants is undone, if that can be done now."""
         await self._quick.close()
         await self._tasks.close()
         await self._undoing.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_S):
+                await self._undo(self._now_us())
         await self._close()
 
     async def _once(self, deed: Deed, name: tuple[str, str], nothing: object) -> object:
