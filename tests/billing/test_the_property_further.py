@@ -18,7 +18,7 @@ from gateway.core import paid, reconcile
 from gateway.payments.stripe import convert
 from tests.billing.fair import Fair, fair
 from tests.billing.histories import STEPS, Step
-from tests.billing.played import A_PART, CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, played
+from tests.billing.played import A_PART, CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, WEEK, played
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +44,15 @@ REFUNDED, PAST_DUE = (
 )
 
 
+HEARD_LATE, LOST = (
+    [("buy", WEEK, 0), ("lose", 0, 0), ("wait", 3, 0), ("sync", 0, 0), ("wait", 3, 0), ("wait", 2, 0)],
+    [("buy", MAX, 0), ("dispute", 0, 5), ("decide", 0, 5)],
+)
+
+
+ENDED = "Word(Event.END, at_us if agreement.ended_us is None else agreement.ended_us)"
+
+
 class Line(NamedTuple):
     """A line of ours, what it is broken to, and a history that then goes wrong."""
 
@@ -61,10 +70,13 @@ LINES = [
     Line(paid, "_behind", "each.state is not PaymentState.PAID", "False", PAST_DUE),
     Line(reconcile, "_renewed", "_payable_beside(picture, agreement)", "False", TRIED),
     Line(reconcile, "_bought_once", "if receipt.kept]", "]", [("buy", MAX, 0), ("refund", 0, 0)]),
+    Line(reconcile, "_bought_once", "min(map(_paid_us, kept))", "picture.read_us", HEARD_LATE),
     Line(reconcile, "_of_state", "kept_until_us + terms.grace_us", "kept_until_us + terms.slack_us", PAST_DUE),
+    Line(reconcile, "_of_state", f"({ENDED},)", "()", [("renewing", MAX, 0), ("end", 0, 0)]),
     Line(paid, "_until", "agreement.period_end_us in ends_us", "False", CHANGED),
     Line(reading, "_receipts", "if order.payment is not None", "if order.payment is None", [("buy", MAX, 0)]),
     Line(convert, "_of_charges", 'from_stripe(charge["amount_refunded"], charge["currency"])', "0", REFUNDED),
+    Line(convert, "_of_charges", '_DISPUTES.get(each["status"], Dispute.NONE)', "Dispute.NONE", LOST),
 ]
 
 
