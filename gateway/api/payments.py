@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -12,7 +13,7 @@ from gateway.api.fields import AskedWhole, Instant, Said, Time, Told
 from gateway.api.reply import Reply, wants_csv
 from gateway.api.route import Policy, Who, route
 from gateway.core.problems import Unprocessable
-from gateway.store import payments
+from gateway.store import payments, plans
 from gateway.store.payments import PaymentRow
 
 _LARGEST, _LONGEST_CURSOR = 100, 200
@@ -73,9 +74,13 @@ class RevenueQuery(Said):
 
 
 class RevenueEntry(Told):
-    """What came in for one plan, or in one month, in one currency; minor units."""
+    """What came in for one plan, or in one month, in one currency; minor units.
+
+    ``plan``: its slug. ``plan_name``: as it is called now, if it is still there.
+    """
 
     plan: str | None = None
+    plan_name: str | None = None
     month: str | None = None
     currency: str
     gross: int
@@ -105,10 +110,12 @@ async def revenue(call: Call, desk: Desk) -> Reply:
     if asked.to <= asked.from_:
         raise Unprocessable("`to` comes after `from`.")
     found = await payments.revenue(desk.store, asked.from_, asked.to, asked.by)
+    names = await _names(desk, {each.group for each in found}) if asked.by == "plan" else {}
     return Reply(
         [
             RevenueEntry(
                 plan=each.group if asked.by == "plan" else None,
+                plan_name=names.get(each.group),
                 month=each.group if asked.by == "month" else None,
                 currency=each.currency,
                 gross=each.gross,
@@ -119,6 +126,12 @@ async def revenue(call: Call, desk: Desk) -> Reply:
             for each in found
         ]
     )
+
+
+async def _names(desk: Desk, slugs: Collection[str]) -> Mapping[str, str]:
+    """What plans are called, as far as they are there."""
+    of_file = {slug: plan.name for slug, plan in desk.configured().plans.items() if slug in slugs}
+    return of_file | {slug: row.name for slug, row in (await plans.of_slugs(desk.store, slugs)).items()}
 
 
 def _told(row: PaymentRow) -> Payment:

@@ -210,7 +210,15 @@ async def test_payments_are_listed_for_who_made_them_and_summed_for_admins(here:
     assert (await here.call("GET", "/payment", BOB))["data"] == []
     period = "from=2020-01-01T00:00:00Z&to=2099-01-01T00:00:00Z"
     assert await here.call("GET", f"/revenue?{period}", BOB) == [
-        {"plan": "pro", "currency": "usd", "gross": 9800, "refunded": 0, "net": 9800, "payments": 2}
+        {
+            "plan": "pro",
+            "plan_name": "Pro",
+            "currency": "usd",
+            "gross": 9800,
+            "refunded": 0,
+            "net": 9800,
+            "payments": 2,
+        }
     ]
     await here.call("GET", f"/revenue?{period}", ALICE, status=403)
 

@@ -128,8 +128,40 @@ PAYMENTS: dict[str, Any] = {
 }
 
 REVENUE = [
-    {"plan": "Team", "currency": "usd", "gross": 1_029_000, "refunded": 9_800, "net": 1_019_200, "payments": 210},
-    {"plan": "Scale", "currency": "usd", "gross": 897_000, "refunded": 0, "net": 897_000, "payments": 30},
-    {"plan": "Starter", "currency": "usd", "gross": 275_500, "refunded": 1_900, "net": 273_600, "payments": 145},
-    {"plan": "Team", "currency": "jpy", "gross": 236_800, "refunded": 0, "net": 236_800, "payments": 32},
+    {
+        "plan": "team",
+        "plan_name": "Team",
+        "currency": "usd",
+        "gross": 1_029_000,
+        "refunded": 9_800,
+        "net": 1_019_200,
+        "payments": 210,
+    },
+    {
+        "plan": "scale",
+        "plan_name": "Scale",
+        "currency": "usd",
+        "gross": 897_000,
+        "refunded": 0,
+        "net": 897_000,
+        "payments": 30,
+    },
+    {
+        "plan": "starter",
+        "plan_name": "Starter",
+        "currency": "usd",
+        "gross": 275_500,
+        "refunded": 1_900,
+        "net": 273_600,
+        "payments": 145,
+    },
+    {
+        "plan": "team",
+        "plan_name": "Team",
+        "currency": "jpy",
+        "gross": 236_800,
+        "refunded": 0,
+        "net": 236_800,
+        "payments": 32,
+    },
 ]

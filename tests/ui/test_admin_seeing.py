@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import Route, expect
 
-from gateway.demo.data import ADMIN, ALICE
+from gateway.demo.data import ADMIN, ALICE, DAVE
 from tests.ui.admin_pictures import VIEWS
 from tests.ui.conftest import Windows
 from tests.ui.samples import REVENUE, at
@@ -22,6 +22,21 @@ async def test_the_overview_shows_load_its_causes_and_the_parts(windows: Windows
     await expect(page.get_by_role("table", name="What is used most")).to_contain_text("ANY /contact")
     await expect(page.get_by_role("table", name="Who uses most")).to_contain_text("Workspace")
     await expect(page.locator(".part").filter(has_text="Journal")).to_contain_text("ok")
+
+
+async def test_the_overview_names_whose_fallback_was_used_and_says_over_how_long(windows: Windows, site: Site) -> None:
+    for _ in range(8):  # three are Dave's own, what is free for who has nothing left goes on
+        site.call("/user/me", "dave")
+    page, _ = await windows.open()
+    dave = {"kind": "user", "id": DAVE.id, "name": "Dave", "first_seen_at": at(), "last_seen_at": at()}
+    await answer(page, "**/billing/directory?*", [dave])
+    await page.goto(site.address("/billing-admin", "su", view="overview"))
+    users = page.get_by_role("table", name="Who uses most")
+    row = users.get_by_role("row").filter(has_text="Fallback")
+    await expect(row).to_contain_text("Dave")
+    await expect(page.get_by_role("heading", name="Who uses most in the last 5 minutes")).to_be_visible()
+    await expect(page.get_by_role("heading", name="What is used most in the last 5 minutes")).to_be_visible()
+    await expect(page.get_by_text("Rates and tables: of the last 5 minutes.")).to_be_visible()
 
 
 async def test_the_overview_says_of_when_it_is(windows: Windows) -> None:
@@ -136,7 +151,8 @@ async def test_revenue_counts_whole_days_the_last_one_too(windows: Windows) -> N
         await page.get_by_label("To").fill("2026-11-30")
     said = asked[-1]
     assert (said["from"], said["to"]) == (["2026-11-01T00:00:00.000Z"], ["2026-12-01T00:00:00.000Z"])
-    await expect(page.get_by_role("table", name="Revenue")).to_contain_text("US$10,192.00")
+    sold = page.get_by_role("table", name="Revenue").get_by_role("row").filter(has_text="Team").filter(has_text="team")
+    await expect(sold.first).to_contain_text("US$10,192.00")
     await expect(page.get_by_text("US$21,898.00")).to_be_visible()
     await page.get_by_label("To").fill("2026-10-30")
     await expect(page.get_by_text("This is before the first day.")).to_be_visible()

@@ -103,6 +103,8 @@ async def test_admins_see_what_the_provider_said_what_was_earned_and_that_all_ag
     earned = site.call("/billing/revenue?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z", "su")
     (pro,) = [each for each in earned if each["plan"] == "pro"]
     sold = page.get_by_role("table", name="Revenue").get_by_role("row").filter(has_text="pro")
+    assert pro["plan_name"] == "Pro"
+    await expect(sold.get_by_role("cell").first).to_contain_text("Pro pro")
     await expect(sold).to_contain_text(f"US${pro['gross'] / 100:.2f}")
     await page.get_by_role("link", name="Sync").click()
     await page.get_by_role("button", name="Compare only").click()

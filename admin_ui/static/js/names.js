@@ -15,6 +15,9 @@ const LARGEST = 10_000;
 const HOLDS_MS = 300_000;
 const AGAIN_MS = 60_000;
 
+/** Small budgets for when the others are empty, each under its user's id. */
+const FALLBACK = "fallback";
+
 /** @typedef {{name: string | null, until: number}} Called */
 /** @type {Map<string, Called>} by kind and id */
 const known = new Map();
@@ -41,7 +44,7 @@ export function useNames() {
 
 /** @type {NameOf} */
 function nameOf(kind, id) {
-  if (kind === "fallback") return nameOf("user", id); // the budget that users have for looking at plans
+  if (kind === FALLBACK) return nameOf("user", id); // the budget that users have for looking at plans
   if (!kind || !id) return null;
   if (person !== session.value.person) { // what one was told is not shown to another
     known.clear();
@@ -103,5 +106,5 @@ function learn(answers) {
  * @param {{kind?: string | null, id?: string | null, name?: string | null}} props
  */
 export function Who({ kind, id, name = null }) {
-  return html`<span class="who"><${Badge}>${tWord("kind", kind)}<//> <${Id} id=${id} name=${name} /></span>`;
+  return html`<span class="who"><${Badge} title=${kind === FALLBACK ? t("fallback.what") : undefined}>${tWord("kind", kind)}<//> <${Id} id=${id} name=${name} /></span>`;
 }

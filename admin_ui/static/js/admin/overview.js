@@ -2,7 +2,7 @@
 
 import { html } from "../base.js";
 import { t, tWord } from "../i18n.js";
-import { number, rate } from "../format.js";
+import { duration, number, rate } from "../format.js";
 import { serverNow } from "../clock.js";
 import { api } from "../http.js";
 import { useLive } from "../live.js";
@@ -18,19 +18,24 @@ export function Overview() {
   const nameOf = useNames();
   // What comes for the skeleton has a place of its own, and the history comes after it: so nothing moves.
   return html`<div><${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {{seen: any, at: number}} */ { seen, at }) => html`
-    <p class="hint as-of">${t("overview.as-of")} <${Time} at=${at} exact="second" /></p>
+    <p class="hint as-of">${t("overview.as-of")} <${Time} at=${at} exact="second" />${seen.window_seconds && html`. ${t("overview.rates", { window: duration(seen.window_seconds) })}`}</p>
     <dl class="tiles load">
       <${Tile} name=${t("overview.rps")} figure=${figure(seen.requests_per_second)} />
       <${Tile} name=${t("overview.refused")} figure=${figure(seen.refused_per_second)} tone=${seen.refused_per_second > 0 ? "warn" : ""} />
       <div class="tile"><dt>${t("overview.parts")}</dt><dd class="parts">${Object.entries(seen.parts).map(([part, state]) => html`<p class="part"><span>${tWord("part", part)}</span><${Health} state=${String(state)} /></p>`)}</dd></div>
     </dl>
     <div class="two">
-      <section class="view" aria-labelledby="top-scopes"><header class="section"><h2 id="top-scopes">${t("overview.top-scopes")}</h2></header>
+      <section class="view" aria-labelledby="top-scopes"><header class="section"><h2 id="top-scopes">${t("overview.top-scopes")} <${Within} seconds=${seen.window_seconds} /></h2></header>
         <div class="panel"><${Tops} rows=${seen.top_scopes} caption=${t("overview.top-scopes")} name=${t("scope")} show=${(/** @type {Top} */ row) => html`<${Who} kind=${row.scope} id=${row.id} name=${nameOf(row.scope, row.id)} />`} /></div></section>
-      <section class="view" aria-labelledby="top-rules"><header class="section"><h2 id="top-rules">${t("overview.top-rules")}</h2></header>
+      <section class="view" aria-labelledby="top-rules"><header class="section"><h2 id="top-rules">${t("overview.top-rules")} <${Within} seconds=${seen.window_seconds} /></h2></header>
         <div class="panel"><${Tops} rows=${seen.top_rules} caption=${t("overview.top-rules")} name=${t("rule")} show=${(/** @type {Top} */ row) => html`<code>${row.rule ?? t("rule.none")}</code>`} /></div></section>
     </div>`}<//></div>
     ${(live.data || live.failure) && html`<${UsageHistory} scopes=${[{ scope: "all", id: "", name: t("everybody") }]} workspace=${null} title=${t("overview.history")} />`}`;
+}
+
+/** @param {{seconds: number | undefined}} props */
+function Within({ seconds }) {
+  return seconds ? html`<span class="muted">${t("overview.within", { window: duration(seconds) })}</span>` : null;
 }
 
 /** @param {number | null | undefined} perSecond */

@@ -5,6 +5,7 @@ import { t } from "../i18n.js";
 import { Button, Failed } from "./ui.js";
 import { Failure } from "../http.js";
 import { Leaving, useKept } from "./keep.js";
+import { placeOf } from "./place.js";
 import { rise, sink, Toasts } from "./toasts.js";
 
 /**
@@ -16,10 +17,12 @@ export function Dialog({ title, close, children, wide = false, keep = null }) {
   const id = useId();
   useLayoutEffect(() => {
     const dialog = box.current;
+    const goOn = placeOf(document.activeElement);
     dialog?.showModal();
     rise(id);
     return () => {
-      dialog?.close(); // which gives the focus back to where it was
+      dialog?.close(); // which gives the focus back to where it was, if that is still there
+      goOn();
       sink(id);
     };
   }, []);

@@ -27,7 +27,7 @@ export function Table({ rows, columns, caption, keyOf = (row) => row.id, nameOf 
     <caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col" class=${classOf(column)}>${column.name || html`<span class="hidden">${t("actions")}</span>`}</th>`)}
       ${details && html`<th scope="col"><span class="hidden">${t("details.show")}</span></th>`}</tr></thead>
-    <tbody>${shown.map((row) => {
+    <tbody>${shown.flatMap((row) => { // flat, or the rows after one that goes would be made anew
       const key = keyOf(row);
       return html`<tr key=${key}>${columns.map((column) => html`<td class=${classOf(column)} data-name=${column.name}><div>${column.show(row)}</div></td>`)}
         ${details && html`<td class="right"><button type="button" class="button quiet small" onClick=${() => setOpen(open === key ? null : key)} aria-expanded=${open === key ? "true" : "false"} aria-label=${t("action.of", { action: t(open === key ? "details.hide" : "details.show"), name: nameOf(row) })}>${t("details")}</button></td>`}</tr>

@@ -5,6 +5,7 @@ import { t, tWord } from "../i18n.js";
 import { instant, moment, shortId, utc } from "../format.js";
 import { Failure } from "../http.js";
 import { FailureWords } from "./failed.js";
+import { placeOf } from "./place.js";
 import { toast } from "./toasts.js";
 
 /**
@@ -15,8 +16,12 @@ export function Button({ act, children, kind = "plain", type = "button", disable
   const [busy, setBusy] = useState(false);
   const press = async (/** @type {Event} */ event) => {
     if (busy) return;
+    const goOn = placeOf(/** @type {Element} */ (event.currentTarget));
     const done = act(event);
-    if (!(done instanceof Promise)) return;
+    if (!(done instanceof Promise)) {
+      goOn();
+      return;
+    }
     setBusy(true);
     try {
       await done;
@@ -25,6 +30,7 @@ export function Button({ act, children, kind = "plain", type = "button", disable
       toast(error);
     } finally {
       setBusy(false);
+      goOn();
     }
   };
   return html`<button type=${type} class=${`button ${kind}${small ? " small" : ""}`} onClick=${press} disabled=${disabled}
