@@ -179,6 +179,21 @@ async def test_another_plan_is_chosen_after_its_cost_was_shown(windows: Windows)
     assert at.asked[-1][2] == {"plan_id": PLANS[3]["id"], **shown}, "it costs what was shown"
 
 
+async def test_a_plan_that_is_not_sold_any_more_goes_when_that_is_known(windows: Windows) -> None:
+    at = await shop(windows, "plans")
+    windows.watches[-1].expect("404")
+    starter = at.page.get_by_role("article", name="Starter", exact=True)
+    await at.takes("**/billing/subscription/checkout", {"description": "There is no such plan."}, status=404)
+    await expect(starter).to_be_visible()
+    await answer(at.page, "**/billing/plan?*", [PLANS[0], *PLANS[2:]])
+    await at.page.get_by_role("button", name="Subscribe: Starter").click()
+    await expect(at.page.get_by_text("There is no such plan.")).to_be_visible()
+    await expect(starter).to_have_count(0)
+    await answer(at.page, "**/billing/plan?*", PLANS)
+    await at.page.get_by_role("button", name="Refresh").click()
+    await expect(starter).to_be_visible()
+
+
 async def test_nobody_agrees_to_a_price_that_is_not_there(windows: Windows) -> None:
     at = await shop(windows, "subscriptions")
     windows.watches[-1].expect("503")

@@ -70,6 +70,20 @@ async def test_a_newer_token_of_the_same_person_asks_nothing(windows: Windows, s
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def test_a_forged_token_of_the_same_name_ends_no_session(windows: Windows, site: Site) -> None:
+    page = await windows.visit("/billing", "alice", workspace=site.acme)
+    windows.watches[-1].expect("401")
+    await expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    head, claims, _ = site.tokens["alice"].split(".")
+    await follow(page, f"{head}.{claims}.c2lnbmVkLWJ5LW5vYm9keQ", f"&workspace={site.beta}")
+    await expect(page.get_by_text("The link's token was not taken: you are signed in as before")).to_be_visible()
+    kept = json.loads(await page.evaluate("sessionStorage.getItem('weighbridge.session')"))
+    assert kept["token"] == site.tokens["alice"]
+    await expect(page.get_by_label("Workspace")).to_have_value(site.acme)
+    await page.get_by_role("button", name="Refresh").click()
+    await expect(page.get_by_text("Your session has ended.")).to_have_count(0)
+
+
 async def test_who_was_nobody_is_told_whom_the_link_has_made_them(windows: Windows) -> None:
     page = await windows.visit("/billing", "alice")
     await expect(page.get_by_text("The link has signed you in as Alice.")).to_be_visible()

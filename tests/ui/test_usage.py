@@ -159,6 +159,36 @@ async def test_when_only_the_workspace_is_empty_the_page_says_who_pays(windows: 
     await expect(page.get_by_text("Meanwhile this pays: You.")).to_be_visible()
 
 
+async def test_a_workspace_that_is_gone_takes_nobodys_own_budget_with_it(windows: Windows) -> None:
+    page, watch = await windows.open()
+    watch.expect("403", "404")
+    await goto_billing(page, windows, workspace="aa0e8400-0000-4000-8000-00000000dead")
+    await expect(page.get_by_text("aa0e8400 cannot be shown: what you see is yours alone")).to_be_visible()
+    await expect(page.get_by_role("meter", name="You")).to_be_visible()
+    await expect(page.get_by_label("Workspace")).to_have_value("")
+    await expect(page.get_by_role("region", name="Usage").get_by_role("alert")).to_have_count(0)
+
+
+async def test_ones_own_history_is_asked_for_without_the_workspace(windows: Windows, site: Site) -> None:
+    page, _ = await windows.open()
+    named: dict[str, str | None] = {}
+
+    def note(scope: str, header: str | None) -> None:
+        named[scope] = header
+
+    page.on(
+        "request",
+        lambda asked: (
+            "/usage/history?scope=" in asked.url
+            and note(asked.url.partition("scope=")[2].partition("&")[0], asked.headers.get("x-workspace-id"))
+        ),
+    )
+    await goto_billing(page, windows, workspace=site.acme)
+    await expect(page.get_by_role("meter", name="You")).to_be_visible()
+    await page.wait_for_load_state("networkidle")
+    assert named == {"user": None, "workspace": site.acme}
+
+
 async def test_what_has_not_changed_is_not_sent_again(windows: Windows) -> None:
     page, _ = await windows.open()
     statuses: list[int] = []

@@ -44,8 +44,9 @@ export function begin() {
   history.replaceState(null, "", location.pathname + location.search + (view ? `#/${view}` : ""));
   const given = { token: handed.replace(/^Bearer\s+/i, ""), refresh: fragment.get("refresh_token"), workspace: fragment.get("workspace") };
   const { token } = session.value;
-  if (token && !alike(token, given.token)) {
-    offered.set(given);
+  if (token && token !== given.token) {
+    if (alike(token, given.token)) untried = given;
+    else offered.set(given);
     return null;
   }
   accept(given);
@@ -67,14 +68,31 @@ export function accept({ token, refresh, workspace: named }) {
   offered.set(null);
 }
 
+/** @type {Handed | null} */
+let untried = null;
+
 /**
- * Whether both tokens are the same person's: then the newer one takes the place of the older without a word.
+ * Take a newer token of the same person, by its own word, without a question: once `ask` has shown that it is good.
+ * Anybody can write a name into a token, and one that is refused must end no session.
+ * @param {(token: string) => Promise<unknown>} ask throws where it is refused
+ */
+export async function takeNewer(ask) {
+  const given = untried;
+  untried = null;
+  if (!given) return;
+  await ask(given.token);
+  const { token } = session.value;
+  if (token && alike(token, given.token)) accept(given);
+}
+
+/**
+ * Whether both tokens name the same person.
  * @param {string} one
  * @param {string} other
  */
 function alike(one, other) {
   const subject = subjectOf(one);
-  return one === other || (subject !== null && subject === subjectOf(other));
+  return subject !== null && subject === subjectOf(other);
 }
 
 /**

@@ -1,15 +1,16 @@
 // Plans & Usage: what is left and until when, what used it, whether somebody is being refused, and what can be bought.
 
-import { html, useShared } from "../base.js";
+import { html, useEffect, useShared } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { duration, minuteOf, rate, windowName } from "../format.js";
 import { useLive } from "../live.js";
-import { listOrNone, withQuery } from "../http.js";
+import { Failure, listOrNone, withQuery } from "../http.js";
 import { scopeForecast, spentPerSecond, usageKey } from "../budget.js";
 import { serverNow } from "../clock.js";
-import { session } from "../session.js";
+import { choose, session, workspace as chosenWorkspace } from "../session.js";
 import { stateOf } from "../subscription.js";
 import { Button, Empty, Loaded, Missing } from "../parts/ui.js";
+import { toast } from "../parts/toasts.js";
 import { Gauge } from "../parts/gauge.js";
 import { historyPath, useHistory, UsageHistory } from "../parts/history.js";
 import { isRefusing, Refused, refusedLately } from "./refused.js";
@@ -32,9 +33,10 @@ export function PlansAndUsage({ about, me, workspace }) {
   const held = useLive(inForce, { every: SELDOM, workspace: workspace?.id, load: (signal) => listOrNone(inForce, { signal, workspace: workspace?.id }) });
   const own = useLive(workspace ? inForce : null, { every: SELDOM, load: (signal) => listOrNone(inForce, { signal }) });
   const recent = {
-    user: useHistory(me?.user_id ? historyPath("user", me.user_id, "hour") : null, { workspace: workspace?.id }),
+    user: useHistory(me?.user_id ? historyPath("user", me.user_id, "hour") : null), // one's own, whatever becomes of the workspace
     workspace: useHistory(workspace ? historyPath("workspace", workspace.id, "hour") : null, { workspace: workspace?.id }),
   };
+  useLeaving(usage.failure, workspace);
   /** @param {Usage} entry */
   const perSecond = (entry) => {
     const history = recent[/** @type {"user" | "workspace"} */ (entry.scope)];
@@ -47,7 +49,7 @@ export function PlansAndUsage({ about, me, workspace }) {
   return html`
     ${usage.data && html`<${Refused} usage=${named(usage.data, plans.data, subscriptions)} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
     <section class="view" aria-labelledby="usage-title">
-      <header class="section"><h2 id="usage-title">${t("usage")}</h2><div class="tools"><${Button} small kind="quiet" act=${() => Promise.all([usage.reload(), recent.user.reload(), recent.workspace.reload()])}>${t("refresh")}<//></div></header>
+      <header class="section"><h2 id="usage-title">${t("usage")}</h2><div class="tools"><${Button} small kind="quiet" act=${() => Promise.all([usage, recent.user, recent.workspace, plans, held, own].map((one) => one.reload()))}>${t("refresh")}<//></div></header>
       <div class=${workspace ? "usage-body of-both" : "usage-body"}><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`
         ${entries.length === 0 ? html`<${Empty} title=${t("usage.none")}>${t("usage.none-do")}<//>` : html`
           <div class="gauges">${inOrder(named(entries, plans.data, subscriptions)).map((entry) => html`<${Gauge} whose=${entry.scope === "workspace" ? workspace?.name : null} key=${usageKey(entry)} entry=${entry} usage=${entries} perSecond=${perSecond(entry)} name=${gaugeName(entry, workspace)} />`)}</div>`}
@@ -56,6 +58,20 @@ export function PlansAndUsage({ about, me, workspace }) {
     <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} hours=${recent} aheadOf=${(/** @type {string} */ scope) => aheadOf(usage.data ?? [], scope, recent[/** @type {"user" | "workspace"} */ (scope)]?.data)} />
     <${Missing} live=${held.failure ? held : own} what=${t("held.failed")} />
     <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
+}
+
+/**
+ * A workspace that is gone, or has let somebody go, takes nobody's own budget out of sight: it is left, and that is said.
+ * @param {Failure | null} failure
+ * @param {{id: string, name: string} | null} workspace
+ */
+function useLeaving(failure, workspace) {
+  const picked = useShared(chosenWorkspace);
+  useEffect(() => {
+    if (!failure || !workspace || workspace.id !== picked || ![400, 403, 404].includes(failure.status)) return;
+    toast(failure, { what: t("workspace.left", { name: workspace.name }) });
+    choose(null);
+  }, [failure]);
 }
 
 /**

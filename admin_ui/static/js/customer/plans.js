@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../base.js";
 import { t } from "../i18n.js";
-import { api, PREFIX } from "../http.js";
+import { api, Failure, PREFIX } from "../http.js";
 import { Badge, Button, Choice, Empty, Loaded } from "../parts/ui.js";
 import { PlanCard, priceOf } from "../parts/plan-card.js";
 import { attempt } from "../parts/dialog.js";
@@ -63,7 +63,7 @@ export function PlanCards({ about, me, workspace, plans, subscriptions, usage })
       const shown = all.filter((plan) => plan.active).sort(byPrice(currency));
       if (shown.length === 0) return html`<${Empty} title=${t("plans.none")}>${t("plans.none-do")}<//>`;
       return html`<div class="plans">${shown.map((plan) => html`<${Offer} key=${plan.id} plan=${plan} currency=${currency} sells=${sells} mayBuy=${mayBuy}
-        current=${holder(plan, workspace, subscriptions, usage)} scope=${scope} workspace=${workspace} />`)}</div>`;
+        current=${holder(plan, workspace, subscriptions, usage)} scope=${scope} workspace=${workspace} gone=${plans.reload} />`)}</div>`;
     }}<//>
   </section>`;
 }
@@ -90,9 +90,9 @@ function holder(plan, workspace, subscriptions, usage) {
 }
 
 /**
- * @param {{plan: Plan, currency: string | null, sells: boolean, mayBuy: boolean, current: string | null, scope: string, workspace: {id: string, name: string} | null}} props
+ * @param {{plan: Plan, currency: string | null, sells: boolean, mayBuy: boolean, current: string | null, scope: string, workspace: {id: string, name: string} | null, gone: () => Promise<void>}} props `gone`: it is not sold any more, or not like this
  */
-function Offer({ plan, currency, sells, mayBuy, current, scope, workspace }) {
+function Offer({ plan, currency, sells, mayBuy, current, scope, workspace, gone }) {
   const price = priceOf(plan, currency);
   const elsewhere = (plan.prices ?? []).map((one) => one.currency);
   /** @param {"payment" | "subscription"} mode */
@@ -102,7 +102,10 @@ function Offer({ plan, currency, sells, mayBuy, current, scope, workspace }) {
       plan_id: plan.id, currency: price?.currency, scope, workspace_id: inWorkspace, payment_mode: mode,
       success_url: `${location.origin}${PREFIX}-success`, cancel_url: `${location.origin}${PREFIX}-cancel`,
     };
-    const opened = await api("/subscription/checkout", { method: "POST", workspace: inWorkspace, body: asked });
+    const opened = await api("/subscription/checkout", { method: "POST", workspace: inWorkspace, body: asked }).catch(async (failure) => {
+      if (failure instanceof Failure && [404, 409, 422].includes(failure.status)) await gone();
+      throw failure;
+    });
     rememberCheckout({ external_id: opened?.external_id, plan: plan.name, workspace: inWorkspace ?? null });
     leaveFor(opened?.checkout_url);
   }, t("checkout.opening"), toast);

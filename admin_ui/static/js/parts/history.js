@@ -75,10 +75,10 @@ export function Summed({ points }) {
 /**
  * The points of a range that ends now, and goes on with it.
  * @param {string | null} name from `historyPath`
- * @param {{workspace?: string | null}} how
+ * @param {{workspace?: string | null}} [how]
  * @returns {import("../live.js").Live<Point[]>}
  */
-export function useHistory(name, { workspace = null }) {
+export function useHistory(name, { workspace = null } = {}) {
   const asked = new URLSearchParams(name?.split("?")[1] ?? "");
   const range = RANGES[asked.get("range") ?? "hour"] ?? RANGES.hour;
   return useLive(name, { every: range?.every ?? MINUTE, workspace, load: (signal) => history(asked, range, workspace, signal) });
@@ -123,7 +123,7 @@ export function UsageHistory({ scopes, workspace, title, waits = false, hours = 
   const [picked, setPicked] = useState(/** @type {string | null} */ (null));
   const scope = scopes.find((one) => one.id === picked) ?? scopes[0];
   const followed = range === "hour" && scope ? hours[scope.scope] : undefined;
-  const asked = useHistory(scope && !followed ? historyPath(scope.scope, scope.id, range) : null, { workspace });
+  const asked = useHistory(scope && !followed ? historyPath(scope.scope, scope.id, range) : null, { workspace: scope?.scope === "user" ? null : workspace });
   const live = followed ?? asked;
   if (!scope && !waits) return null;
   return html`<section class="view" aria-labelledby="history-title">
