@@ -179,6 +179,24 @@ async def test_another_plan_is_chosen_after_its_cost_was_shown(windows: Windows)
     assert at.asked[-1][2] == {"plan_id": PLANS[3]["id"], **shown}, "it costs what was shown"
 
 
+async def test_a_plan_that_was_bought_says_what_buying_it_again_does(windows: Windows) -> None:
+    at = await shop(windows, "plans")
+    held, other = (at.page.get_by_role("article", name=name, exact=True) for name in ("Team", "Free"))
+    await expect(held).to_contain_text("buying it again adds a second one beside it")
+    await expect(held.get_by_role("link", name="Subscriptions")).to_have_attribute("href", "#/subscriptions")
+    await expect(other).not_to_contain_text("again")
+
+
+async def test_a_plan_without_a_price_is_free_only_to_those_who_have_it_anyway(windows: Windows) -> None:
+    page, _ = await windows.open()
+    await answer(page, "**/billing/plan?*", [PLANS[0], plan(6, "By hand", 9_000, {})])
+    await page.goto(windows.site.address("/billing", "alice"))
+    by_hand = page.get_by_role("article", name="By hand", exact=True)
+    await expect(by_hand).to_contain_text("Not sold here")
+    await expect(by_hand).to_contain_text("Ask the operator")
+    await expect(page.get_by_role("article", name="Free", exact=True)).to_contain_text("No purchase needed")
+
+
 async def test_a_plan_that_is_not_sold_any_more_goes_when_that_is_known(windows: Windows) -> None:
     at = await shop(windows, "plans")
     windows.watches[-1].expect("404")

@@ -185,3 +185,19 @@ async def test_the_first_paint_fetches_little(windows: Windows, locale: str) -> 
     assert len(files) > 20
     assert any(early for _, _, early in files)
     assert sum(size for _, size, _ in files) <= FIRST_PAINT, "all there is before anybody signs in"
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "pt-BR"])
+async def test_on_a_phone_what_does_not_fit_beside_a_heading_begins_below_it(windows: Windows, locale: str) -> None:
+    phone = {"width": 360, "height": 740}
+    at = await shop(windows, "plans", workspace=windows.site.acme, locale=locale, viewport=phone)
+    await expect(at.page.locator(".section .choice")).to_have_count(5)
+    for title in ("history", "plans"):
+        section = at.page.locator(f".section:has(#{title}-title)")
+        heading, choice = (
+            await section.locator("h2").bounding_box(),
+            await section.locator(".choice").last.bounding_box(),
+        )
+        assert heading is not None
+        assert choice is not None
+        assert choice["x"] == heading["x"]

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Error, Page, Route, expect
 
 from tests.ui.conftest import Windows
-from tests.ui.samples import PLANS, plan
+from tests.ui.samples import PLANS, about, plan
 from tests.ui.site import HIDE, Site, answer, let_pass
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -77,7 +77,7 @@ async def test_something_left_and_less_than_the_weight_is_explained(windows: Win
     await expect(some.get_by_role("listitem")).to_have_count(1)
     await expect(some).to_contain_text("POST /message: costs 5 units, 3 left (You). They pass again in 0:40.")
     await expect(some).to_contain_text("3 requests were refused in the last hour.")
-    await expect(page.get_by_text("budget again now")).to_have_count(0)
+    await expect(some, "of no limit on its own: what counts is the cost").not_to_contain_text("Refill")
 
 
 async def test_a_weight_that_no_budget_ever_holds_is_said_to_be_so(windows: Windows) -> None:
@@ -112,6 +112,31 @@ async def test_a_pack_is_offered_by_what_it_holds_and_not_by_the_second(windows:
     await expect(refused).not_to_contain_text("0 seconds")
     page = await at_noon(windows, [limit(0, 0, of=240_000, window_s=3600, full_in_s=40)], plans=[PLANS[1], pack])
     await expect(page.locator(".refused")).to_contain_text("get a larger plan: Pack (500 units, once).")
+
+
+async def test_only_what_can_be_bought_in_the_chosen_currency_is_offered(windows: Windows) -> None:
+    page = await at_noon(windows, [limit(0, 0, of=4_000, window_s=3600, full_in_s=40)], plans=PLANS)
+    refused = page.get_by_role("region", name="Your requests are being refused")
+    await expect(refused).to_contain_text("Scale (")
+    await currency_of(page, "JPY")
+    await expect(refused).not_to_contain_text("Scale (")
+    await expect(refused).to_contain_text("Team (")
+    page = await at_noon(windows, [limit(0, 0, of=240_000, window_s=3600, full_in_s=40)], plans=PLANS)
+    await currency_of(page, "JPY")
+    await expect(page.locator(".refused")).to_contain_text("No larger plan is sold in JPY. Choose another currency")
+
+
+async def test_where_nothing_is_sold_nobody_is_told_to_buy(windows: Windows, site: Site) -> None:
+    page = await at_noon(windows, [limit(0, 0, of=4_000, window_s=3600, full_in_s=40)], plans=PLANS)
+    await answer(page, "**/billing/about", about(site.url, providers=()))
+    await page.reload()
+    refused = page.get_by_role("region", name="Your requests are being refused")
+    await expect(refused).to_contain_text("These plans are larger; ask the operator for one: Starter")
+    await expect(refused).not_to_contain_text("To go on now")
+
+
+async def currency_of(page: Page, wanted: str) -> None:
+    await page.get_by_role("group", name="Currency").get_by_text(wanted).click()
 
 
 async def test_a_real_refusal_for_its_weight_is_explained(windows: Windows, site: Site) -> None:

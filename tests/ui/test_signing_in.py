@@ -1,6 +1,6 @@
 import re
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from gateway.demo.data import ALICE
 from tests.ui.conftest import Windows
@@ -27,6 +27,22 @@ async def test_a_wrong_password_is_said_and_what_was_typed_stays(windows: Window
     await expect(page.get_by_role("alert")).to_contain_text("Signing in failed")
     await expect(page.get_by_role("alert")).to_contain_text("incorrect password")
     await expect(page.get_by_label("E-mail")).to_have_value(ALICE.email)
+
+
+async def test_who_has_tried_too_often_is_told_until_when(windows: Windows) -> None:
+    page = await windows.visit("/billing", None)
+    windows.watches[0].expect("429")
+    waits = [900, 7]
+
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=429, json={"message": "Too many"}, headers={"Retry-After": str(waits.pop(0))})
+
+    await page.route("**/user/oauth/token", refuse)
+    for said in (r"Try again at \d\d:\d\d; before that it is refused\.", "Wait 7 seconds"):
+        await page.get_by_label("E-mail").fill(ALICE.email)
+        await page.get_by_label("Password").fill(ALICE.password)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_contain_text(re.compile(said))
 
 
 async def test_a_token_in_the_fragment_signs_in_and_leaves_the_address_bar(windows: Windows, site: Site) -> None:

@@ -2,7 +2,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.site import Site, answer
@@ -173,16 +173,12 @@ async def test_ones_own_history_is_asked_for_without_the_workspace(windows: Wind
     page, _ = await windows.open()
     named: dict[str, str | None] = {}
 
-    def note(scope: str, header: str | None) -> None:
-        named[scope] = header
+    def note(asked: Request) -> None:
+        if "/usage/history?scope=" in asked.url:
+            scope = asked.url.partition("scope=")[2].partition("&")[0]
+            named[scope] = asked.headers.get("x-workspace-id")
 
-    page.on(
-        "request",
-        lambda asked: (
-            "/usage/history?scope=" in asked.url
-            and note(asked.url.partition("scope=")[2].partition("&")[0], asked.headers.get("x-workspace-id"))
-        ),
-    )
+    page.on("request", note)
     await goto_billing(page, windows, workspace=site.acme)
     await expect(page.get_by_role("meter", name="You")).to_be_visible()
     await page.wait_for_load_state("networkidle")

@@ -1,6 +1,7 @@
 // A failure in words: what the server said, and what to do about it.
 
 import { t } from "./i18n.js";
+import { minuteOf } from "./format.js";
 
 /**
  * What a question came to, other than its answer: the server `refused`; nothing came (`silent`), or not in time (`late`);
@@ -26,6 +27,7 @@ export class Failure extends Error {
     this.body = body;
     this.requestId = requestId ?? body?.content?.request_id ?? null;
     this.retryAfter = retryAfter;
+    this.at = Date.now();
   }
 }
 
@@ -67,8 +69,20 @@ export function sayWhat(failure, what) {
  */
 export function sayWayOut(failure, again = false) {
   const { status, unknown } = failure;
-  const way = unknown ? t("failure.do.unknown") : t(wayOut(failure));
+  const way = unknown ? t("failure.do.unknown") : sayWait(failure) ?? t(wayOut(failure));
   return again && (status === 0 || status === 429 || status >= 500) ? `${way} ${t("failure.do.again")}` : way;
+}
+
+/**
+ * How long to wait: as the time of day if it is long, for this may be read later.
+ * @param {Failure} failure
+ * @returns {string | null} `null`: nobody has said
+ */
+function sayWait({ status, retryAfter, at }) {
+  if (status !== 429 || !retryAfter) return null;
+  if (retryAfter < 120) return t("failure.do.wait-for", { n: Math.ceil(retryAfter) });
+  const then = Math.ceil((at + retryAfter * 1000) / 60_000) * 60_000;
+  return t("failure.do.wait-until", { at: minuteOf(then, at) });
 }
 
 /**
@@ -83,6 +97,6 @@ function wayOut({ status, kind }) {
   if (status === 404) return "failure.do.missing";
   if (status === 409 || status === 412) return "failure.do.conflict";
   if (status === 422 || status === 400) return "failure.do.mend";
-  if (status === 429) return "failure.do.wait";
+  if (status === 429) return "failure.do.wait"; // how long is said by `sayWait`, where it is known
   return "failure.do.server";
 }

@@ -48,7 +48,7 @@ export function Plans() {
 const columns = (open, remove) => [
   { name: t("name"), wide: true, show: (plan) => html`<strong>${plan.name}</strong> ${plan.is_default && html`<${Badge} tone=${plan.effective_default === false ? "warn" : "info"} title=${plan.effective_default === false ? t("plan.default-overruled") : undefined}>${t("plan.default")}<//>`} ${plan.is_custom && html`<${Badge} title=${t("plan.custom-what")}>${t("plan.custom")}<//>`} <span class="muted"><br /><code>${plan.slug}</code></span>` },
   { name: t("limit"), show: (plan) => planLimits(plan).map((text) => html`<div>${text}</div>`) },
-  { name: t("prices"), show: (plan) => (plan.prices?.length ? plan.prices.map((price) => html`<div>${money(price.price_cents, price.currency)}</div>`) : html`<span class="muted">${t("plan.free")}</span>`) },
+  { name: t("prices"), show: (plan) => (plan.prices?.length ? plan.prices.map((price) => html`<div>${money(price.price_cents, price.currency)}</div>`) : html`<span class="muted">${t(plan.is_default ? "plan.free" : "plan.given")}</span>`) },
   { name: t("plan.duration"), show: (plan) => (plan.duration_days ? duration(plan.duration_days * 86_400) : "–") },
   { name: t("state"), show: (plan) => (plan.source === "file" ? html`<${Badge} title=${t("from-file")}>${t("file")}<//>` : html`<${Badge} tone=${plan.active ? "good" : "none"}>${t(plan.active ? "plan.active" : "plan.inactive")}<//>`) },
   { name: "", right: true, show: (plan) => html`<span class="row-actions">

@@ -47,7 +47,7 @@ export function PlansAndUsage({ about, me, workspace }) {
   const counting = ["active", "trialing", "cancelling", "past_due"];
   const subscriptions = [...(held.data ?? []), ...(own.data ?? [])].filter((row) => counting.includes(stateOf(row, serverNow())));
   return html`
-    ${usage.data && html`<${Refused} usage=${named(usage.data, plans.data, subscriptions)} plans=${plans.data} workspace=${workspace} recent=${recent} />`}
+    ${usage.data && html`<${Refused} usage=${named(usage.data, plans.data, subscriptions)} plans=${plans.data} sells=${about.payments.providers.length > 0} workspace=${workspace} recent=${recent} />`}
     <section class="view" aria-labelledby="usage-title">
       <header class="section"><h2 id="usage-title">${t("usage")}</h2><div class="tools"><${Button} small kind="quiet" act=${() => Promise.all([usage, recent.user, recent.workspace, plans, held, own].map((one) => one.reload()))}>${t("refresh")}<//></div></header>
       <div class=${workspace ? "usage-body of-both" : "usage-body"}><${Loaded} live=${usage} what=${t("usage.failed")} lines=${4}>${(/** @type {Usage[]} */ entries) => html`

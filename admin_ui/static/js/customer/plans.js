@@ -1,15 +1,26 @@
 // What can be bought: a card per plan, in one currency, for me or for the workspace.
 
-import { html, useEffect, useState } from "../base.js";
+import { html, Shared, useEffect, useShared, useState } from "../base.js";
 import { t } from "../i18n.js";
 import { api, Failure, PREFIX } from "../http.js";
 import { Badge, Button, Choice, Empty, Loaded } from "../parts/ui.js";
+import { link } from "../route.js";
 import { PlanCard, priceOf } from "../parts/plan-card.js";
 import { attempt } from "../parts/dialog.js";
 import { toast } from "../parts/toasts.js";
 import { leaveFor, rememberCheckout } from "./checkout.js";
 
 const CURRENCY = "weighbridge.currency";
+/** Chosen on this page. */
+const chosen = new Shared(/** @type {string | null} */ (null));
+
+/**
+ * The currency that prices are shown in; `null`: nothing has a price.
+ * @param {Plan[]} plans
+ */
+export function useCurrency(plans) {
+  return useShared(chosen) ?? preferred(plans).first;
+}
 
 /**
  * The currency chosen before, else the reader's own by region, else the one most plans have.
@@ -35,13 +46,12 @@ function preferred(plans) {
  * @param {{about: About, me?: Me, workspace: {id: string, name: string} | null, plans: import("../live.js").Live<Plan[]>, subscriptions: Subscription[], usage: Usage[]}} props
  */
 export function PlanCards({ about, me, workspace, plans, subscriptions, usage }) {
-  const { offered, first } = preferred(plans.data ?? []);
-  const [chosen, setChosen] = useState(/** @type {string | null} */ (null));
+  const { offered } = preferred(plans.data ?? []);
+  const currency = useCurrency(plans.data ?? []);
   const [scope, setScope] = useState(workspace ? "workspace" : "user");
   useEffect(() => setScope(workspace ? "workspace" : "user"), [workspace?.id]);
-  const currency = chosen ?? first;
   const pick = (/** @type {string} */ one) => {
-    setChosen(one);
+    chosen.set(one);
     try {
       localStorage.setItem(CURRENCY, one);
     } catch {
@@ -63,7 +73,7 @@ export function PlanCards({ about, me, workspace, plans, subscriptions, usage })
       const shown = all.filter((plan) => plan.active).sort(byPrice(currency));
       if (shown.length === 0) return html`<${Empty} title=${t("plans.none")}>${t("plans.none-do")}<//>`;
       return html`<div class="plans">${shown.map((plan) => html`<${Offer} key=${plan.id} plan=${plan} currency=${currency} sells=${sells} mayBuy=${mayBuy}
-        current=${holder(plan, workspace, subscriptions, usage)} scope=${scope} workspace=${workspace} gone=${plans.reload} />`)}</div>`;
+        current=${holder(plan, workspace, subscriptions, usage)} again=${bought(plan, scope, workspace, subscriptions)} scope=${scope} workspace=${workspace} gone=${plans.reload} />`)}</div>`;
     }}<//>
   </section>`;
 }
@@ -90,9 +100,20 @@ function holder(plan, workspace, subscriptions, usage) {
 }
 
 /**
- * @param {{plan: Plan, currency: string | null, sells: boolean, mayBuy: boolean, current: string | null, scope: string, workspace: {id: string, name: string} | null, gone: () => Promise<void>}} props `gone`: it is not sold any more, or not like this
+ * Whether who it would be bought for has bought it: then once more is beside it, and changes nothing of it.
+ * @param {Plan} plan
+ * @param {string} scope
+ * @param {{id: string} | null} workspace
+ * @param {Subscription[]} subscriptions
  */
-function Offer({ plan, currency, sells, mayBuy, current, scope, workspace, gone }) {
+function bought(plan, scope, workspace, subscriptions) {
+  return subscriptions.some((one) => one.plan_id === plan.id && one.scope === scope && (scope === "user" || one.workspace_id === workspace?.id));
+}
+
+/**
+ * @param {{plan: Plan, currency: string | null, sells: boolean, mayBuy: boolean, current: string | null, again: boolean, scope: string, workspace: {id: string, name: string} | null, gone: () => Promise<void>}} props `gone`: it is not sold any more, or not like this
+ */
+function Offer({ plan, currency, sells, mayBuy, current, again, scope, workspace, gone }) {
   const price = priceOf(plan, currency);
   const elsewhere = (plan.prices ?? []).map((one) => one.currency);
   /** @param {"payment" | "subscription"} mode */
@@ -110,8 +131,8 @@ function Offer({ plan, currency, sells, mayBuy, current, scope, workspace, gone 
     leaveFor(opened?.checkout_url);
   }, t("checkout.opening"), toast);
   return html`<${PlanCard} plan=${plan} price=${price} current=${current} elsewhere=${elsewhere}>
-    ${sells && price && mayBuy ? html`<${Button} act=${() => buy("payment")} label=${t("action.of", { action: t("buy-once"), name: plan.name })}>${t("buy-once")}<//>
+    ${sells && price && mayBuy ? html`${again && html`<p class="hint">${t("plan.again")} <a href=${link("subscriptions")}>${t("subscriptions")}</a></p>`}<${Button} act=${() => buy("payment")} label=${t("action.of", { action: t("buy-once"), name: plan.name })}>${t("buy-once")}<//>
       ${!plan.pack && html`<${Button} kind="main" act=${() => buy("subscription")} label=${t("action.of", { action: t("subscribe"), name: plan.name })}>${t("subscribe")}<//>`}`
-      : elsewhere.length === 0 ? html`<span class="muted">${t("plan.no-purchase")}</span>` : price && !sells ? html`<${Badge}>${t("plan.ask")}<//>` : null}
+      : elsewhere.length === 0 ? plan.is_default ? html`<span class="muted">${t("plan.no-purchase")}</span>` : !current && html`<${Badge}>${t("plan.ask")}<//>` : price && !sells ? html`<${Badge}>${t("plan.ask")}<//>` : null}
   <//>`;
 }

@@ -6,7 +6,8 @@ import { countdown } from "../format.js";
 import { useSecond } from "../clock.js";
 import { firstToPay, standings, tooDear, whenPayable } from "../budget.js";
 import { rulesNow } from "../parts/history.js";
-import { planLimits } from "../parts/plan-card.js";
+import { planLimits, priceOf } from "../parts/plan-card.js";
+import { useCurrency } from "./plans.js";
 
 const MOST_RULES = 3;
 const MOST_PLANS = 3;
@@ -16,16 +17,16 @@ const MOST_PLANS = 3;
 
 /**
  * Nothing passes, or some things do not, or another pays: at most one of these is said.
- * @param {{usage: Usage[], plans?: Plan[], workspace: {id: string, name: string} | null, recent: Recent}} props
+ * @param {{usage: Usage[], plans?: Plan[], sells: boolean, workspace: {id: string, name: string} | null, recent: Recent}} props
  */
-export function Refused({ usage, plans, workspace, recent }) {
+export function Refused({ usage, plans, sells, workspace, recent }) {
   const now = useSecond() * 1000;
   const all = standings(usage, now);
   const name = (/** @type {string} */ scope) => (scope === "workspace" && workspace ? workspace.name : tWord("scope", scope));
   const empty = all.filter((one) => one.empty);
-  if (empty.length > 0) return html`${empty.map((standing) => html`<${Nothing} key=${standing.meter} standing=${standing} plans=${plans} name=${name} now=${now} refused=${refusedLately(recent)} />`)}`;
+  if (empty.length > 0) return html`${empty.map((standing) => html`<${Nothing} key=${standing.meter} standing=${standing} plans=${plans} sells=${sells} name=${name} now=${now} refused=${refusedLately(recent)} />`)}`;
   const dear = tooDear(all, pointsOf(recent), { ...rulesNow(recent.user.data), ...rulesNow(recent.workspace.data) }, now);
-  if (dear.length > 0) return html`<${Some} dear=${dear} plans=${plans} usage=${usage} name=${name} now=${now} />`;
+  if (dear.length > 0) return html`<${Some} dear=${dear} plans=${plans} sells=${sells} usage=${usage} name=${name} now=${now} />`;
   const drained = all.flatMap((one) => one.drained);
   if (drained.length === 0) return null;
   const payers = all.flatMap((one) => one.scopes.map((each) => each.scope)).filter((scope) => !drained.includes(scope));
@@ -40,9 +41,9 @@ function names(scopes, name) {
 
 /**
  * No scope can pay one unit.
- * @param {{standing: Standing, plans?: Plan[], name: (scope: string) => string, now: number, refused: number}} props
+ * @param {{standing: Standing, plans?: Plan[], sells: boolean, name: (scope: string) => string, now: number, refused: number}} props
  */
-function Nothing({ standing, plans, name, now, refused }) {
+function Nothing({ standing, plans, sells, name, now, refused }) {
   const { at } = firstToPay(standing.scopes, 1, now);
   const unit = tWord("meter", standing.meter);
   const spent = standing.scopes.flatMap((one) => one.entries).filter((entry) => !entry.unlimited && entry.remaining <= 0);
@@ -52,15 +53,15 @@ function Nothing({ standing, plans, name, now, refused }) {
     <p class="refused-wait" role="timer">${at === null ? t("refused.never") : html`${t("refused.until")} <strong class="count">${countdown((at - now) / 1000)}</strong>`}</p>
     <ul>${spent.map((entry) => html`<li><strong>${name(entry.scope)}</strong>: ${t("refused.budget", { limit: entry.burst ?? entry.throughput_limit, unit: tWord("meter", standing.meter, entry.burst ?? entry.throughput_limit), plan: entry.plan ?? "–" })} ${refill(entry, now)}</li>`)}</ul>
     ${refused > 0 && html`<p class="muted">${t("refused.count", { n: refused })}</p>`}
-    <${Help} plans=${plans ?? []} usage=${spent} least=${1} />
+    <${Help} plans=${plans ?? []} sells=${sells} usage=${spent} least=${1} />
   </section>`;
 }
 
 /**
  * Something is left, and it is less than what some requests cost.
- * @param {{dear: import("../budget.js").TooDear[], plans?: Plan[], usage: Usage[], name: (scope: string) => string, now: number}} props
+ * @param {{dear: import("../budget.js").TooDear[], plans?: Plan[], sells: boolean, usage: Usage[], name: (scope: string) => string, now: number}} props
  */
-function Some({ dear, plans, usage, name, now }) {
+function Some({ dear, plans, sells, usage, name, now }) {
   const spent = usage.filter((entry) => !entry.fallback && !entry.unlimited && dear.some((one) => one.pays.includes(entry.scope)));
   return html`<section class="refused" aria-labelledby="refused-some">
     <h2 id="refused-some">${t("refused.some-title")}</h2>
@@ -70,7 +71,7 @@ function Some({ dear, plans, usage, name, now }) {
       ${one.at === null ? t("refused.too-dear-ever") : html`${t("refused.until")} <strong class="count" role="timer">${countdown((one.at - now) / 1000)}</strong>.`}${" "}
       <span class="muted">${t("refused.count", { n: one.refused })}</span></li>`)}</ul>
     ${dear.length > MOST_RULES && html`<p class="muted">${t("refused.more-rules", { n: dear.length - MOST_RULES })}</p>`}
-    <${Help} plans=${plans ?? []} usage=${spent} least=${Math.max(...dear.map((one) => one.cost))} />
+    <${Help} plans=${plans ?? []} sells=${sells} usage=${spent} least=${Math.max(...dear.map((one) => one.cost))} />
   </section>`;
 }
 
@@ -109,15 +110,17 @@ function paceOf(plan) {
 
 /**
  * Plans that would help: packs add to what is there, others have to be larger than what there was.
- * @param {{plans: Plan[], usage: Usage[], least: number}} props `least`: what has to be payable at once
+ * @param {{plans: Plan[], sells: boolean, usage: Usage[], least: number}} props `least`: what has to be payable at once
  */
-function Help({ plans, usage, least }) {
+function Help({ plans, sells, usage, least }) {
+  const currency = useCurrency(plans);
   const had = Math.max(0, ...usage.map((entry) => (entry.window_seconds && entry.refill !== "never" ? entry.throughput_limit / entry.window_seconds : 0)));
   const larger = plans
-    .filter((plan) => plan.prices?.length && paceOf(plan) > had && (plan.unlimited || plan.throughput_limit <= 0 || plan.throughput_limit >= least))
+    .filter((plan) => paceOf(plan) > had && (plan.unlimited || plan.throughput_limit <= 0 || plan.throughput_limit >= least) && (!sells || plan.prices?.length))
     .sort((a, b) => Number(paceOf(a) === Infinity) - Number(paceOf(b) === Infinity) || a.throughput_limit - b.throughput_limit);
-  if (larger.length === 0) return html`<p>${t("refused.no-plans")}</p>`;
+  const help = sells ? larger.filter((plan) => priceOf(plan, currency)) : larger;
+  if (help.length === 0) return html`<p>${larger.length > 0 ? t("refused.other-currency", { currency: (currency ?? "").toUpperCase() }) : t("refused.no-plans")}</p>`;
   const scroll = () => document.getElementById("plans-title")?.scrollIntoView({ block: "start" });
-  return html`<p>${t("refused.buy")} ${larger.slice(0, MOST_PLANS).map((plan, at) => html`${at > 0 && ", "}<strong>${plan.name}</strong> (${planLimits(plan).join(" · ")})`)}.
+  return html`<p>${t(sells ? "refused.buy" : "refused.ask")} ${help.slice(0, MOST_PLANS).map((plan, at) => html`${at > 0 && ", "}<strong>${plan.name}</strong> (${planLimits(plan).join(" · ")})`)}.
     ${" "}<button type="button" class="linkish" onClick=${scroll}>${t("refused.see-plans")}</button></p>`;
 }
