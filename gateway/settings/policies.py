@@ -1,5 +1,6 @@
 """Small choices of the whole gateway: store, answers, log, limits."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
@@ -18,15 +19,24 @@ from gateway.settings.units import (
     Whole,
 )
 
+_ENDS_HOST = re.compile("[/?#]")
 StorePolicy = Literal["open", "closed", "lease"]
 
 
 def _store_url(value: str) -> str:
     if value.startswith(("postgresql://", "postgres://")):
-        return value
+        return _server_url(value)
     if not value.startswith(FILE_URL):
         raise wrong("must be sqlite:///path/to/file.db or postgresql://user@host/name")
     return file_url(value)
+
+
+def _server_url(value: str) -> str:
+    """A bare / or ? in a password ends the host, and the rest of the password would be taken for something to show."""
+    _, *rest = _ENDS_HOST.split(value.partition("://")[2], maxsplit=1)
+    if "@" in "".join(rest):
+        raise wrong("has an @ behind its host: in a password write / ? # @ as %2F %3F %23 %40, as in every URL")
+    return value
 
 
 def _access(value: object) -> bool | str:

@@ -13,7 +13,7 @@ from gateway.settings.places import joined
 
 MASK = "********"
 DEFAULT = "default"
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")  # up to the last @: a password may hold some
 _QUERY = re.compile(r"(?<=://)([^?\s]*)\?\S*")
 
 

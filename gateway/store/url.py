@@ -1,11 +1,13 @@
 """Where the store is: ``sqlite:///file.db`` or ``postgresql://user@host/name``."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
+_ENDS_HOST = re.compile("[/?#]")
 
 
 class Place(NamedTuple):
@@ -32,10 +34,14 @@ def place_of(url: str) -> Place:
 
 def without_password(dsn: str) -> str:
     """The URL as it may be shown: no password, and no query, which may hold one."""
+    scheme, _, rest = dsn.partition("://")
+    # A password with a bare / or ?: nobody can tell where it ends.
+    if "@" in "".join(_ENDS_HOST.split(rest, maxsplit=1)[1:]):
+        return f"{scheme}://…"
     try:
         parts = urlsplit(dsn)
-        user, _, host = parts.netloc.rpartition("@")
-        name = user.partition(":")[0]
     except ValueError:
-        return f"{dsn.partition('://')[0]}://…"
+        return f"{scheme}://…"
+    user, _, host = parts.netloc.rpartition("@")
+    name = user.partition(":")[0]
     return f"{parts.scheme}://{f'{name}@' if name else ''}{host}{parts.path}"

@@ -61,7 +61,12 @@ async def test_no_secret_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "store", ["postgresql://app:hidden@db.example/billing?password=hidden", "postgresql://u:hidden@h/b"]
+    "store",
+    [
+        "postgresql://app:hidden@db.example/billing?password=hidden",
+        "postgresql://u:hidden@h/b",
+        "postgresql://u:a@hidden@h/b",
+    ],
 )
 def test_a_url_is_told_without_its_password(tmp_path: Path, store: str) -> None:
     (tmp_path / "gateway.yaml").write_text(

@@ -104,6 +104,12 @@ async def test_why_a_server_cannot_be_used_is_said_without_the_password(tmp_path
         "postgresql://me:geheim@127.0.0.1:1/db",
         "postgresql://me:geheim@127.0.0.1:port/db",
         "postgres://me:geheim@[::1/db",
+        "postgresql://me:Xk3/geheim@127.0.0.1/db",
+        "postgresql://me:1/geheim@127.0.0.1/db",
+        "postgresql://me:geheim?x@127.0.0.1/db",
+        "postgresql://me:geheim#x@127.0.0.1/db",
+        "postgresql://me:gehe@im/geheim@127.0.0.1/db",
+        "postgresql://me@127.0.0.1:1/db?password=x@geheim",
     ):
         for act in (open_store, migrate):
             with pytest.raises(StoreError) as refused:
