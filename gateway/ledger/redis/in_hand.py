@@ -49,6 +49,7 @@ class SlicesInHand(RedisLedger):
         super().__init__(parts)
         self._recall = recall
         self._slices: dict[Scope, Slice] = {}
+        self._found_slices: list[tuple[Scope, Slice]] = []
         self._empty: dict[Scope, tuple[Allowance, States, int]] = {}
         self._exact_until_us: dict[Scope, int] = {}
         recall.follow(self._asked_back)
@@ -67,6 +68,7 @@ class SlicesInHand(RedisLedger):
 
     async def close(self) -> None:
         """See ``Ledger``. What was not spent goes back."""
+        await self._give_back_found()
         await asyncio.gather(*(self._return(scope) for scope in list(self._slices)))
         await self._recall.close()
         await super().close()
@@ -85,6 +87,7 @@ class SlicesInHand(RedisLedger):
         self._fillings += 1
         for scope in [scope for scope in self._slices if lost(scope)]:
             del self._slices[scope]
+        self._found_slices = [(scope, found) for scope, found in self._found_slices if not lost(scope)]
 
     def _put_back(self, scope: Scope, last: Slice, fillings: int) -> None:
         """Have a slice in hand again that could not be given back, unless Redis has lost its memory since."""
@@ -113,8 +116,8 @@ class SlicesInHand(RedisLedger):
             self._found(sent.scope, new)
 
     def _found(self, scope: Scope, found: Slice) -> None:
-        """What was in doubt is known to be ours: it goes back at once."""
-        self._tasks.start(self._give_back(scope, found), "give a slice back that was in doubt")
+        """What was in doubt is known to be ours, or a second slice of a scope: it goes back with the next tick."""
+        self._found_slices.append((scope, found))
 
     def _be_exact(self, scope: Scope, now_us: int, for_us: int = EMPTY_US) -> None:
         """For a while nothing is cut of a scope: its end is near, or nobody knows what was cut of it last."""
@@ -147,6 +150,10 @@ class SlicesInHand(RedisLedger):
         last = self._slices.pop(scope, None)
         if last is not None:
             await self._give_back(scope, last)
+
+    async def _give_back_found(self) -> None:
+        going, self._found_slices = self._found_slices, []
+        await asyncio.gather(*(self._give_back(scope, found) for scope, found in going))
 
     async def _give_back(self, scope: Scope, last: Slice) -> None:
         """Give back what is left of a slice that is not in hand any more.
@@ -184,6 +191,7 @@ class SlicesInHand(RedisLedger):
         """Let go of slices whose window ends, and give back those that nobody uses."""
         while True:
             await asyncio.sleep(_TICK_S)
+            await self._give_back_found()
             now_us = self._skew.of_server(self._now_us())
             over = [scope for scope, known in self._slices.items() if now_us >= known.until_us]
             for scope in over:

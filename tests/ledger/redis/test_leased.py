@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.open import open_redis
 from gateway.ledger.redis.slices import GUARD_US, LEAST
 from tests.core.budgets import DAY, HOUR, USER, WORKSPACE, bill, default_of, per, plan
+from tests.ledger.redis.test_away import until_away
 from tests.ledger.redis.world import Journal, ledger_at
 from tests.redis_server.relay import Relay
 from tests.redis_server.server import RedisServer
@@ -321,6 +323,25 @@ async def test_what_was_in_hand_is_not_lost_when_it_is_in_doubt_whether_it_went_
         "it was given back, before or when it was known that it was not"
     )
     await relay.stop()
+
+
+async def test_a_second_slice_of_a_scope_goes_back_when_it_can(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 1) as (ledger,):
+        await warm_up(ledger)
+        second = replace(ledger._slices.pop(USER))
+        await charge(ledger, bill(1, USERS))
+        await warm_up(ledger)
+        assert ledger._slices[USER].rest
+        mortal.client().config_set("maxmemory", "1")
+        await until_away(ledger)
+        ledger._put_back(USER, second, ledger._fillings)
+        await asyncio.sleep(0.5)  # it is tried, in vain
+        assert [*ledger._found_slices] == [(USER, second)]
+        mortal.client().config_set("maxmemory", "0")
+        async with asyncio.timeout(30):
+            while ledger._found_slices or ledger.failure is not None:
+                await asyncio.sleep(0.01)
+    assert await exactly_left(mortal.url) == BUDGET - 5, "all that was in hand went back"
 
 
 @pytest.mark.parametrize("arrives", [True, False])
