@@ -121,9 +121,9 @@ function gaugeName(entry, workspace) {
  * @returns {import("../parts/chart.js").Ahead | null}
  */
 function aheadOf(usage, scope, points) {
-  const now = Math.floor(serverNow() / 60_000) * 60_000; // as long as a minute lasts: nothing is drawn anew for a second
+  const now = serverNow();
   const entries = usage.filter((entry) => entry.scope === scope && !entry.fallback && (entry.meter ?? THROUGHPUT) === THROUGHPUT);
-  const spent = spentPerSecond((points ?? []).filter((point) => (point.meter || THROUGHPUT) === THROUGHPUT), serverNow());
+  const spent = spentPerSecond((points ?? []).filter((point) => (point.meter || THROUGHPUT) === THROUGHPUT), now);
   const seen = scopeForecast(entries, spent, now);
   if (entries.length === 0 || seen.kind === "quiet" || seen.kind === "gone") return null;
   const level = spent * 60;

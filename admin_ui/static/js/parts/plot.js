@@ -81,6 +81,7 @@ function drawAhead(plot, { level, from, end, mark }, length, look) {
     ink.font = `600 ${12 * dot}px ${look.font}`;
     const wide = ink.measureText(mark).width;
     const beside = right + 8 * dot + wide <= ink.canvas.width;
+    ink.textAlign = "left";
     ink.textBaseline = "middle";
     if (beside) ink.fillText(mark, right + 8 * dot, y);
     else ink.fillText(mark, ink.canvas.width - wide, Math.max(y - 13 * dot, plot.bbox.top + 8 * dot)); // above: there is nothing there
