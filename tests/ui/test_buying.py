@@ -183,7 +183,7 @@ async def test_a_plan_that_was_bought_says_what_buying_it_again_does(windows: Wi
     at = await shop(windows, "plans")
     held, other = (at.page.get_by_role("article", name=name, exact=True) for name in ("Team", "Free"))
     await expect(held).to_contain_text("buying it again adds a second one beside it")
-    await expect(held.get_by_role("link", name="Subscriptions")).to_have_attribute("href", "#/subscriptions")
+    await expect(held.get_by_role("link", name="look at what you have")).to_have_attribute("href", "#/subscriptions")
     await expect(other).not_to_contain_text("again")
 
 

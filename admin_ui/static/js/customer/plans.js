@@ -131,7 +131,7 @@ function Offer({ plan, currency, sells, mayBuy, current, again, scope, workspace
     leaveFor(opened?.checkout_url);
   }, t("checkout.opening"), toast);
   return html`<${PlanCard} plan=${plan} price=${price} current=${current} elsewhere=${elsewhere}>
-    ${sells && price && mayBuy ? html`${again && html`<p class="hint">${t("plan.again")} <a href=${link("subscriptions")}>${t("subscriptions")}</a></p>`}<${Button} act=${() => buy("payment")} label=${t("action.of", { action: t("buy-once"), name: plan.name })}>${t("buy-once")}<//>
+    ${sells && price && mayBuy ? html`${again && html`<p class="hint">${t("plan.again")} <a href=${link("subscriptions")}>${t("plan.again-see")}</a></p>`}<${Button} act=${() => buy("payment")} label=${t("action.of", { action: t("buy-once"), name: plan.name })}>${t("buy-once")}<//>
       ${!plan.pack && html`<${Button} kind="main" act=${() => buy("subscription")} label=${t("action.of", { action: t("subscribe"), name: plan.name })}>${t("subscribe")}<//>`}`
       : elsewhere.length === 0 ? plan.is_default ? html`<span class="muted">${t("plan.no-purchase")}</span>` : !current && html`<${Badge}>${t("plan.ask")}<//>` : price && !sells ? html`<${Badge}>${t("plan.ask")}<//>` : null}
   <//>`;
