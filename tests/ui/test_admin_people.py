@@ -158,6 +158,7 @@ async def test_pressed_again_after_an_answer_that_was_lost_a_key_is_made_once_an
     await expect(form.get_by_role("alert")).to_be_visible()
     await form.get_by_role("button", name="Create").click()
     await expect(form.get_by_role("alert")).to_contain_text("made the key 'lost on the way'")
+    await expect(form.get_by_role("alert"), "nobody else was there").not_to_contain_text("Somebody else")
     assert len(of_name(site, "lost on the way")) == 1
     await form.get_by_role("button", name="Replace it, and show the new secret").click()
     shown = page.get_by_role("dialog", name="Your new key").locator("code")

@@ -32,6 +32,7 @@ async def test_who_was_overtaken_in_a_plan_sees_by_what_and_applies_his_part_to_
     site.call(f"/billing/plan?id={made['id']}", "su", method="PUT", body=theirs)
     await form.get_by_role("button", name="Save").click()
     await expect(form.get_by_role("alert")).to_contain_text("Somebody else has changed this meanwhile")
+    await expect(form.get_by_role("alert"), "what is to be done is said once").not_to_contain_text("Reload")
     told = form.get_by_role("table", name="Changed by somebody else meanwhile.")
     await expect(told.get_by_role("row").filter(has_text="Description")).to_contain_text("what they wrote")
     await expect(told.get_by_role("row").filter(has_text="Description")).to_contain_text("what I wrote (yours)")

@@ -25,6 +25,8 @@ export class Failure extends Error {
     /** @type {{field: string, problem: string}[]} */
     this.fields = listed(body?.content?.fields ?? body?.fields);
     this.body = body;
+    /** Whether what is said says what to do as well. */
+    this.told = Boolean(body?.told ?? body?.content?.made);
     this.requestId = requestId ?? body?.content?.request_id ?? null;
     this.retryAfter = retryAfter;
     this.at = Date.now();
@@ -69,7 +71,7 @@ export function sayWhat(failure, what) {
  */
 export function sayWayOut(failure, again = false) {
   const { status, unknown } = failure;
-  const way = unknown ? t("failure.do.unknown") : sayWait(failure) ?? t(wayOut(failure));
+  const way = failure.told ? "" : unknown ? t("failure.do.unknown") : sayWait(failure) ?? t(wayOut(failure));
   return again && (status === 0 || status === 429 || status >= 500) ? `${way} ${t("failure.do.again")}` : way;
 }
 

@@ -26,7 +26,7 @@ export async function onShown(path, shown, change, changed) {
     now = await api(path);
   }
   await changed(now);
-  throw new Failure(412, { message: t("revised.changed") });
+  throw new Failure(412, { message: t("revised.changed"), told: true });
 }
 
 /**
