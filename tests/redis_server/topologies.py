@@ -40,6 +40,14 @@ class Watched:
     def __init__(self, primary: RedisServer, replica: RedisServer, url: str) -> None:
         self.primary, self.replica, self.url = primary, replica, url
 
+    def cut_off(self) -> None:
+        """Let Sentinel and replica reach the primary no more; whoever is connected to it otherwise stays so."""
+        self.primary.client().config_set("requirepass", "unknown to them")
+        client = redis.Redis(port=self.primary.port, password="unknown to them")
+        for each in client.client_list():
+            if each["name"].startswith("sentinel") or each["flags"] == "S":
+                client.client_kill_filter(_id=each["id"])
+
 
 @contextmanager
 def watched() -> Iterator[Watched]:

@@ -31,7 +31,8 @@ class WireCarrier:
         self._wire: Wire | None = None
         self._tried_s = -_AGAIN_S
         self._tasks = Tasks()
-        self._watching = False
+        self._watched: Wire | None = None
+        """Of this one it is looked at soon whether it still answers."""
 
     @property
     def ready(self) -> bool:
@@ -54,10 +55,9 @@ class WireCarrier:
     def carry(self, call: Call, answered: Callable[[Outcome], None]) -> None:
         """See ``Carrier``."""
         self._send("EVALSHA", DEBITS.sha, call, answered)
-        if not self._watching:
-            self._watching = True
-            wire = self._wire
-            assert wire is not None  # noqa: S101  (for the types: it is ready)
+        wire = self._wire
+        if wire is not None and self._watched is not wire:
+            self._watched = wire
             asyncio.get_running_loop().call_later(self._timeout_s, self._watch, wire, wire.answers)
 
     async def carry_again(self, call: Call) -> Outcome:
@@ -65,11 +65,15 @@ class WireCarrier:
         (outcome,) = await self._servers.run(DEBITS, [call])
         return outcome
 
+    def drop(self) -> None:
+        """See ``Carrier``."""
+        if self._wire is not None:
+            self._wire.abort()
+
     async def close(self) -> None:
         """Let go of the connection."""
         await self._tasks.close()
-        if self._wire is not None:
-            self._wire.abort()
+        self.drop()
 
     def _send(self, command: str, script: str, call: Call, answered: Callable[[Outcome], None]) -> None:
         wire = self._wire
@@ -92,14 +96,13 @@ class WireCarrier:
 
     def _watch(self, wire: Wire, answers: int) -> None:
         """Whoever has answered nothing for so long, though he was asked, is not waited for."""
-        self._watching = False
-        if not wire.is_open or not len(wire):
+        if wire.is_open and len(wire) and wire.answers != answers:
+            asyncio.get_running_loop().call_later(self._timeout_s, self._watch, wire, wire.answers)
             return
-        if wire.answers == answers:
+        if self._watched is wire:
+            self._watched = None
+        if len(wire):
             wire.abort()
-            return
-        self._watching = True
-        asyncio.get_running_loop().call_later(self._timeout_s, self._watch, wire, wire.answers)
 
 
 class ClusterCarrier:
@@ -127,6 +130,9 @@ class ClusterCarrier:
         """See ``Carrier``."""
         (outcome,) = await self._servers.run(DEBITS, [call])
         return outcome
+
+    def drop(self) -> None:
+        """See ``Carrier``: the client finds the nodes by itself."""
 
     async def close(self) -> None:
         """Cancel what is under way."""

@@ -58,6 +58,7 @@ class Charging:
         around = Surroundings(parts.names, parts.presence, self._doubts, parts.epochs, parts.now_us, parts.skew)
         self._me = new_id()
         self._quick = Quick(parts.carrier, around, self._ask_long_way, self._me)
+        parts.presence.on_move = parts.carrier.drop
         self._tasks = Tasks()
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:

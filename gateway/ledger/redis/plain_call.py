@@ -43,6 +43,10 @@ class Carrier(Protocol):
         """Send one of which nobody knows whether it arrived."""
         ...
 
+    def drop(self) -> None:
+        """Let go of a server that is not the right one any more: what waits for it is ``Unheard``."""
+        ...
+
 
 class Batch:
     """One call. ``debits``: in the order of the replies. ``outcome``: what was heard of it in the end."""

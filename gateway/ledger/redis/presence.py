@@ -50,6 +50,8 @@ class Presence:
         self._since: dict[str, float] = {}
         self.before_filling: Callable[[Callable[[Scope], bool]], None] = lambda _lost: None
         """What the journal does not know of scopes that were lost is let go of."""
+        self.on_move: Callable[[], None] = lambda: None
+        """Called when another server is to be asked from now on."""
         self.here = self._closed = False
         self.reason = "not asked yet"
         self.losses = 0
@@ -90,6 +92,11 @@ class Presence:
         while True:
             await asyncio.sleep(WATCH_S)
             if not self.here:
+                continue
+            if await self._servers.moved():
+                self.on_move()
+                await self.renew()
+                self.failed("another server is the primary now")
                 continue
             try:
                 values = await self._read(self._names.markers)

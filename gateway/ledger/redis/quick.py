@@ -30,7 +30,7 @@ AT_ONCE = 4
 """So many calls are on their way at once; what comes meanwhile waits for the next and goes together."""
 
 _EPOCH, _VOID = b"epoch", b"void"
-_NOT_DONE = (_EPOCH, b"ahead")
+_NOT_DONE = (_EPOCH, b"untimely")
 _SHORT = ((b"Retry-After", b"1"),)
 
 _log = log.get_logger(__name__)

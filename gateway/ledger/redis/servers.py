@@ -73,6 +73,10 @@ class Servers(Protocol):
         """What is published on a channel, nothing at first: then it is heard. Raises as ``ask`` does."""
         ...
 
+    async def moved(self) -> bool:
+        """Whether another server is named than the one that is asked, though that may still answer."""
+        ...
+
     async def renew(self) -> None:
         """Let go of all connections: the server may be another one now."""
         ...
@@ -142,6 +146,16 @@ class OneServer:
         host, port = await self._sentinel.discover_master(service)
         return host, port
 
+    async def moved(self) -> bool:
+        """See ``Servers``: a primary that was cut off from its Sentinels goes on, and knows nothing of the new one."""
+        if self._sentinel is None:
+            return False
+        pool = self._client.connection_pool
+        try:
+            return bool(pool.master_address not in {None, await self.primary(pool.service_name)})
+        except (RedisError, OSError, TimeoutError):
+            return False  # no Sentinel says so
+
     async def renew(self) -> None:
         """See ``Servers``."""
         await self._client.connection_pool.disconnect(inuse_connections=False)
@@ -208,6 +222,10 @@ class ClusterServers:
                     yield data
         finally:
             await client.aclose(close_connection_pool=True)
+
+    async def moved(self) -> bool:
+        """See ``Servers``: the nodes say it themselves, whenever one is asked for what is not its own."""
+        return False
 
     async def renew(self) -> None:
         """See ``Servers``."""

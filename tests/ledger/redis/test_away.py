@@ -275,3 +275,31 @@ async def test_a_scope_is_forgotten_when_nothing_of_it_is_missing_any_more(morta
         pack = default_of(plan(per(5), pack=True))
         await paid(ledger, 1, pack)
         assert client.pttl(key) == -1, "a pack is for ever"
+
+
+async def test_a_connection_made_while_the_last_one_was_watched_is_watched_too(mortal: RedisServer) -> None:
+    relay = Relay(mortal.port)
+    loop = asyncio.get_running_loop()
+
+    def begun(ledger: RedisLedger, id_: str) -> "asyncio.Future[object]":
+        future: asyncio.Future[object] = loop.create_future()
+        assert ledger.charge_soon(bill(1, USERS, id_=id_), NOW, future.set_result)
+        return future
+
+    async with ledger_at(await relay.start(), timeout_s=0.3) as ledger:
+        await begun(ledger, "first")
+        await asyncio.sleep(0.4)
+        await begun(ledger, "this one is watched for 0.3 s")
+        mortal.client().client_kill_filter(_type="normal", skipme=True)
+        async with asyncio.timeout(5):
+            while not ledger._quick._carrier.ready:
+                await asyncio.sleep(0.01)
+        relay.open.clear()
+        waiting = [begun(ledger, f"waits {number}") for number in range(6)]
+        async with asyncio.timeout(10):
+            outcomes = await asyncio.gather(*waiting)
+        assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
+        relay.open.set()
+        await until_back(ledger)
+        assert isinstance(await begun(ledger, "afterwards"), Charge)
+    await relay.stop()

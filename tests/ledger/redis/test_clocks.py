@@ -86,6 +86,26 @@ async def test_gateways_with_a_wrong_clock_share_the_window_of_the_others(kind: 
     assert paid == [TEN - 1, 1, 0, 0]
 
 
+@pytest.mark.parametrize("off_us", [LATE, EARLY], ids=["behind", "ahead"])
+@pytest.mark.parametrize("leased", [False, True], ids=["exact", "leased"])
+@pytest.mark.parametrize("kind", PLANS)
+async def test_a_wrong_clock_that_asks_first_opens_no_window_of_its_own(
+    kind: str, off_us: int, *, leased: bool
+) -> None:
+    budget = PLANS[kind]()
+
+    def wrong_us() -> int:
+        return clock.now_us() + off_us
+
+    paid: list[int] = []
+    with own_redis() as server:
+        async with opened(server.url, wrong_us, leased=leased) as wrong, opened(server.url) as right:
+            for ledger, now_us in ((wrong, wrong_us), (right, clock.now_us)):
+                outcomes = [await soon(ledger, 100 * len(paid) + each, budget, now_us()) for each in range(TEN)]
+                paid.append(sum(isinstance(outcome, Charge) for outcome in outcomes))
+    assert paid == [TEN, 0]
+
+
 async def test_what_was_not_asked_in_time_is_no_reason_to_take_redis_for_lost() -> None:
     with own_redis() as server:
         async with opened(server.url) as ledger:

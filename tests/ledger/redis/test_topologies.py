@@ -14,6 +14,7 @@ from gateway.core.problems import StoreUnavailable
 from gateway.core.scope import Scope
 from gateway.ledger.redis.doctor import examine
 from gateway.ledger.redis.leased import LeasedLedger
+from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.open import open_redis
 from tests.core.budgets import DAY, NOW, bill, default_of, per, plan
 from tests.ledger.redis.test_away import until_away, until_back
@@ -111,6 +112,27 @@ async def test_a_fail_over_in_the_middle_of_calls_charges_nobody_twice(pair: Wat
         lost = now_left - (100 - paid_in_all)
         assert lost <= 10, "what was not replicated yet, and not more"
         assert now_left >= 100 - paid_in_all - ledger.in_doubt
+
+
+async def test_a_primary_that_sentinels_name_no_more_is_left_though_it_still_answers(pair: Watched) -> None:
+    """A partition: the gateway reaches the old primary, the Sentinel and the replica do not."""
+    budget = default_of(plan(per(40, 10_000 * DAY)), Scope("user", "torn"))
+
+    async def admitted(ledger: RedisLedger, name: str) -> int:
+        outcomes = [await ledger.charge(bill(1, budget, id_=f"{name}{number}"), NOW) for number in range(60)]
+        return sum(isinstance(outcome, Charge) for outcome in outcomes)
+
+    async with ledger_at(pair.url, timeout_s=2.0) as torn:
+        assert isinstance(await torn.charge(bill(1, budget, id_="first"), NOW), Charge)
+        pair.primary.client().wait(1, 5000)
+        pair.cut_off()
+        async with asyncio.timeout(60):
+            while torn._presence.losses == 0 or not torn._presence.here:
+                await asyncio.sleep(0.02)
+        # The promoted one lets go of its clients once more.
+        await until_back(torn)
+        async with ledger_at(pair.url, timeout_s=2.0) as other:
+            assert [await admitted(torn, "torn"), await admitted(other, "other")] == [39, 0]
 
 
 async def test_the_doctor_looks_at_every_node_of_a_cluster(nodes: list[RedisServer]) -> None:

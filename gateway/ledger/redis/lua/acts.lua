@@ -169,11 +169,14 @@ local function perform(scope, act)
     return reply
 end
 
--- Whether the act's instant is ahead of Redis's clock, or behind what is written. A late debit is behind on purpose.
+-- Whether the act's instant is ahead of Redis's clock, behind what is written, or, if it takes something, too far behind
+-- Redis's clock. A late debit is behind on purpose.
 local function is_out_of_time(scope, act, clock)
     if not clock or act.keep then
         return false
     elseif act.now > clock.us + clock.ahead then
+        return true
+    elseif act.demands and #act.demands > 0 and act.now < clock.us - BEHIND then
         return true
     end
     for _, limit in ipairs(act.limits or {}) do

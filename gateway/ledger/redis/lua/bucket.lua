@@ -27,6 +27,10 @@ local function text_of(bucket)
         .. digits(bucket.as_of) .. ' ' .. bucket.rate .. ' ' .. bucket.grants
 end
 
+-- How far an instant may be behind Redis's clock (us): longer than a call waits, and no more. What is further behind is of
+-- a wrong clock, and would open a window that is over.
+local BEHIND = 5000000
+
 -- Whether an act's instant is not to be trusted: it is a window behind what is written there, though that is not ahead of
 -- Redis's own clock. Such an act was held up on its way, or sent by a clock that is wrong, and must not turn a bucket back.
 local function is_stale(bucket, limit, now, server_us)

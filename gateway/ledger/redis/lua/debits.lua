@@ -11,7 +11,7 @@
 -- is no token bucket, and has paid; -1 less what is spent, where it was not enough and he was the only one; else an array:
 -- for each who was asked 1 or 0, paid or not, and units and rest of its limits, after it was paid or as they were, and last
 -- what a slice got, if one was wanted and it was paid; or nil: nothing was done. Instead of all these 'void', where the call
--- was called off before, or 'ahead': nothing was done, now is not to be trusted. (What is behind is not plain.)
+-- was called off before, or 'untimely': nothing was done, now is not to be trusted.
 
 local REMEMBERED_MS = 61000
 
@@ -254,10 +254,11 @@ if ARGV[3] == '' then
     replies[1] = 'void'
 else
     local me, share, ahead = string.match(ARGV[4], '^(%S+) (%d+) (%S+)$')
-    if ahead ~= '-' and tonumber(ARGV[2]) > tonumber(clock) + tonumber(ahead) then
-        return {clock, 'ahead'}
+    local now = tonumber(ARGV[2])
+    if ahead ~= '-' and (now > tonumber(clock) + tonumber(ahead) or now < tonumber(clock) - BEHIND) then
+        return {clock, 'untimely'}
     end
-    local now, demands, place = tonumber(ARGV[2]), demands_from(5, tonumber(ARGV[2])), 3
+    local demands, place = demands_from(5, now), 3
     local cutter, words = {me = me, share = tonumber(share)}, {}
     for word in string.gmatch(ARGV[3], '%S+') do
         local number, fine, reply = tonumber(word), nil, nil
