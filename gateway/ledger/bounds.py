@@ -49,11 +49,13 @@ _ANY = (
     ),
     Bound("Redis restarts with appendfsync always", "0", "0"),
     Bound("Redis restarts with appendfsync everysec", "0", "what was charged in its last second"),
+    Bound("Redis restarts from a snapshot (RDB) without AOF", "0", "what was charged since that snapshot"),
     Bound("Redis fails over to a replica", "0", "what was charged within the replication lag"),
     Bound(
         "Redis fails over because a partition cut its primary off",
         "0",
-        "what was charged there meanwhile: with min-replicas-to-write 1 for min-replicas-max-lag, else until it ended",
+        "what was charged there meanwhile: for a few seconds by gateways that reach a Sentinel;"
+        " by others with min-replicas-to-write 1 for min-replicas-max-lag, else until it ended",
     ),
     Bound(
         "Redis comes back empty, and every gateway brings its journal",

@@ -59,7 +59,8 @@ async def _examine(ask: Ask, expected: str = "primary") -> list[Finding]:
     version = _text(await ask("INFO", "server"), "redis_version")
     found = [Finding("good", f"Redis {version} answers")]
     found.append(_eviction(await _setting(ask, "maxmemory-policy"), await _setting(ask, "maxmemory")))
-    found.append(_durability(await _setting(ask, "appendonly"), await _setting(ask, "appendfsync")))
+    saves = bool(await _setting(ask, "save"))
+    found.append(_durability(await _setting(ask, "appendonly"), await _setting(ask, "appendfsync"), saves=saves))
     role = _text(await ask("INFO", "replication"), "role")
     if role != "master" and expected == "primary":
         found.append(
@@ -93,16 +94,16 @@ def _eviction(policy: str | None, memory: str | None) -> Finding:
     )
 
 
-def _durability(appendonly: str | None, fsync: str | None) -> Finding:
+def _durability(appendonly: str | None, fsync: str | None, *, saves: bool) -> Finding:
+    """``saves``: it writes snapshots now and then."""
     if appendonly is None:
         return Finding("risk", "appendonly cannot be read", "a restart may empty Redis", "see that it is yes")
     if appendonly != "yes":
-        return Finding(
-            "bad",
-            "appendonly no",
-            "a restart empties Redis: budgets are filled from the journals, and what those do not know is free",
-            "CONFIG SET appendonly yes",
-        )
+        if saves:
+            risk = "a restart puts Redis back to its last snapshot: what was charged since then is free, unnoticed"
+        else:
+            risk = "a restart empties Redis: budgets are filled from the journals, and what those do not know is free"
+        return Finding("bad", "appendonly no", risk, "CONFIG SET appendonly yes")
     if fsync == "always":
         return Finding("good", "appendonly yes, appendfsync always")
     return Finding(

@@ -129,6 +129,24 @@ async def test_a_power_cut_forgets_what_the_disk_did_not_have_yet_and_no_more(du
     assert spending.too_much == in_the_last_second == 20
 
 
+async def test_a_snapshot_forgets_what_was_charged_since_and_no_more() -> None:
+    assert printed("Redis restarts from a snapshot (RDB) without AOF")[1:] == (
+        "0",
+        "what was charged since that snapshot",
+    )
+    spending = Spending()
+    with own_redis() as server:
+        async with ledger_at(server.url) as ledger:
+            await spending.spend(ledger, 30)
+            server.client().save()
+            since = await spending.spend(ledger, 25)
+            server.stop()
+            server.start()
+            await until_answered(ledger)
+            await spending.spend_all(ledger)
+    assert spending.too_much == since == 25
+
+
 async def test_an_empty_redis_forgets_what_killed_gateways_had_not_written_and_no_more(mortal: RedisServer) -> None:
     event = "Redis comes back empty, and every gateway brings its journal"
     assert printed(event).admitted_too_much == "what was charged in the last 100 ms of gateways that were killed"

@@ -30,7 +30,11 @@ def configured(folder: Path, url: str, mode: str = "exact", policy: str = "open"
 
 async def test_a_redis_that_forgets_is_not_good_enough(mortal: RedisServer) -> None:
     client = mortal.client()
-    assert [each.verdict for each in await examine(mortal.url)] == ["good", "good", "bad"]
+    found = await examine(mortal.url)
+    assert [each.verdict for each in found] == ["good", "good", "bad"]
+    assert "a restart empties Redis" in found[-1].risk
+    client.config_set("save", "3600 1")
+    assert "back to its last snapshot" in (await examine(mortal.url))[-1].risk
     client.config_set("appendonly", "yes")
     assert [each.verdict for each in await examine(mortal.url)] == ["good", "good", "risk"]
     client.config_set("appendfsync", "always")
