@@ -256,7 +256,7 @@ def bounds_of(settings: Settings) -> list[str]:
     policies = [settings.on_store_failure, *(rule.on_store_failure for rule in settings.rules if rule.on_store_failure)]
     held = [
         bounds.held_sentence(plan.slug, plan.limits[0].amount)
-        if len(plan.limits) == 1 and plan.limits[0].refill is not Refill.CONTINUOUS
+        if len(plan.limits) == 1 and plan.limits[0].refill is Refill.INTERVAL
         else bounds.exact_sentence(plan.slug)
         for plan in convert.plans(settings).values()
         if leased and any(limit.amount > 0 for limit in plan.limits) and not plan.unlimited

@@ -109,9 +109,7 @@ def sentence(bound: Bound) -> str:
 
 def exact_sentence(plan: str) -> str:
     """That a plan's budgets are not leased."""
-    return (
-        f"plan '{plan}': exact in mode leased too, because only one limit with windows, or a pack's, is cut into slices"
-    )
+    return f"plan '{plan}': exact in mode leased too, because only one limit with windows is cut into slices"
 
 
 def held_sentence(plan: str, amount: int) -> str:

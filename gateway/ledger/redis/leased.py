@@ -53,7 +53,7 @@ class Cutting(NamedTuple):
 
 
 class LeasedLedger(SlicesInHand):
-    """See ``Ledger``. Only allowances of one limit with windows, or that never refills, are cut; others are exact."""
+    """See ``Ledger``. Only allowances of one limit with windows are cut; others are exact."""
 
     def __init__(self, parts: Parts, recall: Recall) -> None:
         super().__init__(parts, recall)

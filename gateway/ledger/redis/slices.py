@@ -21,12 +21,14 @@ WARM_US = 200_000
 """Whoever comes again within this gets a slice; before, each of his debits is exact, in one call with others'."""
 IDLE_US = 10_000_000
 """A slice of which nothing was spent for so long goes back. Whoever needs it before asks for it."""
-_FOREVER = 1 << 62
 
 
 def can_be_cut(limit: Limit | None) -> bool:
-    """Whether slices are cut of a limit: not of a token bucket, which has no generation for a slice to die with."""
-    return limit is not None and limit.key.refill is not Refill.CONTINUOUS
+    """Whether slices are cut of a limit: of windows. With them ends what a gateway that died still held.
+
+    A token bucket and a pack have no window: units that were paid for would be gone for good.
+    """
+    return limit is not None and limit.key.refill is Refill.INTERVAL
 
 
 @dataclass(slots=True)
@@ -79,8 +81,7 @@ class Slice:
 
 def cut(limit: Limit, after: Bucket, left: int, units: int, now_us: int, want: int) -> Slice:
     """A slice that Redis has just debited."""
-    interval = limit.key.refill is Refill.INTERVAL
-    until_us = closes_at(after, limit.key) - GUARD_US if interval else _FOREVER
+    until_us = closes_at(after, limit.key) - GUARD_US
     return Slice(limit, after, left, units, until_us, now_us, now_us, want)
 
 

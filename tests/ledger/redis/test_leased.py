@@ -357,3 +357,14 @@ async def test_a_slice_of_which_nobody_knows_whether_it_went_back_is_not_lost(
         await until_settled(ledger)
     assert await exactly_left(mortal.url) == BUDGET - 2
     await relay.stop()
+
+
+async def test_of_a_pack_nobody_holds_anything_that_could_die_with_him(mortal: RedisServer) -> None:
+    pack = default_of(plan(per(100), pack=True))
+    async with leasing(mortal.url, 1) as (ledger,):
+        for budget in (USERS, pack):
+            for number in range(20):
+                asked = bill(1, budget, id_=f"{budget is pack} {number}")
+                assert isinstance(await ledger.charge(asked, now_us()), Charge)
+            held = ledger._slices.pop(budget.scope, None)
+            assert (held is None) == (budget is pack)
