@@ -10,6 +10,7 @@ from gateway.demo.data import BOB
 from tests.ui.admin_acts import opens, seed
 from tests.ui.conftest import Windows
 from tests.ui.site import Site, violations
+from tests.ui.stage import PASSWORD
 
 PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 2560, "height": 1300}
@@ -195,3 +196,33 @@ async def test_a_path_is_tried_a_log_is_read_and_a_key_is_made_with_the_keyboard
     details = page.get_by_role("button", name="Show details").first
     await keys.press(details)
     await expect(page.get_by_role("table", name="Changes")).to_contain_text("typed")
+
+
+async def test_two_admins_save_the_same_plan_with_the_keyboard_alone_the_second_signed_in_by_password(
+    windows: Windows, site: Site
+) -> None:
+    name = seed(site)
+    first = await windows.visit("/billing-admin", "su", view="plans")
+    second = await windows.visit("/billing-admin", None, view="plans")
+    keys = Keyboard(second)
+    await expect(second.get_by_role("radio", name="Account")).to_be_visible()
+    await keys.to(second.get_by_role("radio", name="Account"))
+    await second.keyboard.press("ArrowRight")
+    await keys.write(second.get_by_label("Password", exact=True), PASSWORD)
+    await second.keyboard.press("Enter")
+    for page, text in ((first, "of the first"), (second, "of the second")):
+        await expect(page.get_by_role("button", name=f"Edit: {name}", exact=True)).to_be_visible()
+        await Keyboard(page).press(page.get_by_role("button", name=f"Edit: {name}", exact=True))
+        await Keyboard(page).write(page.get_by_role("dialog").get_by_label("Description"), text)
+    await Keyboard(first).press(first.get_by_role("dialog").get_by_role("button", name="Save"))
+    await expect(first.get_by_role("dialog")).to_have_count(0)
+    form = second.get_by_role("dialog")
+    await keys.press(form.get_by_role("button", name="Save"))
+    told = form.get_by_role("table", name="Changed by somebody else meanwhile.")
+    await expect(told.get_by_role("row").filter(has_text="Description")).to_contain_text("of the first")
+    await expect(form.get_by_label("Description")).to_have_value("of the second")
+    await keys.press(form.get_by_role("button", name="Save"))
+    await expect(form).to_have_count(0)
+    await expect(second.get_by_role("button", name=f"Edit: {name}", exact=True)).to_be_focused()
+    (plan,) = [each for each in site.call("/billing/plan", "su") if each["name"] == name]
+    assert plan["description"] == "of the second"
