@@ -6,6 +6,7 @@ from playwright.async_api import Page, Request, Route, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.site import Site, answer
+from tests.ui.test_refusals import give
 
 
 def entry(**changed: object) -> dict[str, object]:
@@ -139,14 +140,15 @@ async def test_times_of_a_chart_and_of_the_forecast_have_utc_on_hover(windows: W
 
 
 async def test_a_refusal_is_explained_with_a_countdown_and_what_to_buy(windows: Windows, site: Site) -> None:
-    statuses = [site.call("/contact", "dave", workspace=site.beta) for _ in range(5)]
+    give(site, site.newcomer("nils"), units=3)
+    statuses = [site.call("/contact", "nils") for _ in range(5)]
     assert statuses[-2:] == [429, 429]
-    page = await windows.visit("/billing", "dave")
+    page = await windows.visit("/billing", "nils")
     refused = page.get_by_role("region", name="Your requests are being refused")
     await expect(refused).to_contain_text("429")
-    again = re.compile(r"They pass again in (\d+ h \d\d min|\d+:\d\d)")
+    again = re.compile(r"They pass again in (\d+ d \d+ h|\d+ h \d\d min|\d+:\d\d)")
     await expect(refused.get_by_role("timer")).to_contain_text(again)
-    await expect(refused).to_contain_text("3 units of Tiny are used up")
+    await expect(refused).to_contain_text("3 units of Small are used up")
     await expect(refused).to_contain_text(re.compile(r"\d+ requests were refused in the last hour"))
 
 
