@@ -77,6 +77,7 @@ _CLOSED = Bound("Redis is away, on_store_failure closed", "amount (503, not 429)
 _LEASE = Bound("Redis is away, on_store_failure lease", "amount less what is held (503, not 429)", "0")
 _LEASED = (
     Bound("a refund or a change elsewhere, leased", "cost, for a second at most", "0"),
+    Bound("the last 50 ms of a window, leased", "what other gateways hold of it, the same each", "0"),
     Bound(
         "a gateway dies or does not answer within 0.1 s, or Redis comes back empty,"
         f" or is away for more than {HORIZON_S} s while an answer is lost, leased",

@@ -20,6 +20,8 @@ from redis.exceptions import (
 
 from gateway.ledger.redis.scripts import Script
 
+SILENCE_S = 1.0
+"""Whoever has said nothing to a listener for so long is asked whether he is there, and has as long to answer."""
 AT_ONCE = 12
 """So many conversations with one server are held at once; others wait for their turn."""
 CODES = (
@@ -238,11 +240,21 @@ class ClusterServers:
 
 
 async def _messages(heard: Any) -> AsyncIterator[bytes]:  # noqa: ANN401  (of the library)
-    """What is said, nothing when the subscription is confirmed."""
+    """What is said; nothing when the subscription is confirmed, and when the server answers that it is still there.
+
+    Raises ``TimeoutError`` where it does not: a connection that died without a word says nothing either.
+    """
+    asked = False
     while True:
-        message = await heard.get_message(timeout=None)
+        message = await heard.get_message(timeout=SILENCE_S)
         if message is not None:
+            asked = False
             yield message["data"] if message["type"] == "message" else b""
+        elif asked:
+            raise TimeoutError("the server does not answer")
+        else:
+            asked = True
+            await heard.ping()
 
 
 async def _pipelined(pipeline: Any, commands: Sequence[Command]) -> list[Any]:  # noqa: ANN401  (of either client)

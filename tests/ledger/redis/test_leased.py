@@ -368,3 +368,25 @@ async def test_of_a_pack_nobody_holds_anything_that_could_die_with_him(mortal: R
                 assert isinstance(await ledger.charge(asked, now_us()), Charge)
             held = ledger._slices.pop(budget.scope, None)
             assert (held is None) == (budget is pack)
+
+
+async def test_whoever_is_told_nothing_any_more_notices_and_holds_nothing(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that died without a word: nobody could ask for what is held here."""
+    monkeypatch.setattr("gateway.ledger.redis.servers.SILENCE_S", 0.1)
+    relay = Relay(mortal.port)
+    async with leasing(await relay.start(), 1) as (ledger,):
+        await asyncio.sleep(1)
+        assert ledger._recall.hears, "silence alone is no death"
+        relay.open.clear()
+        await until_hearing(ledger, hears=False)
+        relay.open.set()
+        await until_hearing(ledger, hears=True)
+    await relay.stop()
+
+
+async def until_hearing(ledger: LeasedLedger, *, hears: bool) -> None:
+    async with asyncio.timeout(20):
+        while ledger._recall.hears is not hears:
+            await asyncio.sleep(0.01)
