@@ -83,6 +83,16 @@ async def test_a_purse_that_one_limit_closes_is_passed_over(windows: Windows) ->
     await expect(gauge(page, "later")).to_contain_text("Empty at")
 
 
+async def test_a_pack_that_is_spent_is_not_said_to_refill(windows: Windows) -> None:
+    page, _ = await windows.open()
+    spent = entry(plan="pack", current_usage=100, remaining=0, window_seconds=86_400, refill="never", resets_at=None)
+    await answer(page, "**/billing/usage", [spent])
+    await spend(page, 600)
+    await goto_billing(page, windows)
+    await expect(gauge(page, "pack")).to_contain_text("Used up")
+    await expect(gauge(page, "pack")).not_to_contain_text("until it refills")
+
+
 async def test_a_gauge_is_full_when_its_time_has_come_though_nobody_has_asked_again(windows: Windows) -> None:
     page, _ = await windows.open()
     soon = datetime.now(UTC) + timedelta(seconds=8)

@@ -141,6 +141,7 @@ export default {
   "gauge.ends": "Until",
   "forecast.empty": "Empty at {at} at this rate",
   "forecast.gone": "Empty until it refills",
+  "forecast.spent": "Used up",
   "forecast.quiet": "Not used in the last ten minutes",
   "forecast.waits": "Not touched now: another budget is spent first",
   "forecast.held": "Not spent now: another limit of this plan is used up",

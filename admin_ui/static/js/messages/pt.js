@@ -142,6 +142,7 @@ export default {
   "gauge.ends": "Até",
   "forecast.empty": "Acaba às {at} neste ritmo",
   "forecast.gone": "Vazio até renovar",
+  "forecast.spent": "Acabou",
   "forecast.quiet": "Sem uso nos últimos dez minutos",
   "forecast.waits": "Intacto agora: outro orçamento é gasto primeiro",
   "forecast.held": "Sem gasto agora: outro limite deste plano acabou",

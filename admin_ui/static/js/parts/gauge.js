@@ -62,5 +62,5 @@ function Forecast({ entry, usage, perSecond, second }) {
     const minute = new Date(Math.floor(seen.at / 60_000) * 60_000);
     return html`<p class="forecast warn"><time datetime=${minute.toISOString()} title=${utc(minute)}>${t("forecast.empty", { at: minuteOf(seen.at, second * 1000) })}</time></p>`;
   }
-  return html`<p class="forecast muted">${t(SAID[seen.kind])}</p>`;
+  return html`<p class="forecast muted">${t(seen.kind === "gone" && !refills(entry) ? "forecast.spent" : SAID[seen.kind])}</p>`;
 }

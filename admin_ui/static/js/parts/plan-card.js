@@ -38,7 +38,7 @@ export function PlanCard({ plan, price, current = null, elsewhere = [], children
   return html`<article class=${`plan ${current ? "current" : ""}`} aria-label=${plan.name || t("plan.unnamed")}>
     <header><${heading}>${plan.name || t("plan.unnamed")}<//>${current ? html`<${Badge} tone="good">${current}<//>` : plan.is_default && html`<${Badge}>${t("plan.default")}<//>`}</header>
     <p class="plan-price">${price ? html`<strong>${money(price.price_cents, price.currency)}</strong>${plan.duration_days ? html`<span class="muted"> / ${duration(plan.duration_days * 86_400)}</span>` : null}`
-      : elsewhere.length ? html`<span class="muted">${t("plan.elsewhere", { currencies: elsewhere.map((one) => one.toUpperCase()).join(", ") })}</span>` : html`<strong>${t(plan.is_default ? "plan.free" : "plan.given")}</strong>`}</p>
+      : elsewhere.length ? html`<span class="muted">${t("plan.elsewhere", { currencies: elsewhere.map((one) => one.toUpperCase()).join(", ") })}</span>` : plan.is_default ? html`<strong>${t("plan.free")}</strong>` : html`<span class="muted">${t("plan.given")}</span>`}</p>
     <ul class="plan-limits">${planLimits(plan).map((text) => html`<li>${text}</li>`)}</ul>
     ${plan.description && html`<p class="muted plan-words">${plan.description}</p>`}
     ${children && html`<footer>${children}</footer>`}
