@@ -22,6 +22,7 @@ class Driver:
 
     def __init__(self, requests: list[bytes], port: int) -> None:
         self.loop = asyncio.get_running_loop()
+        self.started = self.loop.time()
         self.ended = self.loop.create_future()
         self.latencies_us: list[int] = []
         self.bad_status = 0
@@ -39,7 +40,9 @@ class Driver:
         self.bad_status += status >= 400
 
     async def connect(self) -> None:
-        await self.loop.create_connection(lambda: Connection(self), "127.0.0.1", self._port)
+        """Open one, and await its first answer: many that nobody has accepted yet overflow the queue, and are reset."""
+        _, connection = await self.loop.create_connection(lambda: Connection(self), "127.0.0.1", self._port)
+        await connection.begun
 
     def lost(self) -> None:
         self.broken += 1
@@ -54,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._driver = driver
         self._parser = httptools.HttpResponseParser(self)
         self._sent = 0.0
+        self.begun = driver.loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
@@ -65,6 +69,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         latency = round((self._driver.loop.time() - self._sent) * 1e6)
         self._driver.answered(self._parser.get_status_code(), latency)
+        if not self.begun.done():
+            self.begun.set_result(None)
         if self._driver.ended.done():
             self._transport.close()
         else:
@@ -72,6 +78,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
+        if not self.begun.done():
+            self.begun.set_result(None)
         if not self._driver.ended.done():
             self._driver.lost()
 
@@ -85,6 +93,7 @@ async def drive(port: int, calls: Path, connections: int, seconds: float) -> dic
     requests = [workload.head_and_body(call, f"127.0.0.1:{port}") for call in workload.read(calls)]
     driver = Driver(requests, port)
     await asyncio.gather(*(driver.connect() for _ in range(connections)))
+    driver.latencies_us.clear()
     start = driver.loop.time()
     await asyncio.wait([driver.ended], timeout=seconds)
     if not driver.ended.done():

@@ -1,9 +1,10 @@
 """Many connections at once, each of them a client that asks once and then reads as slowly as it likes."""
 
 import asyncio
-import resource
 import socket
 from typing import cast
+
+from bench.processes import allow_files
 
 _BATCH = 200
 _RECEIVE_BYTES = 16_384
@@ -44,7 +45,7 @@ class Reader(asyncio.Protocol):
 
 async def gather(port: int, wire: bytes, number: int, *, slow: bool = False) -> list[Reader]:
     """Connections on which each an answer of 200 has begun. Raises ``RuntimeError`` if one has not."""
-    _allow(number + 500)
+    allow_files(number + 500)
     loop, readers = asyncio.get_running_loop(), list[Reader]()
     for start in range(0, number, _BATCH):
         opened = [
@@ -57,9 +58,3 @@ async def gather(port: int, wire: bytes, number: int, *, slow: bool = False) -> 
                 raise RuntimeError(f"an answer began with {said!r}")
         readers += new
     return readers
-
-
-def _allow(files: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < files:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, hard), hard))

@@ -1,6 +1,7 @@
 """Processes under measurement: started on one core, read through /proc, ended whatever happens."""
 
 import os
+import resource
 import socket
 import subprocess
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 
 READY_SECONDS = 60.0
 END_SECONDS = 10.0
+FILES = 25_000
+"""Descriptors for each process that is started: ten thousand clients, and as many connections to the API."""
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -41,6 +44,14 @@ class Running:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
+def allow_files(number: int) -> None:
+    """Let this process, and those that it starts from now on, have so many descriptors, or as many as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def free_port() -> int:
     """A port of the loopback address that nobody listens on now."""
     with socket.socket() as probe:
@@ -59,6 +70,7 @@ def running(
         StartError: it ended first, or took longer than a minute.
     """
     log = directory / f"{name}.log"
+    allow_files(FILES)
     with log.open("wb") as output:
         process = subprocess.Popen(
             argv, cwd=directory, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
