@@ -52,6 +52,12 @@ async def overtaken(page: Page, name: str) -> None:
     await expect(page.get_by_role("dialog").get_by_role("table")).to_be_visible()
 
 
+async def chosen(page: Page, name: str) -> None:
+    await opens("New key", User=BOB.id)(page, name)
+    await page.get_by_role("group", name="Found: User").get_by_role("button").first.click()
+    await expect(page.get_by_role("button", name="Change: User")).to_be_visible()
+
+
 OVER: dict[str, tuple[str, Opened]] = {
     "a plan's form": ("plans", opens("Edit: {name}")),
     "prices": ("plans", opens("Prices: {name}", Currency="brl")),
@@ -59,6 +65,7 @@ OVER: dict[str, tuple[str, Opened]] = {
     "a gift": ("subscriptions", opens("Give subscription")),
     "a subscription": ("subscriptions", opens("Manage: {name}")),
     "a key's form": ("keys", opens("New key")),
+    "somebody chosen": ("keys", chosen),
     "a key's successor": ("keys", opens("Replace: {name}")),
     "a path that is explained": ("weights", tried),
     "what would be lost": ("weights", asked),

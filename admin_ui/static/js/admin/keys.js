@@ -82,7 +82,7 @@ function KeyForm({ close, done }) {
     <${ScopePicker} kind="user" label=${t("key.user")} chosen=${user} choose=${setUser} problem=${wrong("user_id")} />
     <${ScopePicker} kind="workspace" label=${t("key.workspace")} chosen=${workspace} choose=${setWorkspace} problem=${wrong("workspace_id")} />
     <${Field} label=${t("key.until")} type="datetime-local" value=${expires} change=${setExpires} problem=${wrong("expires_at")} hint=${t("key.until-hint")} />
-    ${made && html`<div class="note"><p>${t("key.made")}</p><p><${Button} small act=${async () => done(await rotated(made, 0))}>${t("key.made-do")}<//></p></div>`}
+    ${made && html`<div class="note"><p>${t("key.made")}</p><p class="row-actions"><${Button} small act=${async () => done(await rotated(made, 0))}>${t("key.made-do")}<//></p></div>`}
   <//>`;
 }
 

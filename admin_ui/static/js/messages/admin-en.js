@@ -156,7 +156,6 @@ export default {
   "picker.none": "The directory knows who has sent a request. Others can be named by their id.",
   "picker.use": "Use this id",
   "picker.change": "Change",
-  "picker.another": "Choose another: {label}",
   "picker.seen": "seen",
   "weight": "Weight",
   "weights.failed": "The weights cannot be shown",

@@ -157,7 +157,6 @@ export default {
   "picker.none": "O diretório conhece quem já enviou requisição. Outros podem ser indicados pelo id.",
   "picker.use": "Usar este id",
   "picker.change": "Trocar",
-  "picker.another": "Escolher outro: {label}",
   "picker.seen": "visto",
   "weight": "Peso",
   "weights.failed": "Os pesos não podem ser mostrados",

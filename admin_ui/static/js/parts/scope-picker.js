@@ -37,7 +37,7 @@ export function ScopePicker({ kind, label, chosen, choose, problem }) {
   const found = useLive(chosen ? null : withQuery("/directory", { kind, text: asked, limit: 20 }));
   if (chosen) {
     return html`<div class="field"><span class="field-label">${label}</span><p class="chosen-scope"><strong>${chosen.name ?? tWord("kind", kind)}</strong> <code>${chosen.id}</code>
-      ${" "}<${Button} small kind="quiet" act=${() => choose(null)} label=${t("picker.another", { label })}>${t("picker.change")}<//></p>${problem && html`<p class="problem">${problem}</p>`}</div>`;
+      ${" "}<${Button} small kind="quiet" act=${() => choose(null)} label=${t("action.of", { action: t("picker.change"), name: label })}>${t("picker.change")}<//></p>${problem && html`<p class="problem">${problem}</p>`}</div>`;
   }
   return html`<div class="field"><${Field} label=${label} value=${text} change=${setText} type="search" placeholder=${t("picker.search")} problem=${problem} />
     <div class="found" role="group" aria-label=${t("picker.found", { label })}><${Loaded} live=${found} what=${t("picker.failed")} lines=${2}>${(/** @type {Known[]} */ rows) => html`
