@@ -11,7 +11,7 @@ from gateway import __version__, assembly, log, transport
 from gateway.api.operations import PROMETHEUS, Operations, Others
 from gateway.clock import new_id, now_us
 from gateway.core.answers import Answer
-from gateway.core.problems import NotFound, Problem, StoreUnavailable
+from gateway.core.problems import NotFound, Problem
 from gateway.core.target import canonical_target
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.key_sites import KeySites
@@ -23,6 +23,7 @@ from gateway.metering.catalog import Catalog
 from gateway.metering.meter import Meter
 from gateway.metering.recorder import NoJournal, Recorder
 from gateway.metering.snapshot import Snapshot
+from gateway.metering.turns import debit_once, keep_debiting
 from gateway.metrics import Metrics
 from gateway.own_routes import OwnRoutes, segments
 from gateway.proxy import answer
@@ -116,7 +117,7 @@ class Gateway:
         if worker is not None:
             await self._doors.open(self._serve_sibling, Place(path=str(worker.socket), mode=0o600), "workers")
         self._tasks.start(self._tend(), "tend the ledger")
-        self._tasks.start(self._debit_late(), "debit what came late")
+        self._tasks.start(keep_debiting(self._meter.debit_late, _TEND_S), "debit what came late")
 
     async def stop(self) -> None:
         """Stop accepting, finish what is in flight (bounded), write what is left. Raises ``JournalError`` on a loss."""
@@ -140,9 +141,10 @@ class Gateway:
     async def _close_ledger(self) -> None:
         """Debit what came late, if that can be done now, and give back what is held."""
         if hasattr(self, "live"):
-            with contextlib.suppress(StoreUnavailable, TimeoutError):
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_DEBITS_S):
-                    await self._meter.debit_late()
+                    await debit_once(self._meter.debit_late)
+            await self._meter.stop()
         if hasattr(self, "_ledger"):
             await self._ledger.close()
 
@@ -271,12 +273,6 @@ class Gateway:
 
     def _catalog(self) -> Catalog:
         return self.live.running.snapshot.catalog
-
-    async def _debit_late(self) -> None:
-        while True:
-            await asyncio.sleep(_TEND_S)
-            with contextlib.suppress(StoreUnavailable):
-                await self._meter.debit_late()
 
     def _sample_metrics(self) -> None:
         sample = self.metrics.sample

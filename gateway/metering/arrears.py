@@ -12,6 +12,7 @@ from typing import Protocol
 from gateway import log
 from gateway.core.cascade import Bill, Charge
 from gateway.core.problems import StoreUnavailable
+from gateway.journal.errors import JournalError
 from gateway.journal.record import Record
 from gateway.ledger.port import Late, Ledger
 from gateway.metering.catalog import Catalog
@@ -125,7 +126,11 @@ class Arrears:
         await book.fold()
         here, place = {debt.id for debt in self._due}, None
         while len(self._due) < KEPT:
-            records, place = await book.owed(place, _PAGE)
+            try:
+                records, place = await book.owed(place, _PAGE)
+            except JournalError as error:
+                _log.error("what is owed cannot be read at the moment", reason=str(error))
+                raise StoreUnavailable("What is owed cannot be read from the journal at the moment.") from error
             for record in records:
                 if record.id not in here and record.id not in self._passing:
                     self._read(record, catalog())

@@ -23,6 +23,7 @@ from gateway.metering.bills import bill_for, claims, debt_of
 from gateway.metering.catalog import Unresolved
 from gateway.metering.recorder import Recorder
 from gateway.metering.stand import Stand
+from gateway.metering.turns import Turns
 from gateway.metering.visit import Visit
 
 _LATE_REFUNDS = 100_000
@@ -61,6 +62,7 @@ class Meter:
         self._saw = saw
         self._arrears = Arrears(ledger, recorder) if arrears is None else arrears
         self._owed: deque[tuple[Visit, Charge, int]] = deque(maxlen=_LATE_REFUNDS)
+        self._turns = Turns(self._debit_late)
         self._looked_us = 0
 
     async def charge(self, visit: Visit) -> Charge | Refusal | None:
@@ -222,8 +224,16 @@ class Meter:
         """Debit what was let through while the ledger or the store could not be asked, each in its own window.
 
         And give back what could not be given back. One whose payer stays unknown does not keep the others waiting.
-        Raises ``StoreUnavailable`` while one still cannot be debited; nothing is debited twice or forgotten.
+        Raises ``StoreUnavailable`` while one still cannot be debited; nothing is debited twice or forgotten: what has
+        begun is finished, also if the caller is cancelled, and the next one waits for that.
         """
+        await self._turns.take()
+
+    async def stop(self) -> None:
+        """Wait no longer for late debits that are under way; nothing is debited late after this."""
+        await self._turns.close()
+
+    async def _debit_late(self) -> None:
         while self._owed:
             await self._give_back(*self._owed[0])
             self._owed.popleft()

@@ -14,6 +14,7 @@ from gateway.core.profile import PROFILES
 from gateway.core.rules import Rule, RuleTable
 from gateway.core.scope import Scope
 from gateway.journal.append import Journal
+from gateway.journal.errors import JournalError
 from gateway.journal.open import open_journal
 from gateway.journal.record import Kind
 from gateway.ledger.memory import MemoryLedger
@@ -111,6 +112,23 @@ async def test_what_does_not_fit_into_memory_is_read_from_the_journal(
         await here.meter.debit_late()
         assert await here.used() == {f"user:u{number}": (1, 0) for number in range(12)}
         assert (here.meter.late, here.meter.forgotten) == (0, 0)
+
+
+async def test_a_journal_that_cannot_be_read_now_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with gateway(tmp_path) as first:
+        await first.pass_by("r0")
+    async with gateway(tmp_path) as second:
+        second.away = False
+
+        async def unreadable(*_: object) -> None:
+            raise JournalError("disk I/O error")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(second.journal, "owed", unreadable)
+            with pytest.raises(StoreUnavailable, match="cannot be read from the journal"):
+                await second.meter.debit_late()
+        await second.meter.debit_late()
+        assert await second.used() == {"user:ann": (1, 0)}
 
 
 async def test_a_debt_is_allowed_where_it_is_configured(tmp_path: Path) -> None:
