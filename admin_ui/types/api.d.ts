@@ -102,6 +102,7 @@ interface Subscription {
   created_at: string;
   updated_at: string;
   period_end?: string | null;
+  next_plan_id?: string | null;
   plan_version?: number | null;
   source?: string;
 }

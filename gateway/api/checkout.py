@@ -79,13 +79,15 @@ class PreviewLine(Told):
 class ChangePreview(Told):
     """What a change would cost now. A credit is not paid out: it is taken off the next payments.
 
-    Hand ``proration_date`` and ``amount_due`` back to the change, and it costs what was shown.
+    Hand ``proration_date`` and ``amount_due`` back to the change, and it costs what was shown. ``begins_at``: a plan
+    that is not dearer begins then, and is paid then: ``lines`` say what. No ``begins_at``: at once.
     """
 
     amount_due: int
     currency: str
     lines: list[PreviewLine]
     proration_date: Time
+    begins_at: Time | None = None
 
 
 class PortalRequest(Said):
@@ -133,7 +135,10 @@ async def sync_subscription(call: Call, desk: Desk) -> Reply:
 
 
 async def change_plan(call: Call, desk: Desk) -> Reply:
-    """Change to another plan now, for what the preview said."""
+    """Change to another plan, for what the preview said: a dearer one now, another with the next period.
+
+    To the plan that it is to now: what was chosen for the next period is taken back.
+    """
     row, _ = await owned(call, desk, call.params["id"])
     said = call.body(PlanChangeOrder)
     shown = Shown(said.proration_date, said.amount_due)
@@ -152,7 +157,13 @@ async def preview_change(call: Call, desk: Desk) -> Reply:
     found = await customer_acts.preview(selling(desk), row, call.body(PlanChange).plan_id, call.now_us)
     lines = [PreviewLine(description=line.description, amount=line.amount) for line in found.lines]
     return Reply(
-        ChangePreview(amount_due=found.amount_due, currency=found.currency, lines=lines, proration_date=found.at_us)
+        ChangePreview(
+            amount_due=found.amount_due,
+            currency=found.currency,
+            lines=lines,
+            proration_date=found.at_us,
+            begins_at=found.begins_us,
+        )
     )
 
 

@@ -21,7 +21,8 @@ class Subscription(Told):
     """One scope's instance of a plan. ``plan``: with the terms that this subscription has now.
 
     ``plan_version``: the one it was bought at; ``in_force_version``: the one whose terms it has. ``period_end``: until
-    when it is paid at the provider. No ``expires_at``: it has no end. ``source``: ``file`` is read-only here.
+    when it is paid at the provider. ``next_plan_id``: what it is to from then on, where another plan was chosen that
+    costs no more. No ``expires_at``: it has no end. ``source``: ``file`` is read-only here.
     """
 
     plan_id: str
@@ -39,6 +40,7 @@ class Subscription(Told):
     stripe_subscription_id: str | None = None
     cancel_at_period_end: bool
     period_end: Time | None = None
+    next_plan_id: str | None = None
     status: StatusName
     plan: Plan | None = None
     plan_version: int | None = None

@@ -198,6 +198,7 @@ def told(row: SubscriptionRow, offer: Offer | None) -> Subscription:
             "stripe_subscription_id": row.external_id if row.provider == "stripe" else None,
             "cancel_at_period_end": row.cancel_at_period_end,
             "period_end": row.period_end_us,
+            "next_plan_id": row.next_plan_id,
             "status": row.status.value,
             "plan": None if offer is None else told_plan(offer, prices=False),
             "plan_version": row.plan.version if isinstance(row.plan, PlanVersion) else None,

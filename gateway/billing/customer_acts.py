@@ -7,12 +7,12 @@ from gateway.billing.checkout import customer_of, item_of
 from gateway.billing.pages import end_unpaid
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
-from gateway.core.paid import runs_paid
+from gateway.core.paid import dearer, runs_paid
 from gateway.core.problems import Conflict, NotFound, Unprocessable
-from gateway.core.sale import AgreementState, OrderState, PaymentState
+from gateway.core.sale import Agreement, AgreementState, OrderState, PaymentState
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status
-from gateway.payments.port import Account, Item, Preview, ProviderError, Strange
+from gateway.payments.port import Account, Item, Line, Preview, ProviderError, Strange
 from gateway.store import orders, plans
 from gateway.store.deeds import PortalOpened, note
 from gateway.store.mandate import Mandate
@@ -108,34 +108,46 @@ async def pay_url(sales: Sales, row: SubscriptionRow) -> str:
     return max(due, key=lambda receipt: receipt.created_us).pay_url or ""
 
 
+class _Wanted(NamedTuple):
+    """The plan to change to; ``begins_us``: with the period that begins then, ``None``: at once."""
+
+    item: Item
+    begins_us: int | None
+
+
 async def preview(sales: Sales, row: SubscriptionRow, plan_id: str, at_us: int) -> Preview:
     """What another plan would cost now. Raises a ``Problem``."""
-    item = await _other(sales, row, plan_id)
-    with asking():
-        return await sales.provider.preview(row.external_id or "", item, at_us)
+    if _stays(row, plan_id):
+        currency = (await orders.get(sales.store, row.id)).order.currency
+        return Preview(0, currency, (), at_us)
+    return await _costs(sales, row, await _other(sales, row, plan_id), at_us)
 
 
 async def change(
     sales: Sales, row: SubscriptionRow, plan_id: str, by: Mandate, shown: Shown | None = None
 ) -> SubscriptionRow:
-    """Change to another plan now, for what ``preview`` has ``shown``; ``None``: for what it would say now.
+    """Change to another plan, for what ``preview`` has ``shown``; ``None``: for what it would say now.
 
-    Raises a ``Problem``: ``Conflict`` also if it would cost something else than was shown.
+    A dearer one now, another with the next period. Raises a ``Problem``: ``Conflict`` also if it would cost something
+    else than was shown.
     """
-    item = await _other(sales, row, plan_id)
-    async with once.moving(sales, row, item, by) as move:
+    if _stays(row, plan_id):
+        with asking():
+            await sales.provider.stay(row.external_id or "")
+            return (await settle(sales, row.id)).subscription
+    wanted = await _other(sales, row, plan_id)
+    async with once.moving(sales, row, wanted.item, by) as move:
         at_us = by.now_us if shown is None else _still_good(row, shown, by.now_us)
         with asking():
             if shown is not None and shown.amount_due is not None:
-                await _check_price(sales, row, item, at_us, shown.amount_due)
-            key = f"change-{row.id}-{plan_id}-{at_us // _SECOND_US}"  # as exact as what is asked for
+                _check_price(await _costs(sales, row, wanted, at_us), shown.amount_due)
             move.undone = False  # from here on it may be done, although no answer comes
             try:
-                changed = await sales.provider.change(row.external_id or "", item, at_us, key)
+                changed = await _changed(sales, row, wanted, at_us)
             except ProviderError as error:
                 move.undone = not error.retry
                 raise
-            move.undone = changed.plan_id != plan_id
+            move.undone = plan_id not in (changed.plan_id, changed.next_plan_id)
             settled = (await settle(sales, row.id)).subscription
         if move.undone:
             raise Conflict(
@@ -144,9 +156,28 @@ async def change(
     return settled
 
 
-async def _check_price(sales: Sales, row: SubscriptionRow, item: Item, at_us: int, shown: int) -> None:
+def _stays(row: SubscriptionRow, plan_id: str) -> bool:
+    """Whether what was agreed for the next period is to be taken back."""
+    return row.next_plan_id is not None and isinstance(row.plan, PlanVersion) and row.plan.plan_id == plan_id
+
+
+async def _changed(sales: Sales, row: SubscriptionRow, wanted: _Wanted, at_us: int) -> Agreement:
+    if wanted.begins_us is not None:
+        return await sales.provider.change_later(row.external_id or "", wanted.item)
+    key = f"change-{row.id}-{wanted.item.plan_id}-{at_us // _SECOND_US}"  # as exact as what is asked for
+    return await sales.provider.change(row.external_id or "", wanted.item, at_us, key)
+
+
+async def _costs(sales: Sales, row: SubscriptionRow, wanted: _Wanted, at_us: int) -> Preview:
+    item = wanted.item
+    if wanted.begins_us is not None:
+        return Preview(0, item.currency, (Line(item.name, item.amount),), at_us, wanted.begins_us)
+    with asking():
+        return await sales.provider.preview(row.external_id or "", item, at_us)
+
+
+def _check_price(costs: Preview, shown: int) -> None:
     """Raises ``Conflict`` if a change costs something else than was ``shown``."""
-    costs = await sales.provider.preview(row.external_id or "", item, at_us)
     if costs.amount_due != shown:
         raise Conflict(
             "This costs something else by now. Look at it again.",
@@ -171,14 +202,14 @@ async def portal(sales: Sales, scope: Scope, user_id: str | None, return_url: st
         return await sales.provider.portal(customer, return_url)
 
 
-async def _other(sales: Sales, row: SubscriptionRow, plan_id: str) -> Item:
-    """The plan to change to, at its price in the currency of the order."""
+async def _other(sales: Sales, row: SubscriptionRow, plan_id: str) -> _Wanted:
+    """The plan to change to, at its price in the currency of the order, and when it begins."""
     if row.provider != sales.provider.name or row.external_id is None or not isinstance(row.plan, PlanVersion):
         raise Conflict("Only a subscription that renews can change its plan. Buy the other one.")
     if row.status not in (Status.ACTIVE, Status.TRIALING):
         raise Conflict("A subscription that is not paid cannot change its plan. Pay first.")
-    if row.plan.plan_id == plan_id:
-        raise Conflict("This is its plan already.")
+    if plan_id in (row.plan.plan_id, row.next_plan_id):
+        raise Conflict("This is its plan already, or will be with its next period.")
     plan = await plans.get(sales.store, plan_id)
     if plan.is_custom or not plan.active:
         raise NotFound("There is no such plan.")
@@ -187,20 +218,30 @@ async def _other(sales: Sales, row: SubscriptionRow, plan_id: str) -> Item:
         if price.currency == currency:
             if row.status is Status.TRIALING and plan.slug not in sales.policy.trials:
                 raise once.no_trial()
-            await _check_paid(sales, row.external_id)
-            return item_of(plan, price, "subscription")
+            item = item_of(plan, price, "subscription")
+            return _Wanted(item, await _begins(sales, row.external_id, item))
     raise Unprocessable(f"That plan has no price in {currency}, in which this is paid.")
 
 
-async def _check_paid(sales: Sales, agreement: str) -> None:
-    """What is not paid cannot be given back for something else. Raises ``Conflict`` while the period is not paid yet.
+async def _begins(sales: Sales, agreement_id: str, item: Item) -> int | None:
+    """When a change begins. Raises ``Conflict`` while the period that runs is not paid: none of it can be given back.
 
     A renewal is charged about an hour after its period has begun; the row does not know of that period before.
     """
     with asking():
-        if runs_paid(await sales.provider.agreement(agreement), await sales.provider.receipts(agreement=agreement)):
-            return
-    raise Conflict(
-        "The period that runs now is not paid yet: a renewal is charged about an hour after it begins. Try again then.",
-        content={"reason": "renewal_under_way"},
-    )
+        agreement = await sales.provider.agreement(agreement_id)
+        paid = runs_paid(agreement, await sales.provider.receipts(agreement=agreement_id))
+    if not paid:
+        raise Conflict(
+            "The period that runs now is not paid yet: a renewal is charged about an hour after it begins. Try again "
+            "then.",
+            content={"reason": "renewal_under_way"},
+        )
+    if agreement.state is AgreementState.TRIALING or dearer(agreement, item.amount, item.days):
+        return None
+    if agreement.stopping:
+        raise Conflict(
+            "This ends with its period, and that plan would begin with the next one. Take it up again first.",
+            content={"reason": "stopping"},
+        )
+    return agreement.period_end_us

@@ -13,7 +13,7 @@ from gateway.billing.calendars import anchor_of
 from gateway.billing.reading import Read, read_sale
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.core.reconcile import Change, Terms, differences, heard, words
-from gateway.core.sale import OrderState
+from gateway.core.sale import Agreement, AgreementState, OrderState
 from gateway.core.subscription import PlanVersion, Standing, Status
 from gateway.payments.port import Owner
 from gateway.store import orders, payments, plans, subscriptions
@@ -91,6 +91,8 @@ async def _write(sales: Sales, held: Ordered, read: Read, seller: str, *, dry_ru
         target, changes = await _target(act, ours, after, read), differences(standing, after)
         if target.plan != ours.plan:
             changes = (*changes, Change("plan", ours.plan, target.plan))
+        if target.next_plan_id != ours.next_plan_id:
+            changes = (*changes, Change("next_plan", ours.next_plan_id, target.next_plan_id))
         if dry_run:
             return Settled(ours, changes)
         if ours.period_end_us is None and target.period_end_us is not None:
@@ -126,7 +128,7 @@ async def _target(act: Act, ours: SubscriptionRow, after: Standing, read: Read) 
     agreement = read.agreement
     if agreement is None:
         return draft
-    draft = replace(draft, external_id=agreement.id)
+    draft = replace(draft, external_id=agreement.id, next_plan_id=await _next_plan(act, agreement))
     if agreement.plan_id not in (None, _plan_of(ours).plan_id):
         found = await plans.find(act.connection, agreement.plan_id)
         if found is None:
@@ -134,6 +136,14 @@ async def _target(act: Act, ours: SubscriptionRow, after: Standing, read: Read) 
         else:
             draft = replace(draft, plan=PlanVersion(found.id, found.version))
     return draft
+
+
+async def _next_plan(act: Act, agreement: Agreement) -> str | None:
+    """What it is to from its next period on, if there is one, and it is another."""
+    over = agreement.state is AgreementState.ENDED or agreement.stopping
+    if over or agreement.next_plan_id in (None, agreement.plan_id):
+        return None
+    return None if await plans.find(act.connection, agreement.next_plan_id) is None else agreement.next_plan_id
 
 
 def _plan_of(ours: SubscriptionRow) -> PlanVersion:

@@ -51,6 +51,11 @@ def runs_paid(agreement: Agreement, receipts: Sequence[Receipt]) -> bool:
     return agreement.state is AgreementState.ACTIVE and found.kept and found.until_us == agreement.period_end_us
 
 
+def dearer(agreement: Agreement, amount: int, days: int) -> bool:
+    """Whether ``amount`` for so many ``days`` costs more a day than it costs now, as far as that is known."""
+    return agreement.amount is not None and amount * agreement.days > agreement.amount * days
+
+
 def _until(paid: Sequence[Receipt], agreement: Agreement) -> int:
     """The end of the newest period that is paid.
 

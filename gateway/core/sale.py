@@ -64,7 +64,11 @@ class AgreementState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """What renews until somebody ends it. ``stopping``: it will end with its period. ``plan_id``: what it is to now."""
+    """What renews until somebody ends it. ``stopping``: it will end with its period. ``plan_id``: what it is to now.
+
+    ``next_plan_id``: what it is to from its next period on, where that was agreed. ``amount``: what it costs for so
+    many ``days``, where that is known; a calendar's months and years by their usual length.
+    """
 
     id: str
     state: AgreementState
@@ -73,6 +77,9 @@ class Agreement:
     period_start_us: int
     period_end_us: int
     stopping: bool = False
+    next_plan_id: str | None = None
+    amount: int | None = None
+    days: int = 0
     ended_us: int | None = None
 
 

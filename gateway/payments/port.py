@@ -84,12 +84,16 @@ class Line(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """What a change of plan would cost now. ``at_us``: the instant it is reckoned for; hand it back to change."""
+    """What a change of plan would cost now. ``at_us``: the instant it is reckoned for; hand it back to change.
+
+    ``begins_us``: when the other plan begins, and is paid; ``None``: at once.
+    """
 
     amount_due: int
     currency: str
     lines: tuple[Line, ...]
     at_us: int
+    begins_us: int | None = None
 
 
 class Drift(NamedTuple):
@@ -248,7 +252,18 @@ class Provider(Protocol):
         ...
 
     async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
-        """Change to another plan, reckoned for ``at_us``; a dearer one only once the difference is paid."""
+        """Change to another plan now, reckoned for ``at_us``; a dearer one only once the difference is paid.
+
+        What was agreed for the next period before is off.
+        """
+        ...
+
+    async def change_later(self, agreement: str, item: Item) -> Agreement:
+        """Change to another plan with the next period, instead of what was agreed for it before."""
+        ...
+
+    async def stay(self, agreement: str) -> Agreement:
+        """Change to nothing else with the next period."""
         ...
 
     async def portal(self, customer: str, return_url: str) -> str:

@@ -51,7 +51,9 @@ async def _holder(act: Act, kind: Kind, plan_id: str, scope: Scope) -> str | Non
     table = subscriptions.c
     pending = table.status == Status.PENDING
     moves = claims.c.taken_us > act.now_us - _MOVING_US
-    there = sa.and_(granting(), not_over(act.now_us), sa.or_(table.plan_id == plan_id, moves))
+    there = sa.and_(
+        granting(), not_over(act.now_us), sa.or_(table.plan_id == plan_id, table.next_plan_id == plan_id, moves)
+    )
     had = table.period_end_us.is_not(None) if kind == "trial" else there
     query = (
         sa.select(claims.c.subscription_id)

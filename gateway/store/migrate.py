@@ -28,7 +28,7 @@ class Steps(NamedTuple):
     """Where the steps are, and the number of the newest."""
 
     folder: Path = Path(__file__).parent / "migrations"
-    head: str = "0008"
+    head: str = "0009"
 
 
 STEPS = Steps()

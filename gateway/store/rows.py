@@ -89,7 +89,7 @@ class SubscriptionDraft:
     ``user_id``: who bought it; a user's own is always that user's. ``checkout_id`` and ``external_id`` are the
     ``provider``'s names of the order and of the subscription. ``period_end_us``: until when it is paid there, which
     may differ from ``ends_us``, until when it grants (a grace, an admin's extension). ``anchor_us``: from when its
-    windows are counted, if not from its start.
+    windows are counted, if not from its start. ``next_plan_id``: what it is to from its next period on, if not this.
     """
 
     plan: PlanVersion | str
@@ -107,6 +107,7 @@ class SubscriptionDraft:
     period_end_us: int | None = None
     cancel_at_period_end: bool = False
     anchor_us: int | None = None
+    next_plan_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

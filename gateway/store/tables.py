@@ -144,6 +144,7 @@ subscriptions = sa.Table(
     *_edited(),
     sa.Column("idempotency_digest", sa.String(64)),
     sa.Column("anchor_us", INSTANT),
+    sa.Column("next_plan_id", ID),
     sa.ForeignKeyConstraint(["plan_id", "plan_version"], ["plan_versions.plan_id", "plan_versions.version"]),
     sa.UniqueConstraint("provider", "checkout_id"),
     sa.UniqueConstraint("provider", "external_id"),

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from gateway.billing.customer_acts import Shown
 from gateway.core.problems import Problem
 from gateway.core.scope import Scope
 from gateway.core.subscription import PlanVersion, Status
+from gateway.demo.stripe.books import Refusal
 from gateway.demo.stripe.delivery import Trouble
 from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.server import Fault
@@ -158,7 +160,8 @@ class History:
 
     async def _update(self, which: int, *, stopping: bool) -> None:
         if (found := self._running(which)) is not None:
-            self.shop.fake.selling.update(found, {"cancel_at_period_end": stopping})
+            with suppress(Refusal):  # what is scheduled has to be released first
+                self.shop.fake.selling.update(found, {"cancel_at_period_end": stopping})
 
     async def _end(self, which: int, how: int) -> None:
         if (found := self._one("subscriptions", which)) is not None and how < 2:

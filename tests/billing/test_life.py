@@ -261,10 +261,11 @@ async def test_another_plan_costs_its_preview_and_counts_at_once(here: Shop) -> 
     paid = await payments.of_subscription(here.store, row.id)
     assert {(each.plan_slug, each.amount) for each in paid} == {("pro", 500), ("max", preview.amount_due)}
     back = await customer_acts.change(here.sales, changed, here.plan.id, here.by())
-    assert back.plan == row.plan
+    assert (back.plan, back.next_plan_id) == (changed.plan, here.plan.id), "a cheaper one begins with the next period"
     here.later(30 * DAY_S)
     await here.sync()
-    assert (await here.row(row.id)).status is Status.ACTIVE
+    after = await here.row(row.id)
+    assert (after.status, after.plan) == (Status.ACTIVE, row.plan)
 
 
 async def test_a_change_costs_what_was_shown_though_time_has_passed(here: Shop) -> None:

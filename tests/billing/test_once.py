@@ -178,7 +178,7 @@ async def test_what_costs_nothing_is_not_kept_by_whoever_moved_away_or_never_cam
     here.sales.policy = POLICY
     free = await made(here, draft("gift"), prices(0))
     row = await here.bought(mode="subscription")
-    here.fake.faults.append(Fault(f"subscriptions/{row.external_id}", 402))
+    here.fake.faults.append(Fault("subscription_schedules", 402))
     with pytest.raises(Conflict, match="did not go through"):
         await customer_acts.change(here.sales, row, free.id, here.by())
     gift = await here.bought(plan=free, mode="subscription")
@@ -186,6 +186,19 @@ async def test_what_costs_nothing_is_not_kept_by_whoever_moved_away_or_never_cam
     await customer_acts.change(here.sales, gift, here.plan.id, here.by())
     here.later(DAY_S)
     assert (await here.bought(plan=free)).status is Status.ACTIVE, "and this one moved away"
+
+
+async def test_what_costs_nothing_and_begins_later_is_not_had_twice_until_then(here: Shop) -> None:
+    here.sales.policy = POLICY
+    free = await made(here, draft("gift"), prices(0))
+    row = await here.bought(mode="subscription")
+    await customer_acts.change(here.sales, row, free.id, here.by())
+    here.later(DAY_S)
+    with pytest.raises(Conflict, match="costs nothing"):
+        await here.buy(plan=free)
+    await customer_acts.change(here.sales, await here.row(row.id), here.plan.id, here.by())
+    here.later(DAY_S)
+    assert (await here.bought(plan=free)).status is Status.ACTIVE, "it was taken back"
 
 
 @pytest.mark.parametrize("mode", ["payment", "subscription"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.paid import newest, runs_paid
+from gateway.core.paid import dearer, newest, runs_paid
 from gateway.core.sale import Agreement, AgreementState, Dispute, PaymentState, Receipt
 
 NOW = 1_700_000_000_000_000
@@ -135,3 +135,12 @@ def test_only_what_is_paid_or_a_trial_can_be_given_for_another_plan(
     state: AgreementState, receipts: tuple[Receipt, ...], *, paid: bool
 ) -> None:
     assert runs_paid(agreement(state=state), receipts) == paid
+
+
+@pytest.mark.parametrize(
+    ("amount", "days", "more"),
+    [(501, 30, True), (500, 30, False), (6084, 365, True), (6083, 365, False), (0, 1, False)],
+)
+def test_dearer_is_what_costs_more_a_day(amount: int, days: int, *, more: bool) -> None:
+    assert dearer(agreement(amount=500, days=30), amount, days) == more
+    assert not dearer(agreement(), amount, days), "nobody knows what it costs now"

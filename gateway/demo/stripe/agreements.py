@@ -48,6 +48,7 @@ def subscription(id_: str, item_id: str, now: int, *, customer: str, price: Obje
         "livemode": False,
         "metadata": said.get("metadata") or {},
         "pending_update": None,
+        "schedule": None,
         "start_date": now,
         "status": "trialing" if trial_days else "incomplete",
         "trial_end": end if trial_days else None,

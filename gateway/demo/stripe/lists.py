@@ -18,6 +18,7 @@ _EXPANDABLE = {
     "latest_invoice": "invoices",
     "subscription": "subscriptions",
     "customer": "customers",
+    "schedule": "schedules",
 }
 
 

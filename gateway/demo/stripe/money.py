@@ -154,6 +154,8 @@ class Money(GivingBack):
                 if over == "incomplete_expired" and invoice["status"] == "open":
                     self.void(invoice)
         books.kept["pending"].pop(subscription["id"], None)
+        if (schedule := books.kept["schedules"].get(subscription["schedule"] or "")) is not None:
+            schedule |= {"status": "canceled", "canceled_at": books.now}
         self.note("ended", subscription)
         books.tell("customer.subscription.deleted", subscription)
 

@@ -1,6 +1,6 @@
 """The requests that the fake Stripe answers: those of the gateway, and those of the official CLI's scenarios."""
 
-from gateway.demo.stripe import on_bills, on_customers, on_goods, on_sales
+from gateway.demo.stripe import on_bills, on_customers, on_goods, on_sales, on_schedules
 from gateway.demo.stripe.act import Acts, Form
 from gateway.demo.stripe.books import Refusal
 from gateway.demo.stripe.lists import events, expanded, lines, page
@@ -21,6 +21,7 @@ _KINDS = {
     "checkout/sessions": "sessions",
     "webhook_endpoints": "endpoints",
     "payment_methods": "payment_methods",
+    "subscription_schedules": "schedules",
 }
 """Path → the shelf on which its objects are kept."""
 _ACTS: Acts = (
@@ -30,6 +31,7 @@ _ACTS: Acts = (
     *on_goods.ACTS,
     *on_sales.ACTS,
     *on_bills.ACTS,
+    *on_schedules.ACTS,
 )
 """The first that fits."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.demo.stripe import agreements, bills, changes, late, objects
+from gateway.demo.stripe import agreements, bills, changes, late, objects, schedules
 from gateway.demo.stripe.books import Books, refused
 from gateway.demo.stripe.form import flag
 from gateway.demo.stripe.money import Money
@@ -172,6 +172,8 @@ class Selling:
         return subscription
 
     def _stop(self, subscription: Object, *, stopping: bool) -> None:
+        if subscription["schedule"] is not None:
+            raise refused("The subscription is managed by a schedule: its cancellation cannot be updated directly.")
         subscription |= {"cancel_at_period_end": stopping, "canceled_at": self.books.now if stopping else None}
         subscription["cancel_at"] = subscription["items"]["data"][0]["current_period_end"] if stopping else None
         self.money.note("stopped" if stopping else "resumed", subscription)
@@ -197,6 +199,7 @@ class Selling:
     def renew(self, subscription: Object) -> Object:
         """Begin the next period: an invoice that is owed an hour later."""
         changes.give_up(self, subscription)
+        schedules.begin_period(self.books, subscription)
         item = subscription["items"]["data"][0]
         start = subscription["trial_end"] if subscription["status"] == "trialing" else item["current_period_end"]
         end = agreements.next_end(start, item["price"]["recurring"])

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from gateway.payments.port import Line, Preview, ProviderError
+from gateway.payments.port import Line, Preview
 from gateway.payments.stripe.amounts import from_stripe
 from gateway.payments.stripe.client import Client, Json
-from gateway.payments.stripe.convert import id_of
+from gateway.payments.stripe.convert import id_of, only_item
 
 _SECOND_US = 1_000_000
 
@@ -45,7 +45,4 @@ async def change(client: Client, agreement: str, price: str, at_us: int, key: st
 
 def _items(subscription: Json, price: str) -> list[dict[str, Any]]:
     """Without the item's id a second item would be added."""
-    items = subscription["items"]["data"]
-    if len(items) != 1:
-        raise ProviderError("This subscription has several items at Stripe; change it there.", code="items")
-    return [{"id": items[0]["id"], "price": price, "quantity": 1}]
+    return [{"id": only_item(subscription)["id"], "price": price, "quantity": 1}]

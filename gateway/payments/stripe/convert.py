@@ -15,6 +15,7 @@ from gateway.core.sale import (
     Tag,
 )
 from gateway.core.scope import Scope
+from gateway.payments.port import ProviderError
 from gateway.payments.stripe.amounts import from_stripe
 from gateway.payments.stripe.catalog import plan_of_product
 
@@ -37,6 +38,7 @@ _INVOICES = {
     "void": PaymentState.VOID,
     "uncollectible": PaymentState.VOID,
 }
+_UNITS = {"day": 1, "week": 7, "month": 30, "year": 365}
 _INTENTS = {"succeeded": PaymentState.PAID, "processing": PaymentState.PROCESSING, "canceled": PaymentState.VOID}
 _DISPUTES = {"lost": Dispute.LOST, "won": Dispute.WON, "needs_response": Dispute.OPEN, "under_review": Dispute.OPEN}
 """A warning is an inquiry: no money has moved."""
@@ -105,6 +107,15 @@ def _order_state(session: Json) -> OrderState:
     return OrderState.PROCESSING
 
 
+def only_item(subscription: Json) -> Json:
+    """What a subscription is to. Raises ``ProviderError`` if it is to several things."""
+    items = subscription["items"]["data"]
+    if len(items) != 1:
+        raise ProviderError("This subscription has several items at Stripe; change it there.", code="items")
+    found: Json = items[0]
+    return found
+
+
 def agreement(subscription: Json, app: str) -> Agreement:
     """A Subscription. Its period is that of its items: since 2025-03-31 it has none of its own."""
     items = subscription["items"]["data"]
@@ -119,8 +130,24 @@ def agreement(subscription: Json, app: str) -> Agreement:
         period_end_us=until * _SECOND_US,
         # A portal, or flexible billing, says the same as an instant.
         stopping=bool(subscription["cancel_at_period_end"]) or (ends_at is not None and ends_at <= until),
+        next_plan_id=_agreed_next(subscription.get("schedule"), app),
+        amount=from_stripe(price["unit_amount"], price["currency"]) if price.get("unit_amount") is not None else None,
+        days=_days(price.get("recurring") or {}),
         ended_us=instant(subscription.get("ended_at")),
     )
+
+
+def _agreed_next(schedule: object, app: str) -> str | None:
+    """The plan of the next period, if a schedule of ours, expanded, still waits for it."""
+    if not isinstance(schedule, Mapping) or schedule.get("status") != "active":
+        return None
+    said, phases, now = schedule.get("metadata") or {}, schedule["phases"], schedule.get("current_phase") or {}
+    waits = now.get("start_date") == phases[0]["start_date"] and len(phases) > 1
+    return said.get("plan_id") if waits and said.get("app") == app else None
+
+
+def _days(recurring: Json) -> int:
+    return _UNITS.get(recurring.get("interval", ""), 0) * int(recurring.get("interval_count", 0))
 
 
 def bought_once(intent: Json, disputes: Iterable[Json]) -> Receipt:

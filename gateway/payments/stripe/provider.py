@@ -21,7 +21,18 @@ from gateway.payments.port import (
     Signal,
     Wish,
 )
-from gateway.payments.stripe import bills, catalog, changes, convert, endings, examine, pages, signals, walking
+from gateway.payments.stripe import (
+    bills,
+    catalog,
+    changes,
+    convert,
+    endings,
+    examine,
+    pages,
+    schedules,
+    signals,
+    walking,
+)
 from gateway.payments.stripe.client import Access, Client
 
 _SECOND_US = 1_000_000
@@ -91,7 +102,7 @@ class StripeProvider:
 
     async def agreement(self, id_: str) -> Agreement:
         """See the port."""
-        return convert.agreement(await self._client.get(f"subscriptions/{id_}"), self._app)
+        return convert.agreement(await self._client.get(f"subscriptions/{id_}", expand=["schedule"]), self._app)
 
     async def receipts(self, *, agreement: str | None = None, payment: str | None = None) -> tuple[Receipt, ...]:
         """See the port. Refunds and disputes are of charges, which do not name their invoice any more."""
@@ -131,6 +142,7 @@ class StripeProvider:
         return await self._renewal(agreement, {"cancel_at_period_end": False})
 
     async def _renewal(self, agreement: str, said: Mapping[str, Any]) -> Agreement:
+        await schedules.release(self._client, agreement)
         return convert.agreement(await self._client.post(f"subscriptions/{agreement}", **said), self._app)
 
     async def end(self, agreement: str) -> Agreement:
@@ -147,8 +159,19 @@ class StripeProvider:
 
     async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
         """See the port."""
+        await schedules.release(self._client, agreement)
         changed = await changes.change(self._client, agreement, await self._price(item), at_us, key)
         return convert.agreement(changed, self._app)
+
+    async def change_later(self, agreement: str, item: Item) -> Agreement:
+        """See the port."""
+        await schedules.make(self._client, agreement, await self._price(item), item.plan_id, self._app)
+        return await self.agreement(agreement)
+
+    async def stay(self, agreement: str) -> Agreement:
+        """See the port."""
+        await schedules.release(self._client, agreement)
+        return await self.agreement(agreement)
 
     async def _price(self, item: Item) -> str:
         return await catalog.price_of(self._client, item, self._app)

@@ -142,3 +142,42 @@ def test_a_payment_is_for_the_plan_whose_product_its_line_names(product: str, pl
     given_up = line(-100, AT, AT + 40 * DAY, **beside(credit=True), pricing={"price_details": {"product": "gw_p0"}})
     assert read(invoice([given_up, {**MONTH, "pricing": pricing}])).plan_id == plan
     assert read(invoice([MONTH])).plan_id is None
+
+
+def subscription(**more: Any) -> dict[str, Any]:
+    recurring = {"interval": "month", "interval_count": 3}
+    price = {"unit_amount": 900, "currency": "usd", "recurring": recurring, "metadata": {"plan_id": "p1"}}
+    item = {"price": price, "current_period_start": AT, "current_period_end": AT + 90 * DAY}
+    said = {"id": "sub_1", "status": "active", "items": {"data": [item]}, "cancel_at_period_end": False}
+    return {**said, "metadata": {}, **more}
+
+
+def schedule(**more: Any) -> dict[str, Any]:
+    phases = [{"start_date": AT}, {"start_date": AT + 90 * DAY}]
+    said = {"status": "active", "phases": phases, "current_phase": {"start_date": AT}}
+    return {**said, "metadata": {"app": "weighbridge", "plan_id": "p2"}, **more}
+
+
+def test_what_a_subscription_costs_is_that_of_its_price() -> None:
+    seen = convert.agreement(subscription(), "weighbridge")
+    assert (seen.amount, seen.days, seen.next_plan_id) == (900, 90, None)
+    tiered = subscription()
+    tiered["items"]["data"][0]["price"] = {"unit_amount": None, "currency": "usd"}
+    seen = convert.agreement(tiered, "weighbridge")
+    assert (seen.amount, seen.days) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "plan"),
+    [
+        (schedule(), "p2"),
+        (schedule(status="released"), None),
+        (schedule(current_phase={"start_date": AT + 90 * DAY}), None),
+        (schedule(current_phase=None), None),
+        (schedule(phases=[{"start_date": AT}]), None),
+        (schedule(metadata={"app": "another", "plan_id": "p2"}), None),
+        ("sub_sched_1", None),
+    ],
+)
+def test_the_next_plan_is_what_a_schedule_of_ours_waits_with(said: object, plan: str | None) -> None:
+    assert convert.agreement(subscription(schedule=said), "weighbridge").next_plan_id == plan

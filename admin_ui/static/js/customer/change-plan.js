@@ -6,14 +6,14 @@ import { money } from "../format.js";
 import { api } from "../http.js";
 import { useLive } from "../live.js";
 import { FormDialog } from "../parts/dialog.js";
-import { Empty, Field, Loaded, Missing } from "../parts/ui.js";
+import { Empty, Field, Loaded, Missing, Time } from "../parts/ui.js";
 import { toast } from "../parts/toasts.js";
 
 /**
  * @param {{subscription: Subscription, plans: import("../live.js").Live<Plan[]>, workspace: string | null, close: () => void, done: () => Promise<void>}} props
  */
 export function ChangePlan({ subscription, plans, workspace, close, done }) {
-  const others = (plans.data ?? []).filter((plan) => plan.id !== subscription.plan_id && plan.prices?.length && !plan.pack);
+  const others = (plans.data ?? []).filter((plan) => plan.id !== (subscription.next_plan_id ?? subscription.plan_id) && plan.prices?.length && !plan.pack);
   const [plan, setPlan] = useState(""); // whoever opens this has chosen nothing yet
   const path = `/subscription/${subscription.id}`;
   const preview = useLive(plan ? `${path}/preview ${plan}` : null, {
@@ -29,7 +29,7 @@ export function ChangePlan({ subscription, plans, workspace, close, done }) {
       await preview.reload();
       throw failure;
     }
-    toast(t("change.done"));
+    toast(t(preview.data.begins_at ? "change.agreed" : "change.done"));
     await done();
   };
   return html`<${FormDialog} title=${t("change.title")} close=${close} save=${save} ready=${seen} action=${t("change.do")}>
@@ -37,6 +37,7 @@ export function ChangePlan({ subscription, plans, workspace, close, done }) {
     ${plans.data && others.length === 0 && html`<${Empty} title=${t("change.none")}>${t("change.none-do")}<//>`}
     ${others.length > 0 && html`<${Field} label=${t("change.to")} value=${plan} change=${setPlan} options=${[["", t("change.choose")], ...others.map((one) => [one.id, one.name])]} />
     ${plan && html`<${Loaded} live=${preview} what=${t("change.no-preview")} lines=${2}>${(/** @type {any} */ said) => html`
+      ${said.begins_at && html`<p>${t("change.later")} <${Time} at=${said.begins_at} /></p>`}
       <p>${t("change.due")} <strong>${money(said.amount_due, said.currency)}</strong></p>
       ${said.lines?.length > 0 && html`<ul class="lines">${said.lines.map((/** @type {any} */ line) => html`<li><span>${line.description}</span><span>${money(line.amount, said.currency)}</span></li>`)}</ul>`}`}<//>`}`}
   <//>`;

@@ -79,6 +79,7 @@ function Row({ row, live, workspace, manages, change }) {
     <dl class="facts">
       <div><dt>${t("starts")}</dt><dd><${Time} at=${row.starts_at} /></dd></div>
       <div><dt>${t(endName(row, state))}</dt><dd>${endOf(row, state) ? html`<${Time} at=${endOf(row, state)} />` : t("never")}</dd></div>
+      ${row.next_plan_id && html`<div><dt>${t("next-plan")}</dt><dd><${Time} at=${row.period_end} /></dd></div>`}
       ${row.cancelled_at && html`<div><dt>${t("cancelled-at")}</dt><dd><${Time} at=${row.cancelled_at} /></dd></div>`}
       ${row.plan && html`<div><dt>${t("limit")}</dt><dd>${planLimits(row.plan).join(" · ")}</dd></div>`}
       ${row.throughput_override !== null && row.throughput_override !== undefined && html`<div><dt>${t("override")}</dt><dd>${row.throughput_override <= 0 ? t("unlimited") : number(row.throughput_override)}</dd></div>`}

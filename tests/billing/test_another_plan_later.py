@@ -1,0 +1,142 @@
+"""A plan that costs no more begins with the next period: who is up for ten minutes has paid for the whole of them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.billing import customer_acts
+from gateway.billing.customer_acts import Shown
+from gateway.billing.subscriptions import Viewer, reactivate, stop
+from gateway.core.problems import Conflict
+from gateway.core.subscription import Event, PlanVersion, Status
+from gateway.payments.port import Line
+from gateway.store.rows import PlanRow, SubscriptionRow
+from tests.billing.shop import DAY_S, Shop, another, draft, prices, shop
+
+ME = Viewer("alice")
+
+
+@pytest.fixture
+async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
+    async with shop(tmp_path, migrated_file) as running:
+        await running.sync()
+        yield running
+
+
+async def big_plan(here: Shop) -> PlanRow:
+    plan = await another(here, draft("big", amount=1_000_000), prices(100_000))
+    await here.sync(full=True)
+    return plan
+
+
+async def renewed(here: Shop, row: SubscriptionRow, days: int = 30) -> SubscriptionRow:
+    """As it is when the next period has been paid."""
+    here.later(days * DAY_S + 2 * 3600)
+    await here.fake.deliver()
+    await here.sync()
+    return await here.row(row.id)
+
+
+def charged(here: Shop) -> list[int]:
+    return [each["amount"] for each in here.fake.books.kept["charges"].values()]
+
+
+async def test_a_cheaper_plan_begins_with_the_next_period_and_gives_nothing_back(here: Shop) -> None:
+    big = await big_plan(here)
+    row = await here.bought(mode="subscription", plan=big)
+    here.later(DAY_S)
+    preview = await customer_acts.preview(here.sales, row, here.plan.id, here.sales.now_us())
+    assert (preview.amount_due, preview.begins_us) == (0, row.period_end_us)
+    assert preview.lines == (Line("Pro", 500),)
+    shown = Shown(preview.at_us, preview.amount_due)
+    agreed = await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown)
+    assert (agreed.plan, agreed.next_plan_id) == (row.plan, here.plan.id)
+    (customer,) = here.fake.books.kept["customers"].values()
+    assert (charged(here), customer["balance"]) == ([100_000], 0)
+    with pytest.raises(Conflict, match="will be with its next period"):
+        await customer_acts.change(here.sales, agreed, here.plan.id, here.by())
+    after = await renewed(here, row, 29)
+    assert (after.status, after.plan, after.next_plan_id) == (Status.ACTIVE, PlanVersion(here.plan.id, 1), None)
+    assert charged(here) == [100_000, 500]
+    again = await renewed(here, row)
+    assert (again.plan, charged(here)) == (after.plan, [100_000, 500, 500])
+    assert here.fake.books.get("subscriptions", row.external_id or "")["schedule"] is None
+
+
+async def test_up_for_ten_minutes_and_down_again_costs_the_whole_difference(here: Shop) -> None:
+    big = await big_plan(here)
+    row = await here.bought(mode="subscription")
+    for month in range(2):
+        row = await customer_acts.change(here.sales, row, big.id, here.by())
+        assert row.plan == PlanVersion(big.id, 1), "a dearer plan counts at once"
+        here.later(600)
+        row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+        assert (row.plan, row.next_plan_id) == (PlanVersion(big.id, 1), here.plan.id)
+        row = await renewed(here, row)
+        assert row.plan == PlanVersion(here.plan.id, 1), month
+    assert sum(charged(here)) > 2 * 99_000
+
+
+@pytest.mark.parametrize(
+    ("days", "amount", "at_once"), [(365, 4000, False), (365, 7000, True), (7, 200, True), (30, 500, False)]
+)
+async def test_dearer_is_what_costs_more_a_day(here: Shop, days: int, amount: int, *, at_once: bool) -> None:
+    terms = replace(draft().terms, duration_days=days)
+    other = await another(here, replace(draft("other"), terms=terms), prices(amount))
+    await here.sync(full=True)
+    row = await here.bought(mode="subscription")
+    here.later(DAY_S)
+    changed = await customer_acts.change(here.sales, row, other.id, here.by())
+    assert (changed.plan == PlanVersion(other.id, 1)) == at_once
+    assert (changed.next_plan_id is None) == at_once
+    later = await renewed(here, row, 29 if not at_once else days)
+    assert (later.status, later.plan) == (Status.ACTIVE, PlanVersion(other.id, 1))
+
+
+async def test_what_was_agreed_for_the_next_period_can_be_taken_back_and_replaced(here: Shop) -> None:
+    big = await big_plan(here)
+    middle = await another(here, draft("middle"), prices(50_000))
+    await here.sync(full=True)
+    row = await here.bought(mode="subscription", plan=middle)
+    row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    preview = await customer_acts.preview(here.sales, row, middle.id, here.sales.now_us())
+    assert preview == (0, "usd", (), here.sales.now_us(), None)
+    back = await customer_acts.change(here.sales, row, middle.id, here.by())
+    assert (back.plan, back.next_plan_id) == (PlanVersion(middle.id, 1), None)
+    row = await customer_acts.change(here.sales, back, here.plan.id, here.by())
+    assert row.next_plan_id == here.plan.id
+    here.later(60)
+    up = await customer_acts.change(here.sales, row, big.id, here.by())
+    assert (up.plan, up.next_plan_id) == (PlanVersion(big.id, 1), None), "a newer choice takes its place"
+    row = await customer_acts.change(here.sales, up, here.plan.id, here.by())
+    other = await customer_acts.change(here.sales, row, middle.id, here.by())
+    assert other.next_plan_id == middle.id
+    assert (await renewed(here, row)).plan == PlanVersion(middle.id, 1)
+
+
+async def test_who_cancels_has_no_next_plan_and_who_goes_on_keeps_this_one(here: Shop) -> None:
+    big = await big_plan(here)
+    row = await here.bought(mode="subscription", plan=big)
+    await customer_acts.change(here.sales, row, here.plan.id, here.by())
+
+    async def tell(row: SubscriptionRow, event: Event) -> None:
+        await customer_acts.tell(here.sales, row, event)
+
+    await stop(here.store, row.id, ME, here.by(), tell)
+    stopped = await customer_acts.sync(here.sales, row)
+    assert (stopped.cancel_at_period_end, stopped.next_plan_id) == (True, None)
+    with pytest.raises(Conflict, match="Take it up again first"):
+        await customer_acts.change(here.sales, stopped, here.plan.id, here.by())
+    await reactivate(here.store, row.id, ME, here.by(), tell)
+    assert (await renewed(here, row)).plan == PlanVersion(big.id, 1)
+
+
+async def test_a_preview_is_held_to_what_it_said_for_later_as_well(here: Shop) -> None:
+    big = await big_plan(here)
+    row = await here.bought(mode="subscription", plan=big)
+    with pytest.raises(Conflict) as refused:
+        await customer_acts.change(here.sales, row, here.plan.id, here.by(), Shown(here.sales.now_us(), 77))
+    assert (refused.value.content or {})["reason"] == "preview_changed"
+    assert (await here.row(row.id)).next_plan_id is None
