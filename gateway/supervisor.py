@@ -51,6 +51,21 @@ class Slot:
         self.process: Process | None = None
         self.serves = asyncio.Event()
         self.renewed = False
+        self.reloads = False
+        """Whether it is to reload as soon as it serves."""
+
+    def hang_up(self) -> None:
+        """Let it reload. One that starts cannot bear SIGHUP yet, and may have read the old configuration already."""
+        if self.serves.is_set():
+            self.send(signal.SIGHUP)
+        else:
+            self.reloads = True
+
+    def serve(self) -> None:
+        """It serves now, and hears signals."""
+        self.serves.set()
+        if self.reloads:
+            self.send(signal.SIGHUP)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, if there is a process."""
@@ -81,7 +96,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGUSR2, renew.set)
-        loop.add_signal_handler(signal.SIGHUP, self._to_all, signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         place, own = transport.main_place(self._settings, None), transport.metrics_place(self._settings)
         with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
             try:
@@ -151,6 +166,7 @@ class Supervisor:
         fds = [tuple(each.fileno() for each in sockets) for sockets in (self._listen, self._metrics)]
         worker = Worker(slot.number, len(self._slots), fds[0], fds[1], folder, self._leash[0], tells)
         worker.socket.unlink(missing_ok=True)
+        slot.reloads = False  # it reads what is there from now on
         try:
             slot.process = await asyncio.create_subprocess_exec(
                 *_COMMAND,
@@ -167,7 +183,7 @@ class Supervisor:
         said = await asyncio.get_running_loop().run_in_executor(None, os.read, told, 16)
         os.close(told)
         if said:
-            slot.serves.set()
+            slot.serve()
         return bool(said)
 
     async def _renew_on(self, renew: asyncio.Event) -> None:
@@ -182,6 +198,10 @@ class Supervisor:
                 slot.send(signal.SIGTERM)
                 await slot.serves.wait()
             _log.info("all workers were replaced")
+
+    def _reload(self) -> None:
+        for slot in self._slots:
+            slot.hang_up()
 
     def _to_all(self, number: signal.Signals) -> None:
         for slot in self._slots:

@@ -84,6 +84,21 @@ async def test_a_worker_that_cannot_be_started_now_is_started_later(tmp_path: Pa
             assert await here.end() == 0
 
 
+async def test_a_worker_that_starts_reloads_once_it_serves(tmp_path: Path, mortal: RedisServer) -> None:
+    async with plain_upstream() as upstream:
+        prepared(tmp_path, upstream.url, mortal.url, workers=2)
+        async with served(tmp_path) as here:
+            before = set(workers_of(here))
+            os.kill(min(before), signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while not set(workers_of(here)) - before:
+                    await asyncio.sleep(0.005)
+            here.send(signal.SIGHUP)
+            await here.until_logged("reloaded", times=2)
+            assert len(here.logged("a worker died and is started again")) == 1
+            assert await here.end() == 0
+
+
 async def test_workers_are_replaced_without_a_lost_request(tmp_path: Path, mortal: RedisServer) -> None:
     async with plain_upstream() as upstream:
         prepared(tmp_path, upstream.url, mortal.url, workers=2, budget=1_000_000)
