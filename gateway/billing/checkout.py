@@ -201,12 +201,17 @@ async def _open(sales: Sales, row: SubscriptionRow, page: CheckoutRow, item: Ite
         with asking():
             order = await _opened(sales, row, replace(page, trial_days=trial_days), item, by)
         async with sales.store.write(by) as act:
+            before = (await orders.read(act.connection, row.id)).checkouts
+            replaced = any(each.id == page.id and each.state == "expired" for each in before)
             values = {"external_id": order.id, "url": order.url, "state": order.state.value}
             await orders.set_checkout(act, page.id, **values)
             held = await orders.read(act.connection, row.id)
             if held.subscription.status is Status.PENDING:
                 named = lambda old: subscriptions.renamed(old, order.id)  # noqa: E731
                 await subscriptions.change(act, held.subscription, named, "order")
+        if replaced:
+            with asking():
+                await pages.close_opened(sales, row.id, order.id)
     return Page(order.url or "", order.id, row.id)
 
 

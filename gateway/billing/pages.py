@@ -81,7 +81,7 @@ async def close(sales: Sales, held: Ordered) -> Closed:
 
     It may have been paid meanwhile. Raises ``ProviderError``.
     """
-    for page in held.checkouts:
+    for page in (await _taken_back(sales, held)).checkouts:
         if page.external_id is not None and page.state in PAYABLE:
             await sales.provider.expire_order(page.external_id)
     row = (await settle(sales, held.subscription.id)).subscription
@@ -91,6 +91,24 @@ async def close(sales: Sales, held: Ordered) -> Closed:
     held = await orders.get(sales.store, row.id)
     being_paid = left is AgreementState.INCOMPLETE and held.subscription.status is Status.PENDING
     return Closed(held, under_way(held) or being_paid)
+
+
+async def _taken_back(sales: Sales, held: Ordered) -> Ordered:
+    """The order as it is; a page that is being opened just now is closed by whoever opens it."""
+    nameless = [page.id for page in held.checkouts if page.external_id is None]
+    async with sales.store.write(sales.mandate()) as act:
+        now = await orders.read(act.connection, held.subscription.id)
+        for page in now.checkouts:
+            if page.id in nameless and page.external_id is None and page.state in PAYABLE:
+                await orders.set_checkout(act, page.id, state="expired")  # until its end it counts as one that may be
+    return now
+
+
+async def close_opened(sales: Sales, id_: str, page: str) -> NoReturn:
+    """Close a page whose order has lost its place while it was opened. Raises ``Conflict``, ``ProviderError``."""
+    await sales.provider.expire_order(page)
+    await settle(sales, id_)
+    raise Conflict("Another page has taken the place of this one. Go on there.", content={"reason": "page_replaced"})
 
 
 async def end_unpaid(sales: Sales, row: SubscriptionRow) -> AgreementState | None:

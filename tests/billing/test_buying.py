@@ -10,8 +10,10 @@ import pytest
 from gateway.billing import checkout, customer_acts, inbox
 from gateway.billing.settle import settle
 from gateway.core.problems import Conflict, NotFound, Unavailable, Unprocessable
+from gateway.core.sale import Order
 from gateway.core.subscription import Status
 from gateway.demo.stripe.server import Fault
+from gateway.payments.port import Wish
 from gateway.payments.stripe.signals import EVENTS
 from gateway.store import orders, payments, plans, signals
 from gateway.store import prices as stored
@@ -288,3 +290,31 @@ async def test_the_same_on_either_database(tmp_path: Path, store_url: str) -> No
             assert (renewed.status, (renewed.period_end_us or 0) > (row.period_end_us or 0)) == (Status.ACTIVE, True)
             assert len(await payments.of_subscription(here.store, row.id)) == 2
         assert (await here.sync(full=True, dry_run=True)).changes == {}
+
+
+async def test_of_two_windows_with_one_order_each_only_the_later_can_be_paid(
+    here: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, go_on, open_order = asyncio.Event(), asyncio.Event(), here.sales.provider.open_order
+
+    async def slowly(wish: Wish) -> Order:
+        order = await open_order(wish)
+        opened.set()
+        await go_on.wait()
+        return order
+
+    with monkeypatch.context() as patch:
+        patch.setattr(here.sales.provider, "open_order", slowly)
+        first = asyncio.create_task(here.buy(mode="subscription"))
+        await opened.wait()
+    second = await here.buy(mode="subscription", success_url="https://shop.test/elsewhere")
+    go_on.set()
+    with pytest.raises(Conflict, match="taken the place") as refused:
+        await first
+    assert (refused.value.content or {})["reason"] == "page_replaced"
+    states = [each["status"] for each in here.fake.books.kept["sessions"].values()]
+    assert sorted(states) == ["expired", "open"]
+    assert here.pay(second)
+    await here.fake.deliver()
+    assert sorted(row.status for row in await here.rows()) == [Status.ACTIVE, Status.CANCELLED]
+    assert len(here.fake.books.kept["charges"]) == 1
