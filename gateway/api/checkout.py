@@ -16,7 +16,7 @@ from gateway.billing import checkout, customer_acts
 from gateway.billing.checkout import Page, Purchase
 from gateway.billing.customer_acts import Shown
 from gateway.billing.sales import Sales
-from gateway.core.problems import Forbidden, Unavailable
+from gateway.core.problems import Forbidden, Unavailable, Unprocessable
 from gateway.core.scope import Scope
 
 Url = Annotated[Line, Field(min_length=1, max_length=2048)]
@@ -25,7 +25,8 @@ Url = Annotated[Line, Field(min_length=1, max_length=2048)]
 class CheckoutRequest(Said):
     """What to buy. ``currency``: the plan's default price, unless it is said.
 
-    ``scope`` ``workspace``: for the one that the request's workspace header names. ``success_url`` may hold
+    ``scope`` ``workspace``: for the one that the request's workspace header names; ``workspace_id``, if it is said,
+    says the same. ``success_url`` may hold
     ``{CHECKOUT_ID}``, which becomes the order's id.
     """
 
@@ -107,6 +108,10 @@ async def start_checkout(call: Call, desk: Desk) -> Reply:
     said, sales = call.body(CheckoutRequest), selling(desk)
     if call.caller.workspace is None and said.scope == "workspace":
         raise Forbidden("Name the workspace in the request's workspace header, so that it is seen who may buy for it.")
+    if said.workspace_id is not None and call.caller.workspace not in (None, said.workspace_id):
+        problem = "is not the workspace that the request's workspace header names"
+        fault = {"field": "workspace_id", "problem": problem}
+        raise Unprocessable(f"For whom is this? workspace_id {problem}.", content={"fields": [fault]})
     user = buyer(call)
     scope = call.caller.scope if call.caller.workspace is not None else Scope("user", user)
     purchase = Purchase(

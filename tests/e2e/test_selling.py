@@ -198,6 +198,14 @@ async def test_the_shop_serves_a_workspaces_members_and_not_who_once_bought_for_
                 await here.call("POST", path, BOB, json=said, status=409)  # an admin
 
 
+async def test_a_purchase_that_names_two_workspaces_is_for_neither(here: Market) -> None:
+    path, said = "/subscription/checkout", {"plan_id": here.plan, **URLS, "scope": "workspace"}
+    other, same = {**said, "workspace_id": str(BETA.id)}, {**said, "workspace_id": str(ACME.id)}
+    refused = await here.call("POST", path, BOB, json=other, workspace=ACME.id, status=422)
+    assert [each["field"] for each in refused["content"]["fields"]] == ["workspace_id"]
+    await here.call("POST", path, BOB, json=same, workspace=ACME.id)
+
+
 async def test_payments_are_listed_for_who_made_them_and_summed_for_admins(here: Market) -> None:
     for _ in range(2):
         await here.pay((await here.order())["checkout_url"])
