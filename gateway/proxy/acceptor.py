@@ -1,4 +1,7 @@
-"""Accepting connections whose first bytes are a load balancer's: read those, then serve the rest as any other.
+"""Accepting connections: many in one turn of the loop, and with or without a load balancer's header in front.
+
+uvloop's own servers accept one connection a turn. While a thousand clients keep the loop busy a turn takes long, so
+that new ones would wait for seconds, and beyond the length of the queue be reset.
 
 The header is read from the bare socket, to its last byte and not further, so that TLS begins where the client's
 own first byte is.
@@ -21,7 +24,7 @@ _log = structlog.get_logger(__name__)
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_S = 1.0
 _FINISH_S = 1.0
-_AT_ONCE = 64
+_AT_ONCE, _AT_ONCE_OF_SEVERAL = 64, 8
 
 
 class Balancers(Protocol):
@@ -36,22 +39,26 @@ class Acceptor:
     """Accepts on listening ``sockets`` from its making on, and gives each connection a protocol of ``make``.
 
     ``balancers``: the networks whose connections must begin with a header; those of others are plain. On a Unix socket
-    everybody must: its file mode says who may connect. ``patience_s``: for the header, and again for the handshake.
+    everybody must: its file mode says who may connect. ``None``: nobody must. ``patience_s``: for the header, and again
+    for the handshake. ``several``: other processes accept on these sockets as well, and shall have their share.
     """
 
     def __init__(
         self,
         sockets: Sequence[socket.socket],
         make: Callable[[], ClientConnection],
-        balancers: Balancers,
+        balancers: Balancers | None,
         tls: ssl.SSLContext | None,
         patience_s: float,
+        *,
+        several: bool = False,
     ) -> None:
         self.sockets = tuple(sockets)
         self._make = make
         self._balancers = balancers
         self._tls = tls
         self._patience_s = patience_s
+        self._at_once = _AT_ONCE_OF_SEVERAL if several else _AT_ONCE
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
         for bound in self.sockets:
@@ -66,7 +73,7 @@ class Acceptor:
         await self._tasks.finish(_FINISH_S)
 
     def _accept(self, bound: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(self._at_once):
             try:
                 connected, address = bound.accept()
             except BlockingIOError:
@@ -89,7 +96,9 @@ class Acceptor:
         """Hand the connection to a protocol that knows whose it is."""
         protocol = self._make()
         try:
-            if not peer or peer in self._balancers:
+            if peer:
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._balancers is not None and (not peer or peer in self._balancers):
                 async with asyncio.timeout(self._patience_s):
                     protocol.announced = await read_preamble(lambda size: self._exactly(connected, size))
             timeout = None if self._tls is None else self._patience_s

@@ -52,7 +52,6 @@ class Site:
         self._server = server
         self._place = place
         self._patience_s = patience_s
-        self._listening: list[asyncio.AbstractServer] = []
         self._acceptor: Acceptor | None = None
         self._file: tuple[int, int] | None = None
         self._addresses: list[str] = []
@@ -67,28 +66,18 @@ class Site:
 
     async def start(self) -> None:
         """Listen. Raises ``OSError`` with a reason in ``strerror``."""
-        place, loop = self._place, asyncio.get_running_loop()
+        place = self._place
         sockets = await bound_sockets(place)
         if place.path is not None and not place.inherited:
             self._file = _identity(Path(place.path))
         self._addresses = [shown(bound.getsockname()) for bound in sockets]
-        if place.balancers is not None:
-            for bound in sockets:
-                bound.listen(_BACKLOG)
-            self._acceptor = Acceptor(sockets, self._server, place.balancers, place.tls, self._patience_s)
-            return
-        patience = None if place.tls is None else self._patience_s
-        create = loop.create_server if place.path is None else loop.create_unix_server
         for bound in sockets:
-            listening = await create(
-                self._server, sock=bound, backlog=_BACKLOG, ssl=place.tls, ssl_handshake_timeout=patience
-            )
-            self._listening.append(listening)
+            bound.listen(_BACKLOG)
+        several = bool(place.inherited)
+        self._acceptor = Acceptor(sockets, self._server, place.balancers, place.tls, self._patience_s, several=several)
 
     async def stop(self) -> None:
         """Accept no more. A Unix socket's file goes, unless somebody else's is there by now."""
-        for listening in self._listening:
-            listening.close()
         if self._acceptor is not None:
             await self._acceptor.close()
         if self._place.path is not None and not self._place.inherited:
