@@ -27,6 +27,8 @@ from gateway.store.subscribed import file_plans_held
 from gateway.tasks import Tasks
 
 INTERVAL_S = 1.0
+ANSWERS_S = 1.0
+"""So long a server may take to say what has changed; then its connections are thought dead."""
 SEEN_S = 30.0
 _RESTOCKS = frozenset({"plan", "weight"})
 
@@ -105,7 +107,7 @@ class Shop:
         """Apply what has changed since. Never raises: what could not be applied now is tried again in a second."""
         async with self._turn:
             try:
-                changes = await changes_since(self.store, self.revision)
+                changes = await self._changes()
                 if changes.revision != self.revision or changes.whole:
                     await self._apply(changes)
             except StoreUnavailable as error:
@@ -116,6 +118,16 @@ class Shop:
                 if self.failing_since_us is not None:
                     self.failing_since_us = None
                     _log.info("the store can be followed again", revision=self.revision)
+
+    async def _changes(self) -> Changes:
+        """What has changed since. Connections to a server that vanished without a word are not waited for."""
+        if self.store.place.dsn is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ANSWERS_S):
+                    return await changes_since(self.store, self.revision)
+            _log.warning("the store does not answer on its connections; they are made anew", after_s=ANSWERS_S)
+            await self.store.reconnect()
+        return await changes_since(self.store, self.revision)
 
     async def close(self) -> None:
         """Stop watching, and let go of the store."""

@@ -24,6 +24,10 @@ EXPIRES_S = 20.0
 """A lease that stays as it is for so long has no holder any more: with a look before and after, 28 s at most."""
 STOPS_S = 12.0
 """A holder that could not renew for so long stops its work."""
+LETS_GO_S = 4.0
+"""So long letting go of a lease may take; after that it expires by itself."""
+LEAST_S = 1.0
+"""A holder that comes late, since its process was stopped, may still try for so long."""
 
 _log = log.get_logger(__name__)
 
@@ -71,15 +75,25 @@ class Candidate:
         return self.held is not None
 
     async def let_go(self) -> None:
-        """Leave the job to others, if it is held."""
+        """Leave the job to others, if it is held. Raises ``StoreUnavailable``: then it expires by itself."""
         held, self.held = self.held, None
-        if held is not None:
-            await leases.let_go(self._store, held.row, self._now_us())
+        if held is None:
+            return
+        try:
+            async with asyncio.timeout(LETS_GO_S):
+                await leases.let_go(self._store, held.row, self._now_us())
+        except TimeoutError as error:
+            raise StoreUnavailable("The billing database does not answer.") from error
 
     async def _renew(self, held: Held) -> None:
+        """Renew it in what time is left: a connection that died silently would wait until somebody else works too."""
         asked_s = self._monotonic_s()
         try:
-            row = await leases.renew(self._store, held.row, self._now_us())
+            async with asyncio.timeout(max(LEAST_S, STOPS_S - (asked_s - self._renewed_s))):
+                row = await leases.renew(self._store, held.row, self._now_us())
+        except TimeoutError:
+            self.held = None
+            return
         except StoreUnavailable:
             if self._monotonic_s() - self._renewed_s >= STOPS_S:
                 self.held = None  # by the time somebody takes over, nobody works here any more
@@ -91,16 +105,20 @@ class Candidate:
 
     async def _try(self) -> None:
         try:
-            row = await leases.look(self._store, self.name)
-            if row != self._seen or row is None:
-                self._seen, self._unchanged_since_s = row, self._monotonic_s()
-            expired = self._monotonic_s() - self._unchanged_since_s >= EXPIRES_S
-            if row is not None and row.holder is not None and not expired:
-                return
-            asked_s = self._monotonic_s()
-            taken = await leases.take(self._store, self.name, self.holder, row, self._now_us())
-        except StoreUnavailable:
+            async with asyncio.timeout(STOPS_S):
+                await self._look_and_take()
+        except (StoreUnavailable, TimeoutError):
             return
+
+    async def _look_and_take(self) -> None:
+        row = await leases.look(self._store, self.name)
+        if row != self._seen or row is None:
+            self._seen, self._unchanged_since_s = row, self._monotonic_s()
+        expired = self._monotonic_s() - self._unchanged_since_s >= EXPIRES_S
+        if row is not None and row.holder is not None and not expired:
+            return
+        asked_s = self._monotonic_s()
+        taken = await leases.take(self._store, self.name, self.holder, row, self._now_us())
         if taken is not None:
             self.held, self._renewed_s = Held(taken), asked_s
 

@@ -5,12 +5,14 @@ still true when it commits, and revisions become visible in their order.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from gateway.core.scope import Scope
 from gateway.store import engine as engines
@@ -21,6 +23,8 @@ from gateway.store.notices import NOTIFY
 from gateway.store.tables import audit, catalog
 from gateway.store.url import Place
 
+FAREWELL_S = 0.25
+"""So long connections that are given up may take to end in order."""
 Changed = Callable[[int], Awaitable[None]]
 """Called with the new revision after a commit, before whoever wrote goes on."""
 
@@ -108,6 +112,16 @@ class Store:
         if act.changed and self.on_change is not None:
             await self.on_change(act.revision)
 
+    async def reconnect(self) -> None:
+        """Go on with new connections. Those in use end with what they are used for."""
+        old = self._engine.pool
+        await self._engine.dispose(close=False)
+        with contextlib.suppress(TimeoutError):  # the dead do not answer a farewell
+            async with asyncio.timeout(FAREWELL_S):
+                await greenlet_spawn(old.dispose)
+
     async def close(self) -> None:
         """Let go of all connections."""
-        await self._engine.dispose()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(engines.PATIENCE_S):
+                await self._engine.dispose()

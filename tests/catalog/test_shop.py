@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from gateway.catalog.shop import Shop, open_shop
 from gateway.core.scope import Scope
-from gateway.store import keys, plans, prices, subscriptions
+from gateway.store import engine, keys, plans, prices, subscriptions
 from gateway.store.open import migrate, open_store
 from gateway.store.rows import KeyRow, PriceDraft, Stock
 from gateway.store.store import Store
 from gateway.store.tables import catalog
 from tests.databases.postgresql import own_server
+from tests.databases.silent import way_to
 from tests.store.samples import ACME, ALICE, BY, NOW, bought, pro, terms
 from tests.store.test_keys import key
 
@@ -190,3 +191,21 @@ async def test_postgresql_says_at_once_that_something_has_changed_elsewhere(
     finally:
         await here.close()
         await elsewhere.close()
+
+
+async def test_connections_that_die_without_a_word_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "STATEMENT_S", 600.0)  # whoever waits for the dead waits longer than this test
+    with own_server() as running:
+        url = running.database()
+        await migrate(url)
+        async with way_to(url) as (way, far):
+            elsewhere, shop, heard = await open_store(url), await open_shop(far, lambda: NOW), Heard()
+            shop.follow(heard)
+            await plans.create(elsewhere, pro(), BY)
+            await until(lambda: "pro" in heard.stock.plans)
+            way.dies()
+            await plans.create(elsewhere, pro(slug="other"), BY)
+            await until(lambda: "other" in heard.stock.plans)
+            assert failing(shop) is None
+            await shop.close()
+            await elsewhere.close()

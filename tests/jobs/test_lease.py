@@ -43,6 +43,17 @@ class Lame(Store):
             yield act
 
 
+class Deaf(Lame):
+    """One that does not even say that it is ``away``: its connections have died without a word."""
+
+    @asynccontextmanager
+    async def write(self, by: Mandate) -> AsyncIterator[Act]:
+        if self.away:
+            await asyncio.Event().wait()
+        async with super().write(by) as act:
+            yield act
+
+
 def candidate(store: Store, holder: str, hands: Hands) -> Candidate:
     return Candidate(store, "sync", holder, lambda: NOW, monotonic_s=hands)
 
@@ -106,6 +117,24 @@ async def test_a_holder_that_cannot_renew_stops_before_anybody_takes_over(store:
     hands.at_s += STOPS_S - LOOK_S
     assert not await first.step()
     assert STOPS_S + LOOK_S < EXPIRES_S
+
+
+async def test_a_holder_whose_renewal_is_never_answered_stops_in_time(
+    store: Store, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LEAST_S", 0.05)
+    deaf = Deaf(store.place, store._engine)
+    first = candidate(deaf, "a", hands)
+    await first.step()
+    held, deaf.away = first.held, True
+    hands.at_s += STOPS_S
+    async with asyncio.timeout(10):
+        assert not await first.step()
+    first.held = held
+    monkeypatch.setattr(lease, "LETS_GO_S", 0.05)
+    async with asyncio.timeout(10):
+        with pytest.raises(StoreUnavailable):
+            await first.let_go()
 
 
 async def test_a_job_that_fails_is_done_again_and_ends_with_its_gateway(
