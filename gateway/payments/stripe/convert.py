@@ -125,7 +125,7 @@ def agreement(subscription: Json, app: str) -> Agreement:
         id=subscription["id"],
         state=_AGREEMENTS.get(subscription["status"], AgreementState.INCOMPLETE),
         tag=tag_of(subscription.get("metadata"), app),
-        plan_id=(price.get("metadata") or {}).get("plan_id"),
+        plan_id=_plan_of_price(price),
         period_start_us=min(item["current_period_start"] for item in items) * _SECOND_US,
         period_end_us=until * _SECOND_US,
         # A portal, or flexible billing, says the same as an instant.
@@ -135,6 +135,12 @@ def agreement(subscription: Json, app: str) -> Agreement:
         days=_days(price.get("recurring") or {}),
         ended_us=instant(subscription.get("ended_at")),
     )
+
+
+def _plan_of_price(price: Json) -> str | None:
+    """The plan whose product it is: the id of a product cannot be edited, as a price's metadata can."""
+    of_product = plan_of_product(id_of(price.get("product")) or "")
+    return of_product or (price.get("metadata") or {}).get("plan_id")
 
 
 def _agreed_next(schedule: object, app: str) -> str | None:

@@ -181,3 +181,14 @@ def test_what_a_subscription_costs_is_that_of_its_price() -> None:
 )
 def test_the_next_plan_is_what_a_schedule_of_ours_waits_with(said: object, plan: str | None) -> None:
     assert convert.agreement(subscription(schedule=said), "weighbridge").next_plan_id == plan
+
+
+@pytest.mark.parametrize(
+    ("product", "plan"), [("gw_p2", "p2"), ({"id": "gw_p2"}, "p2"), ("prod_made_by_hand", "p1"), (None, "p1")]
+)
+def test_the_plan_of_a_subscription_is_that_of_its_product_whatever_its_price_was_edited_to_say(
+    product: object, plan: str
+) -> None:
+    said = subscription()
+    said["items"]["data"][0]["price"]["product"] = product
+    assert convert.agreement(said, "weighbridge").plan_id == plan
