@@ -255,7 +255,7 @@ class Gateway:
     @property
     def _others(self) -> Others | None:
         worker = self._worker
-        return None if worker is None else lambda: texts_of(worker.siblings)
+        return None if worker is None else lambda said: texts_of(worker.socket, said, worker.siblings)
 
     def _readiness(self) -> Mapping[str, str]:
         parts = {"gateway": "stopping" if self._stopping else "ok", **self._recording.parts}

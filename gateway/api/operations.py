@@ -19,8 +19,8 @@ DEGRADED = "degraded"
 """How a part's words begin that goes on with what it knows: sending its requests elsewhere would help nobody."""
 
 
-Others = Callable[[], Awaitable[Sequence[bytes]]]
-"""What the other workers of this gateway say of theirs."""
+Others = Callable[[bytes], Awaitable[Sequence[bytes]]]
+"""What the other workers of this gateway say of theirs; it is told what this one says."""
 
 
 class Operations:
@@ -43,7 +43,7 @@ class Operations:
         said = self.answer(method, path)
         if self._others is None or path != ("metrics",):
             return said
-        return said._replace(body=summed([said.body, *await self._others()]))
+        return said._replace(body=summed([said.body, *await self._others(said.body)]))
 
     def answer(self, method: str, path: tuple[str, ...]) -> Answer:
         """The answer to a path, given as its segments below the prefix. Raises ``NotFound``, ``MethodNotAllowed``."""

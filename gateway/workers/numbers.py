@@ -1,10 +1,14 @@
 """The numbers of all workers in one scrape, whichever of them is asked."""
 
 import asyncio
-from collections.abc import Sequence
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PATIENCE_S = 1.0
+_LAST = ".last"
+_COUNTS = re.compile(rb"^# TYPE \S+ (?:counter|histogram)$", re.MULTILINE)
 HIGHEST = frozenset(
     {
         "weighbridge_build_info",
@@ -22,10 +26,40 @@ HIGHEST = frozenset(
 """Gauges that say how something is: of all workers the highest counts. All others are added up."""
 
 
-async def texts_of(sockets: Sequence[Path]) -> list[bytes]:
-    """What those workers say that answer in time."""
-    said = await asyncio.gather(*(_ask(path) for path in sockets), return_exceptions=True)
-    return [text for text in said if isinstance(text, bytes)]
+async def texts_of(own: Path, said: bytes, siblings: Sequence[Path]) -> list[bytes]:
+    """What the siblings of the worker at ``own`` say, who says ``said`` himself.
+
+    Of those that do not answer in time, or are dead, what they counted when anybody last heard of them: a sum that went
+    back would look as if everything had begun anew.
+    """
+    lives = await asyncio.to_thread(lambda: [_life(path) for path in (own, *siblings)])
+    heard = [said, *await asyncio.gather(*(_ask(path) for path in siblings), return_exceptions=True)]
+    now = {life: text for life, text in zip(lives, heard, strict=True) if life and isinstance(text, bytes)}
+    past = await asyncio.to_thread(_remember, own.parent, now)
+    return [text for text in heard[1:] if isinstance(text, bytes)] + [_counted(text) for text in past]
+
+
+def _life(socket: Path) -> str:
+    """A name for the life of a worker that made this socket; empty: there is none."""
+    try:
+        return f"{socket.stem}-{socket.stat().st_ctime_ns}{_LAST}"
+    except OSError:
+        return ""
+
+
+def _remember(folder: Path, now: Mapping[str, bytes]) -> list[bytes]:
+    """Keep what these lives say, for all workers, and read what was kept of others."""
+    for life, text in now.items():
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(text)
+        Path(file.name).replace(folder / life)
+    return [path.read_bytes() for path in sorted(folder.glob(f"*{_LAST}")) if path.name not in now]
+
+
+def _counted(text: bytes) -> bytes:
+    """Without its gauges: they said how something was, and it is not so any more."""
+    blocks = re.split(rb"^(?=# HELP )", text, flags=re.MULTILINE)
+    return b"".join(block for block in blocks if _COUNTS.search(block))
 
 
 async def _ask(path: Path) -> bytes:

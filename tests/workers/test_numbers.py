@@ -38,17 +38,39 @@ def test_what_counts_at_its_highest_are_instruments() -> None:
     assert {name for name in gauges if name.endswith(("_failing", "_expires_seconds"))} <= HIGHEST
 
 
-async def test_a_worker_that_does_not_answer_is_left_out(tmp_path: Path) -> None:
+async def sibling(socket: Path, says: bytes) -> asyncio.Server:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nweighbridge_x 1\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + says)
         writer.close()
 
-    server = await asyncio.start_unix_server(answer, tmp_path / "1.sock")
-    try:
-        assert await texts_of([tmp_path / "1.sock", tmp_path / "2.sock"]) == [b"weighbridge_x 1\n"]
-    finally:
-        server.close()
+    socket.unlink(missing_ok=True)
+    return await asyncio.start_unix_server(answer, socket)
+
+
+async def test_what_a_worker_has_counted_is_not_forgotten_when_it_is_silent_or_dead(tmp_path: Path) -> None:
+    one, two = tmp_path / "1.sock", tmp_path / "2.sock"
+
+    async def told(asked: Path, said: bytes, other: Path) -> list[str]:
+        return summed([said, *await texts_of(asked, said, [other])]).decode().splitlines()
+
+    def requests(number: float) -> str:
+        return f'weighbridge_requests_total{{outcome="charged",rule="GET /x",status="200"}} {number}'
+
+    first = await sibling(one, metrics(2, 0))
+    second = await sibling(two, metrics(3, 1))
+    assert requests(5.0) in await told(one, metrics(2, 0), two)
+    second.close()
+    await second.wait_closed()
+    lines = await told(one, metrics(4, 0), two)
+    assert requests(7.0) in lines
+    assert "weighbridge_ledger_failing 0.0" in lines, "how it was with the silent one says nothing any more"
+    assert "weighbridge_ledger_scopes 10.0" in lines
+    second = await sibling(two, metrics(1, 0))
+    assert requests(8.0) in await told(one, metrics(4, 0), two), "what the dead one counted, and its successor"
+    first.close()
+    assert requests(9.0) in await told(two, metrics(2, 0), one), "whoever is asked"
+    second.close()
 
 
 def test_a_worker_is_told_what_it_is() -> None:
