@@ -165,8 +165,10 @@ def _next_due(row: SubscriptionRow, held: Ordered, sales: Sales, now_us: int) ->
     slack_us = sales.policy.slack_us
     match row.status:
         case Status.PENDING:
-            age_us = now_us - row.created_us
-            return now_us + max(sales.policy.pending_us, min(age_us // 2, 6 * HOUR_US))
+            wait_us = max(sales.policy.pending_us, min((now_us - row.created_us) // 2, 6 * HOUR_US))
+            unopened = [page.expires_us for page in held.checkouts if page.external_id is None]
+            # Of the end of a page that was never opened nobody will tell us.
+            return min([now_us + wait_us, *(end_us for end_us in unopened if end_us > now_us)])
         case Status.CANCELLED:
             return None
         case Status.PAST_DUE:

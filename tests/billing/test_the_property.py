@@ -31,6 +31,11 @@ from tests.billing.played import (
 from tests.billing.shop import shop
 
 pytestmark = pytest.mark.slow
+LEFT: list[Step] = [
+    *(("wait", 32, 0), ("renewing", 15, 5), ("unrefund", 17, 1), ("end", 19, 5), ("renewing", 22, 5)),
+    *(("return", 36, 0), ("buy", 22, 5), ("mend", 11, 4), ("renewing", 15, 5)),
+]
+"""An order whose page was never opened is over when that would have closed."""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,7 @@ def stand(migrated_file: Path) -> Iterator[Fair]:
 @example(steps=[("renewing", MAX, 5), ("sync", 0, 0), ("settle", 0, 5), ("again", 0, 0)], seed=0)
 @example(steps=[("renewing", MAX, 0), ("sync", 0, 0), ("key", 0, 0), ("key", 3, 0)], seed=0)
 @example(steps=[("renewing", MAX, 0), ("trouble", 7, 1), ("deliver", 0, 0), ("trouble", 4, 2), ("sync", 0, 0)], seed=0)
+@example(steps=LEFT, seed=3288)
 def test_after_the_sync_what_is_granted_is_what_was_paid_for(
     stand: Fair, _part: int, steps: list[Step], seed: int
 ) -> None:
