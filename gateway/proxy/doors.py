@@ -47,6 +47,7 @@ class Doors:
         """
         for site, server in self._doors:
             await site.stop()
+            server.leave()  # whoever is at it learns it from an answer, and goes elsewhere before the end
             await asyncio.sleep(self._linger_s)  # what has been read by now is a request, and not an idle connection
             await server.shutdown(patience_s)
 

@@ -44,7 +44,7 @@ class GatewayProtocol(ClientRequests):
     While it rests, with nothing of a request there, the fast lane may take what comes whole; its task rests meanwhile.
     """
 
-    __slots__ = ("_lane", "_problem_answer", "_rests", "plain")
+    __slots__ = ("_lane", "_leaves", "_problem_answer", "_rests", "plain")
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class GatewayProtocol(ClientRequests):
         super().__init__(manager, loop=loop, limits=limits)
         self._problem_answer = problem_answer
         self._lane = lane
-        self._rests = False
+        self._rests = self._leaves = False
         self.plain = PlainReader(limits)
 
     def data_received(self, data: bytes) -> None:
@@ -72,7 +72,7 @@ class GatewayProtocol(ClientRequests):
     @property
     def closing(self) -> bool:
         """Whether the answer to a request that has come whole is the connection's last one."""
-        return self._close or (self._eof and not self._ahead)
+        return self._close or self._leaves or (self._eof and not self._ahead)
 
     def loop_time(self) -> float:
         """The loop's time."""
@@ -227,7 +227,7 @@ class GatewayProtocol(ClientRequests):
             request.expects_continue or request.length is None or request.length - request.bytes_in > BODY_BUFFER
         ):
             request.keep_alive = False
-        if self._close or (self._eof and not self._waiting and not self._ahead):
+        if self._close or self._leaves or (self._eof and not self._waiting and not self._ahead):
             request.keep_alive = False
         return not request.keep_alive
 
@@ -243,6 +243,10 @@ class GatewayProtocol(ClientRequests):
         self.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+    def leave(self) -> None:
+        """Let each answer whose head is made from now on be the last one, and say so: nobody is cut off untold."""
+        self._leaves = True
 
     def close(self) -> None:
         """Take no more requests; the one that is being answered is finished."""

@@ -43,6 +43,11 @@ class GatewayServer(web.Server):
         if self._connections:
             self._sweeper = self._loop.call_later(self._interval, self._sweep)
 
+    def leave(self) -> None:
+        """Tell every client, with its next answer, that it was the last one on its connection."""
+        for connection in tuple(self._connections):
+            connection.leave()  # type: ignore[attr-defined]
+
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  (aiohttp's signature)
         """Finish what is being answered, at most for ``timeout`` seconds."""
         await super().shutdown(timeout)
