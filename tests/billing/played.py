@@ -49,7 +49,8 @@ async def played(stand: Fair, steps: list[Step], seed: int) -> None:
     await history.look()
     now, kept = here.fake.books.now, here.fake.books.kept
     right = {id_ for id_, days in history.sold.items() if entitled(kept, id_, days, now, history.begun.get(id_))}
-    assert await granted(here) == right, [row for row in await here.rows() if row.id in right ^ await granted(here)]
+    has = await granted(here)
+    assert has == right, (seed, steps, [row for row in await here.rows() if row.id in right ^ has])
     await same_plans(here)
     await same_money(here)
     await trials_are_single(here)
@@ -58,7 +59,7 @@ async def played(stand: Fair, steps: list[Step], seed: int) -> None:
     here.fake.on_request.check(here.fake)
     if seed % 4 == 0:
         again = await here.sync(full=True, dry_run=True)
-        assert again.changes == {}, "a full comparison finds nothing more"
+        assert again.changes == {}, (seed, steps, "a full comparison finds nothing more")
 
 
 async def same_plans(here: Shop) -> None:
