@@ -1,5 +1,6 @@
 """One of several processes that serve the same addresses: its number, what it was given, and where its siblings are."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,8 +39,9 @@ class Worker(NamedTuple):
         return own_path(path, self.number)
 
     def tell_ready(self) -> None:
-        """Requests are served."""
-        os.write(self.ready, b"ready")
+        """Requests are served. A supervisor that is gone does not hear it; then the leash is at its end as well."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.ready, b"ready")
         os.close(self.ready)
 
     @property

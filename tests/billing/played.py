@@ -1,12 +1,15 @@
 """A history, played to its end and looked at: what is granted has to be what was paid for.
 
 ``WEIGHBRIDGE_HISTORIES=5000``: so many of them, in parts that are in two files, so that two processes can share them.
+``WEIGHBRIDGE_SEED=2``: others than those of every run.
 """
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 
 from gateway.core.subscription import Status
 from gateway.store import payments, subscribed
@@ -16,6 +19,7 @@ from tests.billing.judge import entitled
 from tests.billing.shop import Shop
 from tests.payments.stripe.judge import Judge
 
+Test = TypeVar("Test", bound=Callable[..., None])
 HISTORIES, PARTS = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")), 4
 WEEK, MAX, YEAR, GIFT, MONTH = range(5)
 """Which plan a step buys, by its number."""
@@ -26,8 +30,16 @@ DEARER: list[Step] = [("renewing", MONTH, 0), ("wait", 6, 0), ("wait", 1, 0), ("
 """What a dearer plan costs more is paid, by a payment of its own."""
 TRIED: list[Step] = [("renewing", MAX, 6), ("end", 0, 0), ("sync", 0, 0)]
 """A first try that was refused, and whose agreement is over while its page is open."""
-A_PART = settings(max_examples=HISTORIES // PARTS, derandomize=False, suppress_health_check=list(HealthCheck))
-"""Never the same ones again: Hypothesis would choose the same for each part, and each run, where it sees a CI."""
+CHOICE = int(os.environ.get("WEIGHBRIDGE_SEED", "1"))
+"""Which histories: the same in each run, so that a run says something of what was changed; another number, others."""
+
+
+def choose(part: int) -> Callable[[Test], Test]:
+    """What a part plays: as many as its share, and others than the other parts."""
+    share = settings(
+        max_examples=HISTORIES // PARTS, derandomize=False, database=None, suppress_health_check=list(HealthCheck)
+    )
+    return lambda test: share(seed(CHOICE * PARTS + part)(test))
 
 
 async def granted(here: Shop) -> set[str]:
@@ -37,9 +49,9 @@ async def granted(here: Shop) -> set[str]:
     return {each.id for found in held.values() for each in found if each.starts_us <= now_us}
 
 
-async def played(stand: Fair, steps: list[Step], seed: int) -> None:
+async def played(stand: Fair, steps: list[Step], chance: int) -> None:
     here = await stand.shop()
-    history = History(here, stand.plans, seed)
+    history = History(here, stand.plans, chance)
     for step in steps:
         await history.do(step)
     here.webhooks.waiting.clear()
@@ -57,7 +69,7 @@ async def played(stand: Fair, steps: list[Step], seed: int) -> None:
     await none_dropped_too_soon(here)
     assert isinstance(here.fake.on_request, Judge)
     here.fake.on_request.check(here.fake)
-    if seed % 4 == 0:
+    if chance % 4 == 0:
         again = await here.sync(full=True, dry_run=True)
         assert again.changes == {}, (seed, steps, "a full comparison finds nothing more")
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.billing.fair import Fair, fair
 from tests.billing.histories import SCOPES, STEPS, Step
 from tests.billing.judge import entitled
 from tests.billing.played import (
-    A_PART,
     CHANGED,
     DEARER,
     EARLY,
@@ -25,6 +24,7 @@ from tests.billing.played import (
     TRIED,
     WEEK,
     YEAR,
+    choose,
     granted,
     played,
 )
@@ -44,38 +44,47 @@ def stand(migrated_file: Path) -> Iterator[Fair]:
         yield found
 
 
-@pytest.mark.parametrize("_part", range(PARTS // 2))
-@A_PART
-@given(steps=STEPS, seed=st.integers(0, 2**16))
-@example(steps=[("renewing", MAX, 0), ("wait", 8, 0), ("wait", 1, 0)], seed=0)
-@example(steps=[("renewing", MAX, 0), ("card", 0, 0), ("wait", 8, 0), ("wait", 2, 0)], seed=0)
-@example(steps=[("renewing", MAX, 0), ("refund", 0, 0), ("unrefund", 0, 0)], seed=0)
-@example(steps=[*CHANGED, ("stop", 0, 0), ("wait", 9, 0)], seed=0)
-@example(steps=EARLY, seed=0)
-@example(steps=[*DEARER, ("dispute", 1, 5)], seed=0)
-@example(steps=[*DEARER, ("refund", 0, 0)], seed=0)
-@example(steps=[("renewing", MAX, 0), ("card", 0, 0), ("wait", 8, 0), ("wait", 2, 0), ("portal", 0, MONTH)], seed=0)
-@example(steps=[("renewing", MONTH, 0), ("card", 0, 0), ("early", 0, YEAR), ("wait", 3, 0), ("wait", 5, 0)], seed=0)
-@example(steps=[("renewing", MAX, 0), ("portal", 0, YEAR), ("refund", 1, 0), ("portal", 0, WEEK)], seed=0)
-@example(steps=[("renewing", MONTH, 0), ("pause", 0, 0), ("wait", 6, 1), ("unpause", 0, 0), ("wait", 9, 0)], seed=0)
-@example(
-    steps=[("buy", GIFT, 0), ("lose", 0, 0), ("wait", 2, 0), ("sync", 0, 0), ("wait", 8, 0), ("sync", 0, 0)], seed=0
-)
-@example(steps=[("buy", WEEK, 0), ("again", 0, 0), ("refund", 0, 0), ("wait", 4, 0)], seed=0)
-@example(steps=[("buy", MAX, 0), ("dispute", 0, 5), ("decide", 0, 0)], seed=0)
-@example(steps=[("buy", MAX, 5), ("settle", 0, 0), ("refund", 0, 7)], seed=0)
-@example(steps=[*TRIED, ("return", 1, 0)], seed=0)
-@example(steps=[("renewing", MAX, 6), ("deliver", 0, 0), ("return", 0, 0), ("wait", 4, 0)], seed=0)
-@example(steps=[("renewing", MAX, 6), ("return", 1, 0), ("mend", 0, 0), ("sync", 0, 0)], seed=0)
-@example(steps=[("renewing", MAX, 5), ("deliver", 0, 0), ("return", 1, 0), ("again", 0, 0), ("settle", 0, 0)], seed=0)
-@example(steps=[("renewing", MAX, 5), ("sync", 0, 0), ("settle", 0, 5), ("again", 0, 0)], seed=0)
-@example(steps=[("renewing", MAX, 0), ("sync", 0, 0), ("key", 0, 0), ("key", 3, 0)], seed=0)
-@example(steps=[("renewing", MAX, 0), ("trouble", 7, 1), ("deliver", 0, 0), ("trouble", 4, 2), ("sync", 0, 0)], seed=0)
-@example(steps=LEFT, seed=3288)
-def test_after_the_sync_what_is_granted_is_what_was_paid_for(
-    stand: Fair, _part: int, steps: list[Step], seed: int
-) -> None:
-    stand.run(played(stand, steps, seed))
+KNOWN: list[tuple[list[Step], int]] = [
+    ([("renewing", MAX, 0), ("wait", 8, 0), ("wait", 1, 0)], 0),
+    ([("renewing", MAX, 0), ("card", 0, 0), ("wait", 8, 0), ("wait", 2, 0)], 0),
+    ([("renewing", MAX, 0), ("refund", 0, 0), ("unrefund", 0, 0)], 0),
+    ([*CHANGED, ("stop", 0, 0), ("wait", 9, 0)], 0),
+    (EARLY, 0),
+    ([*DEARER, ("dispute", 1, 5)], 0),
+    ([*DEARER, ("refund", 0, 0)], 0),
+    ([("renewing", MAX, 0), ("card", 0, 0), ("wait", 8, 0), ("wait", 2, 0), ("portal", 0, MONTH)], 0),
+    ([("renewing", MONTH, 0), ("card", 0, 0), ("early", 0, YEAR), ("wait", 3, 0), ("wait", 5, 0)], 0),
+    ([("renewing", MAX, 0), ("portal", 0, YEAR), ("refund", 1, 0), ("portal", 0, WEEK)], 0),
+    ([("renewing", MONTH, 0), ("pause", 0, 0), ("wait", 6, 1), ("unpause", 0, 0), ("wait", 9, 0)], 0),
+    ([("buy", GIFT, 0), ("lose", 0, 0), ("wait", 2, 0), ("sync", 0, 0), ("wait", 8, 0), ("sync", 0, 0)], 0),
+    ([("buy", WEEK, 0), ("again", 0, 0), ("refund", 0, 0), ("wait", 4, 0)], 0),
+    ([("buy", MAX, 0), ("dispute", 0, 5), ("decide", 0, 0)], 0),
+    ([("buy", MAX, 5), ("settle", 0, 0), ("refund", 0, 7)], 0),
+    ([*TRIED, ("return", 1, 0)], 0),
+    ([("renewing", MAX, 6), ("deliver", 0, 0), ("return", 0, 0), ("wait", 4, 0)], 0),
+    ([("renewing", MAX, 6), ("return", 1, 0), ("mend", 0, 0), ("sync", 0, 0)], 0),
+    ([("renewing", MAX, 5), ("deliver", 0, 0), ("return", 1, 0), ("again", 0, 0), ("settle", 0, 0)], 0),
+    ([("renewing", MAX, 5), ("sync", 0, 0), ("settle", 0, 5), ("again", 0, 0)], 0),
+    ([("renewing", MAX, 0), ("sync", 0, 0), ("key", 0, 0), ("key", 3, 0)], 0),
+    ([("renewing", MAX, 0), ("trouble", 7, 1), ("deliver", 0, 0), ("trouble", 4, 2), ("sync", 0, 0)], 0),
+    (LEFT, 3288),
+]
+"""Histories that have gone wrong once, or nearly."""
+
+
+@pytest.mark.parametrize(("steps", "chance"), KNOWN)
+def test_what_has_gone_wrong_once_goes_right(stand: Fair, steps: list[Step], chance: int) -> None:
+    stand.run(played(stand, steps, chance))
+
+
+@pytest.mark.parametrize("part", range(PARTS // 2))
+def test_after_the_sync_what_is_granted_is_what_was_paid_for(stand: Fair, part: int) -> None:
+    @choose(part)
+    @given(steps=STEPS, chance=st.integers(0, 2**16))
+    def what_is_granted_was_paid_for(steps: list[Step], chance: int) -> None:
+        stand.run(played(stand, steps, chance))
+
+    what_is_granted_was_paid_for()
 
 
 @pytest.mark.parametrize("lost", ["everything", "the history"])

@@ -18,7 +18,7 @@ from gateway.core import paid, reconcile
 from gateway.payments.stripe import convert
 from tests.billing.fair import Fair, fair
 from tests.billing.histories import STEPS, Step
-from tests.billing.played import A_PART, CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, WEEK, played
+from tests.billing.played import CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, WEEK, choose, played
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +29,14 @@ def stand(migrated_file: Path) -> Iterator[Fair]:
         yield found
 
 
-@pytest.mark.parametrize("_part", range(PARTS // 2, PARTS))
-@A_PART
-@given(steps=STEPS, seed=st.integers(0, 2**16))
-def test_after_the_sync_what_is_granted_is_what_was_paid_for(
-    stand: Fair, _part: int, steps: list[Step], seed: int
-) -> None:
-    stand.run(played(stand, steps, seed))
+@pytest.mark.parametrize("part", range(PARTS // 2, PARTS))
+def test_after_the_sync_what_is_granted_is_what_was_paid_for(stand: Fair, part: int) -> None:
+    @choose(part)
+    @given(steps=STEPS, chance=st.integers(0, 2**16))
+    def what_is_granted_was_paid_for(steps: list[Step], chance: int) -> None:
+        stand.run(played(stand, steps, chance))
+
+    what_is_granted_was_paid_for()
 
 
 REFUNDED, PAST_DUE = (
