@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.api.fields import zone_name
 from gateway.api.plan_models import CreatePlan, CreatePrice, LimitSaid, LimitTold, Plan, PlanPrice, UpdatePlan
 from gateway.api.reading import refuse
 from gateway.billing.both import SINCE_US
@@ -247,11 +248,6 @@ def _told_limit(limit: PlanLimit) -> LimitTold:
             "burst": limit.burst or None,
         }
     )
-
-
-def zone_name(zone: tzinfo) -> str:
-    """A time zone as it is written."""
-    return "UTC" if zone is UTC else str(zone)
 
 
 def told_price(price: PriceRow) -> PlanPrice:

@@ -4,8 +4,7 @@ from typing import Literal
 
 from gateway.api.call import Call
 from gateway.api.desk import Desk
-from gateway.api.fields import Time, Told
-from gateway.api.plan_convert import zone_name
+from gateway.api.fields import Time, Told, zone_name
 from gateway.api.reply import Reply
 from gateway.api.route import Policy, Who, route
 from gateway.billing.usage import Budget, budgets

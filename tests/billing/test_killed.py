@@ -25,7 +25,7 @@ from tests.billing.shop import DAY_S, Shop
 
 pytestmark = pytest.mark.slow
 T = TypeVar("T")
-MAX, YEAR = 1, 2
+MAX, MONTH = 1, 4
 
 
 class Killed(BaseException):
@@ -86,7 +86,7 @@ async def insist(here: Shop, act: Callable[[], Awaitable[T]]) -> T | None:
 
 async def lived(here: Shop, stand: Fair) -> SubscriptionRow:
     """Orders, lets the page grow old, takes it up again, pays, moves to a dearer plan, stops, and goes on after all."""
-    page = await insist(here, lambda: here.buy(mode="subscription", plan=stand.plans[MAX]))
+    page = await insist(here, lambda: here.buy(mode="subscription", plan=stand.plans[MONTH]))
     assert page is not None
     here.later(23 * 3600 - 120)
     id_, urls = page.subscription_id, ("https://shop.test/ok", "https://shop.test/no")
@@ -98,10 +98,11 @@ async def lived(here: Shop, stand: Fair) -> SubscriptionRow:
     assert page is not None
     assert here.pay(page)
     await insist(here, here.sync)
-    here.later(DAY_S)
+    here.later(8 * DAY_S)  # the trial is over, and what came then is paid
+    await insist(here, here.sync)
 
     async def changed() -> None:
-        await customer_acts.change(here.sales, await here.row(id_), stand.plans[YEAR].id, here.by())
+        await customer_acts.change(here.sales, await here.row(id_), stand.plans[MAX].id, here.by())
 
     async def told(row: SubscriptionRow, event: Event) -> None:
         await customer_acts.tell(here.sales, row, event)
@@ -136,7 +137,7 @@ def test_whenever_it_is_killed_a_customer_is_charged_once_and_has_what_was_paid_
             haunt(here, reaper, patch)
             row = await lived(here, stand)
         assert (row.status, row.cancel_at_period_end) == (Status.ACTIVE, False), at
-        assert row.plan.plan_id == stand.plans[YEAR].id, at  # type: ignore[union-attr]
+        assert row.plan.plan_id == stand.plans[MAX].id, at  # type: ignore[union-attr]
         assert running(here) == [row.external_id], at
         others = [each.status for each in await here.rows() if each.id != row.id]
         assert set(others) <= {Status.CANCELLED}, at
@@ -159,7 +160,7 @@ def test_whenever_it_is_killed_what_an_admin_ends_is_ended_everywhere(
 ) -> None:
     async def play(at: int) -> int:
         here, reaper = await stand.shop(), Reaper(at)
-        row = await here.bought(mode="subscription", plan=stand.plans[MAX])
+        row = await here.bought(mode="subscription", plan=stand.plans[MONTH])
         here.fake.books.declining.update(here.fake.books.kept["customers"])
         here.later(8 * DAY_S)
         await here.fake.deliver()

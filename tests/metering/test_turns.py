@@ -41,6 +41,7 @@ async def test_a_refund_that_is_under_way_when_the_gateway_stops_is_made_once(re
         meter = Meter(ledger, Recorder(NoJournal(), Metrics()), lambda: False)
         visit = Visit("one", RULE, Principal("jwt", "u1", None, "192.0.2.7"), SNAPSHOT, NOW)
         meter._owed.append((visit, charge, NOW))  # Redis was away when it was to be given back
+        await asyncio.gather(*(left(ledger) for _ in range(4)))  # connections enough: no new one is answered
         relay.open.clear()
         under_way = asyncio.create_task(meter.debit_late())
         async with asyncio.timeout(20):
