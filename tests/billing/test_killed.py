@@ -98,7 +98,7 @@ async def lived(here: Shop, stand: Fair) -> SubscriptionRow:
     assert page is not None
     assert here.pay(page)
     await insist(here, here.sync)
-    here.later(8 * DAY_S)  # the trial is over, and what came then is paid
+    here.later(15 * DAY_S)  # the trial is over, and what came then is paid
     await insist(here, here.sync)
 
     async def changed() -> None:
@@ -162,7 +162,7 @@ def test_whenever_it_is_killed_what_an_admin_ends_is_ended_everywhere(
         here, reaper = await stand.shop(), Reaper(at)
         row = await here.bought(mode="subscription", plan=stand.plans[MONTH])
         here.fake.books.declining.update(here.fake.books.kept["customers"])
-        here.later(8 * DAY_S)
+        here.later(15 * DAY_S)
         await here.fake.deliver()
 
         async def told(row: SubscriptionRow, event: Event) -> None:
