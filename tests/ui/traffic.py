@@ -6,6 +6,16 @@ from collections import Counter
 
 from playwright.async_api import Page, Request
 
+TURN = """async () => {
+  for (let turn = 0; turn < 3; turn += 1)
+    await new Promise((go) => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = go;
+      channel.port2.postMessage(null);
+    });
+}"""
+"""Some turns of the page's event loop, whatever its clock says."""
+
 
 class Traffic:
     """What a page asks the gateway for; and when all of it is answered."""
@@ -28,7 +38,13 @@ class Traffic:
         """So much time, in steps: what is due is asked for, and answered before the next."""
         for _ in range(seconds // step):
             await self.page.clock.fast_forward(step * 1_000)
+            await self._turn()
             await self.quiet()
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Let the page do what it has to: ask what has become due, or take an answer in and see to the next."""
+        await self.page.evaluate(TURN)
 
     async def quiet(self, *, but: int = 0) -> None:
         """Wait until everything is answered, ``but`` so many."""
