@@ -102,7 +102,14 @@ class Gateway:
         self._own.configure(settings, self._fleet)
         self._sell(settings)
         self._sample_metrics()
-        chronicle = Chronicle(self.metrics, recording.access, self._meter.see)
+        await self._open_doors()
+        self._tasks.start(self._tend(), "tend the ledger")
+        self._tasks.start(keep_debiting(self._meter.debit_late, _TEND_S), "debit what came late")
+
+    async def _open_doors(self) -> None:
+        """From here on requests come."""
+        settings = self.settings
+        chronicle = Chronicle(self.metrics, self._recording.access, self._meter.see)
         limits, worker = transport.client_limits(settings), self._worker
         self._doors = Doors(self._problem_answer, limits, linger_s=0 if worker is None else _LINGER_S)
         self._tunnels = Tunnels(World(self.live, self._meter, self.metrics, now_us), self._tasks)
@@ -116,8 +123,6 @@ class Gateway:
             await self._doors.open(self._serve_metrics, own, "metrics.listen")
         if worker is not None:
             await self._doors.open(self._serve_sibling, Place(path=str(worker.socket), mode=0o600), "workers")
-        self._tasks.start(self._tend(), "tend the ledger")
-        self._tasks.start(keep_debiting(self._meter.debit_late, _TEND_S), "debit what came late")
 
     async def stop(self) -> None:
         """Stop accepting, finish what is in flight (bounded), write what is left. Raises ``JournalError`` on a loss."""

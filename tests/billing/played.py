@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
 
 from gateway.core.subscription import Status
 from gateway.store import payments, subscribed
 from tests.billing.fair import Fair
-from tests.billing.histories import SCOPES, History, Step, plan_of, trials_are_single
+from tests.billing.histories import SCOPES, STEPS, History, Step, plan_of, trials_are_single
 from tests.billing.judge import entitled
 from tests.billing.shop import Shop
 from tests.payments.stripe.judge import Judge
@@ -40,6 +41,17 @@ def choose(part: int) -> Callable[[Test], Test]:
         max_examples=HISTORIES // PARTS, derandomize=False, database=None, suppress_health_check=list(HealthCheck)
     )
     return lambda test: share(seed(CHOICE * PARTS + part)(test))
+
+
+def play(stand: Fair, part: int) -> None:
+    """Play a part's histories."""
+
+    @choose(part)
+    @given(steps=STEPS, chance=st.integers(0, 2**16))
+    def what_is_granted_was_paid_for(steps: list[Step], chance: int) -> None:
+        stand.run(played(stand, steps, chance))
+
+    what_is_granted_was_paid_for()
 
 
 async def granted(here: Shop) -> set[str]:

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.billing.fair import Fair, fair
-from tests.billing.histories import SCOPES, STEPS, Step
+from tests.billing.histories import SCOPES, Step
 from tests.billing.judge import entitled
 from tests.billing.played import (
     CHANGED,
@@ -24,8 +22,8 @@ from tests.billing.played import (
     TRIED,
     WEEK,
     YEAR,
-    choose,
     granted,
+    play,
     played,
 )
 from tests.billing.shop import shop
@@ -79,12 +77,7 @@ def test_what_has_gone_wrong_once_goes_right(stand: Fair, steps: list[Step], cha
 
 @pytest.mark.parametrize("part", range(PARTS // 2))
 def test_after_the_sync_what_is_granted_is_what_was_paid_for(stand: Fair, part: int) -> None:
-    @choose(part)
-    @given(steps=STEPS, chance=st.integers(0, 2**16))
-    def what_is_granted_was_paid_for(steps: list[Step], chance: int) -> None:
-        stand.run(played(stand, steps, chance))
-
-    what_is_granted_was_paid_for()
+    play(stand, part)
 
 
 @pytest.mark.parametrize("lost", ["everything", "the history"])

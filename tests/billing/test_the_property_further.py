@@ -10,15 +10,13 @@ from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.billing import reading
 from gateway.core import paid, reconcile
 from gateway.payments.stripe import convert
 from tests.billing.fair import Fair, fair
-from tests.billing.histories import STEPS, Step
-from tests.billing.played import CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, WEEK, choose, played
+from tests.billing.histories import Step
+from tests.billing.played import CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, WEEK, play, played
 
 pytestmark = pytest.mark.slow
 
@@ -31,12 +29,7 @@ def stand(migrated_file: Path) -> Iterator[Fair]:
 
 @pytest.mark.parametrize("part", range(PARTS // 2, PARTS))
 def test_after_the_sync_what_is_granted_is_what_was_paid_for(stand: Fair, part: int) -> None:
-    @choose(part)
-    @given(steps=STEPS, chance=st.integers(0, 2**16))
-    def what_is_granted_was_paid_for(steps: list[Step], chance: int) -> None:
-        stand.run(played(stand, steps, chance))
-
-    what_is_granted_was_paid_for()
+    play(stand, part)
 
 
 REFUNDED, PAST_DUE = (
