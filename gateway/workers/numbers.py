@@ -1,13 +1,17 @@
 """The numbers of all workers in one scrape, whichever of them is asked."""
 
 import asyncio
+import contextlib
+import fcntl
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 PATIENCE_S = 1.0
 _LAST = ".last"
+_DEAD = f"dead{_LAST}"
+"""What all who are dead have counted: one file, however many there were."""
 _COUNTS = re.compile(rb"^# TYPE \S+ (?:counter|histogram)$", re.MULTILINE)
 HIGHEST = frozenset(
     {
@@ -32,28 +36,59 @@ async def texts_of(own: Path, said: bytes, siblings: Sequence[Path]) -> list[byt
     Of those that do not answer in time, or are dead, what they counted when anybody last heard of them: a sum that went
     back would look as if everything had begun anew.
     """
-    lives = await asyncio.to_thread(lambda: [_life(path) for path in (own, *siblings)])
+    sockets = (own, *siblings)
+    lives = await asyncio.to_thread(_lives, sockets)
     heard = [said, *await asyncio.gather(*(_ask(path) for path in siblings), return_exceptions=True)]
-    now = {life: text for life, text in zip(lives, heard, strict=True) if life and isinstance(text, bytes)}
-    past = await asyncio.to_thread(_remember, own.parent, now)
-    return [text for text in heard[1:] if isinstance(text, bytes)] + [_counted(text) for text in past]
+    now = {life: text for life, text in zip(lives, heard, strict=True) if isinstance(text, bytes)}
+    return (await asyncio.to_thread(_remember, sockets, now))[1:]
+
+
+def _lives(sockets: Sequence[Path]) -> list[str]:
+    """Under which name the life of each worker with such a socket is kept; where there is none, one that is not."""
+    return [_life(path) for path in sockets]
 
 
 def _life(socket: Path) -> str:
-    """A name for the life of a worker that made this socket; empty: there is none."""
     try:
         return f"{socket.stem}-{socket.stat().st_ctime_ns}{_LAST}"
     except OSError:
-        return ""
+        return socket.stem
 
 
-def _remember(folder: Path, now: Mapping[str, bytes]) -> list[bytes]:
-    """Keep what these lives say, for all workers, and read what was kept of others."""
-    for life, text in now.items():
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(text)
-        Path(file.name).replace(folder / life)
-    return [path.read_bytes() for path in sorted(folder.glob(f"*{_LAST}")) if path.name not in now]
+def _remember(sockets: Sequence[Path], now: Mapping[str, bytes]) -> list[bytes]:
+    """Keep what these lives say, for all workers.
+
+    Returns it, the asked one's first, what was kept of those that are silent, and what all who are dead have counted.
+    """
+    folder = sockets[0].parent
+    with _alone(folder):
+        lives = _lives(sockets)  # again: whoever was followed by another meanwhile may have said either's numbers
+        for life in lives:
+            if life in now and life.endswith(_LAST):
+                _write(folder / life, now[life])
+        kept = {path.name: path for path in folder.glob(f"*{_LAST}")}
+        dead = [path for name, path in kept.items() if name not in lives]
+        if dead and [path.name for path in dead] != [_DEAD]:
+            _write(folder / _DEAD, summed([_counted(path.read_bytes()) for path in dead]))
+            for path in dead:
+                if path.name != _DEAD:
+                    path.unlink()
+        past = [life for life in lives if life in kept and life not in now] + ([_DEAD] if dead else [])
+        return [now[life] for life in lives if life in now] + [_counted((folder / name).read_bytes()) for name in past]
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One worker at a time: what is added up by two would count twice."""
+    with (folder / "last.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, text: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
 
 
 def _counted(text: bytes) -> bytes:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 from gateway.metrics import INSTRUMENTS, Metrics
 from gateway.workers.numbers import HIGHEST, summed, texts_of
-from gateway.workers.worker import Worker, worker_of
 
 
 def metrics(requests: int, failing: int) -> bytes:
@@ -73,9 +72,16 @@ async def test_what_a_worker_has_counted_is_not_forgotten_when_it_is_silent_or_d
     second.close()
 
 
-def test_a_worker_is_told_what_it_is() -> None:
-    worker = Worker(2, 3, (5, 6), (), Path("/run/some;where"), 7, 8)
-    assert worker_of(worker.environment) == worker
-    assert worker_of({}) is None
-    assert (worker.socket.name, [path.name for path in worker.siblings]) == ("2.sock", ["1.sock", "3.sock"])
-    assert worker.own(Path("/var/ledger.db")) == Path("/var/ledger-worker2.db")
+async def test_however_many_have_died_one_file_has_what_they_counted(tmp_path: Path) -> None:
+    one, two = tmp_path / "1.sock", tmp_path / "2.sock"
+    one.touch()
+    for _ in range(5):
+        server = await sibling(two, metrics(2, 0))
+        await texts_of(one, metrics(1, 0), [two])
+        server.close()
+        await server.wait_closed()
+    two.unlink()
+    at_once = await asyncio.gather(*(texts_of(one, metrics(1, 0), [two]) for _ in range(4)))
+    told = [summed([metrics(1, 0), *each]).decode() for each in at_once]
+    assert all('requests_total{outcome="charged",rule="GET /x",status="200"} 11.0' in each for each in told)
+    assert len(list(tmp_path.glob("*.last"))) == 2, "the one that lives, and the dead"

@@ -9,12 +9,14 @@ from gateway.workers.worker import Worker, worker_of
 
 
 def worker(ready: int) -> Worker:
-    return Worker(2, 3, (5, 6), (7,), Path("/some;where"), 8, ready)
+    return Worker(2, 3, (5, 6), (), Path("/run/some;where"), 7, ready)
 
 
-def test_it_is_told_by_its_environment() -> None:
-    assert worker_of(worker(9).environment) == worker(9)
+def test_a_worker_is_told_what_it_is() -> None:
+    assert worker_of(worker(8).environment) == worker(8)
     assert worker_of({}) is None
+    assert (worker(8).socket.name, [path.name for path in worker(8).siblings]) == ("2.sock", ["1.sock", "3.sock"])
+    assert worker(8).own(Path("/var/ledger.db")) == Path("/var/ledger-worker2.db")
 
 
 def test_it_says_once_that_it_serves() -> None:
