@@ -65,6 +65,10 @@ async def test_a_dry_run_says_what_a_run_then_does(here: Shop, tmp_path: Path) -
     assert (code, "status: pending → active" in said, "1 changed" in said) == (0, True, True), said
     code, said = await weighbridge(tmp_path, "sync", "--full")
     assert (code, "0 changed, 0 of the catalog, 0 problems" in said) == (0, True), said
+    here.fake.money.refund(next(iter(here.fake.books.kept["charges"].values())), None)
+    for _ in range(2):
+        code, said = await weighbridge(tmp_path, "sync", "--dry-run")
+        assert (code, "status: active → unpaid" in said, "1 would be changed" in said) == (0, True, True), said
 
 
 async def test_what_stops_a_sync_is_said_and_ends_it_with_1(here: Shop, tmp_path: Path) -> None:

@@ -61,13 +61,14 @@ class Watch:
         self._sales = sales
         self._sold: int | None = None
 
-    async def look(self, *, due: bool) -> tuple[Drift, ...] | None:
+    async def look(self, *, due: bool, dry_run: bool = False) -> tuple[Drift, ...] | None:
         """What is not there as it is here; ``None``: nobody has edited anything. Raises ``ProviderError``.
 
         What was edited here since the last look is put there; before a first look that is left to the full sync.
         """
         sold = hash(tuple(await items(self._sales)))
         edited = self._sold is not None and sold != self._sold
-        drift = await push(self._sales, dry_run=not edited) if edited or due else None
-        self._sold = sold
+        drift = await push(self._sales, dry_run=dry_run or not edited) if edited or due else None
+        if not dry_run:
+            self._sold = sold
         return drift

@@ -97,23 +97,17 @@ def act_soon(sales: Sales, row: SignalRow, tasks: Tasks) -> None:
         tasks.start(act_on(sales, row), "act on a signal")
 
 
-async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:
-    """The subscription that it was about; ``None``: nothing of ours."""
-    signal = Signal(
-        row.key,
-        row.kind,
-        cast("Subject", row.subject),
-        row.subject_id,
-        row.happened_us,
-        sales.provider.test,
-        None,
-        row.body,
-    )
-    if row.subject == "catalog":
-        async with sales.store.write(sales.mandate()) as act:
-            await syncs.change(act, sales.provider.name, drift_due=True)
-        _log.warning("the catalog was edited at the provider: the sync sees what differs", kind=row.kind)
-        return None
+def signal_of(sales: Sales, row: SignalRow) -> Signal:
+    """What is kept, as it came."""
+    subject, at_us, test = cast("Subject", row.subject), row.happened_us, sales.provider.test
+    return Signal(row.key, row.kind, subject, row.subject_id, at_us, test, None, row.body)
+
+
+async def sale_of(sales: Sales, signal: Signal) -> tuple[str, Owner] | None:
+    """The sale that it is about, and what it says of that; ``None``: nothing of ours.
+
+    Raises ``Unmatched``, ``ProviderError``.
+    """
     owner = await sales.provider.owner(signal)
     if owner == Owner():
         return None
@@ -121,10 +115,24 @@ async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:
     found = await orders.find(
         sales.store, name, subscription=owner.subscription, order=owner.order, agreement=owner.agreement
     )
-    if found is None:
-        if owner.subscription is None:
-            return None  # an agreement that nobody of ours began
-        raise Unmatched(f"it is about the subscription {owner.subscription}, which is not here")
+    if found is not None:
+        return found, owner
+    if owner.subscription is None:
+        return None  # an agreement that nobody of ours began
+    raise Unmatched(f"it is about the subscription {owner.subscription}, which is not here")
+
+
+async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:
+    """The subscription that it was about; ``None``: nothing of ours."""
+    if row.subject == "catalog":
+        async with sales.store.write(sales.mandate()) as act:
+            await syncs.change(act, sales.provider.name, drift_due=True)
+        _log.warning("the catalog was edited at the provider: the sync sees what differs", kind=row.kind)
+        return None
+    about = await sale_of(sales, signal_of(sales, row))
+    if about is None:
+        return None
+    found, owner = about
     try:
         settled = await settle(sales, found, owner)
     except NotFound as error:

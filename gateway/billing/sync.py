@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from gateway import log
 from gateway.billing import catalog_push
 from gateway.billing.compare import Comparer
-from gateway.billing.happenings import FORGOTTEN_US, hear
+from gateway.billing.happenings import FORGOTTEN_US, foretell, hear
 from gateway.billing.run import Progress, Run, unsaid, was_quiet
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.billing.walk import SLICE, Walk, Walker, taken_up
@@ -109,10 +109,12 @@ class Syncer:
         row = await syncs.get(self._sales.store, self._name)
         run.full = run.full or self._needs_all(row)
         try:
-            await hear(self._sales, self._comparer, row, run, said)
-            await self._due(run, said, most=None)
+            seen, edited = await foretell(self._sales, self._comparer, row, run, said)
+            await self._due(run, said, most=None, seen=seen)
             if run.full:
-                await self._walker.go_on(Walk(run), said)
+                await self._walker.go_on(Walk(run, seen=seen), said)
+            else:
+                run.drift += catalog_push.named(await self._watch.look(due=edited, dry_run=True) or ())
         except ProviderError as error:
             run.fail(error)
         run.ended_us = self._sales.now_us()
@@ -152,13 +154,15 @@ class Syncer:
             async with self._fenced(fence) as act:
                 await catalog_push.keep(act, self._name, drift)
 
-    async def _due(self, run: Run, said: Progress, *, most: int | None) -> bool:
+    async def _due(self, run: Run, said: Progress, *, most: int | None, seen: set[str] | None = None) -> bool:
         """Our own sales that should have changed by now, each once, whatever comes of it. Whether there are more."""
-        sales, count = self._sales, 0
+        sales, count, seen = self._sales, 0, set() if seen is None else seen
         after: tuple[int, str] | None = None
         while rows := await orders.due(sales.store, self._name, run.started_us, _BATCH, after=after):
             for due_us, id_ in rows:
-                await self._comparer.compare(id_, None, run, said)
+                if id_ not in seen:
+                    seen.add(id_)
+                    await self._comparer.compare(id_, None, run, said)
                 after, count = (due_us, id_), count + 1
             if most is not None and count >= most:
                 return True

@@ -84,6 +84,13 @@ async def put(store: Store, new: NewSignal, next_us: int, by: Mandate) -> Signal
     return row
 
 
+async def known(store: Store, provider: str, key: str) -> bool:
+    """Whether it was put there."""
+    query = sa.select(signals.c.id).where(signals.c.provider == provider, signals.c.key == key)
+    async with store.read() as connection:
+        return (await connection.execute(query)).first() is not None
+
+
 async def mark(store: Store, id_: str, by: Mandate, **values: object) -> None:
     """What became of it."""
     async with store.write(by) as act:

@@ -130,6 +130,53 @@ async def test_a_dry_run_changes_nothing(here: Shop) -> None:
     assert (await syncs.get(here.store, "stripe")).runs == ()
 
 
+async def test_a_dry_run_of_what_is_new_names_what_a_run_then_changes(here: Shop) -> None:
+    row = await here.bought()
+    await here.bought(ACME)
+    here.later(3600)
+    await here.sync()
+    charge, _ = here.fake.books.kept["charges"].values()
+    here.fake.money.refund(charge, None)
+    product = here.fake.books.get("products", f"gw_{here.plan.id}")
+    product["name"] = "Something else"
+    here.later(400)
+    here.fake.books.tell("product.updated", product)
+    here.webhooks.waiting.clear()
+    before = await syncs.get(here.store, "stripe")
+    dry = await here.sync(dry_run=True)
+    assert (dry.full, dry.compared, list(dry.changes), dry.changed) == (False, 1, [row.id], 1)
+    assert dry.drift == [f"gw_{here.plan.id}: is called 'Something else' and not 'Pro'"]
+    assert await syncs.get(here.store, "stripe") == before, "the cursor is where it was"
+    assert (await here.row(row.id)).status is Status.ACTIVE
+    wet = await here.sync()
+    assert (wet.changes, wet.drift, wet.happenings) == (dry.changes, dry.drift, dry.happenings)
+    again = await here.sync(dry_run=True)
+    assert (again.compared, again.changes) == (0, {}), "what was acted on is no news"
+
+
+async def test_a_dry_run_also_looks_at_what_waits_in_the_inbox_and_says_what_fits_nothing(here: Shop) -> None:
+    await here.sync()
+    page = await here.buy()
+    here.fake.faults.append(Fault(f"checkout/sessions/{page.external_id}", 500, method="GET"))
+    here.pay(page)
+    await here.fake.deliver()
+    (kept,) = await signals.page(here.store, Listing())
+    assert kept.state == "failed"
+    here.later(120)
+    dry = await here.sync(dry_run=True)
+    assert list(dry.changes) == [page.subscription_id]
+    row = await here.bought(ACME, mode="subscription")
+    agreement = here.fake.books.get("subscriptions", row.external_id or "")
+    agreement |= {"id": "sub_gone", "metadata": {**agreement["metadata"], "subscription_id": "gone"}}
+    here.fake.books.tell("customer.subscription.updated", agreement)
+    here.webhooks.waiting.clear()
+    dry = await here.sync(dry_run=True)
+    told = "customer.subscription.updated sub_gone: it is about the subscription gone, which is not here"
+    assert (list(dry.changes), dry.problems) == ([page.subscription_id], [told])
+    here.fake.faults.append(Fault("events", 429, method="GET"))
+    assert (await here.sync(dry_run=True)).cut
+
+
 async def test_what_stripe_sold_for_us_and_is_not_here_is_a_problem(here: Shop) -> None:
     row = await here.bought(mode="subscription")
     here.fake.books.get("subscriptions", row.external_id or "")["metadata"]["subscription_id"] = "gone"
