@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.problems import PreconditionFailed
-from gateway.core.subscription import Status
+from gateway.core.subscription import PlanVersion, Status
 from gateway.demo.stripe import objects
 from gateway.demo.stripe.server import Fault
 from gateway.store import orders, plans, signals, syncs
@@ -213,6 +213,35 @@ async def test_a_price_that_is_edited_here_is_soon_the_one_at_stripe(here: Shop)
     made = len(here.fake.books.kept["prices"])
     await here.sync()
     assert len(here.fake.books.kept["prices"]) == made == 6, "and once is enough"
+
+
+async def test_a_description_that_is_edited_here_is_soon_the_one_at_stripe(here: Shop) -> None:
+    await here.sync(full=True)
+    said = "Five thousand units an hour."
+    await plans.update(here.store, here.plan.id, lambda old: replace(old, description=said), here.by())
+    run = await here.sync()
+    assert run.drift == [f"gw_{here.plan.id}: is described in other words than here"]
+    assert here.fake.books.get("products", f"gw_{here.plan.id}")["description"] == said
+    assert (await syncs.get(here.store, "stripe")).drift == ()
+
+
+async def test_a_plan_that_somebody_wrote_into_the_metadata_of_a_price_is_told_and_sells_nothing_else(
+    here: Shop,
+) -> None:
+    await here.sync(full=True)
+    here.later(1)
+    price = next(each for each in here.fake.books.kept["prices"].values() if each["recurring"])
+    price["metadata"] = {**price["metadata"], "plan_id": "somebody-elses"}
+    here.fake.books.tell("price.updated", price)
+    await here.fake.deliver()
+    await here.sync()
+    (told,) = (await syncs.get(here.store, "stripe")).drift
+    assert told.endswith(f"says plan_id 'somebody-elses' in its metadata and not '{here.plan.id}'")
+    row = await here.bought(mode="subscription", currency=price["currency"])
+    assert (row.status, row.plan) == (Status.ACTIVE, PlanVersion(here.plan.id, here.plan.version))
+    await here.sync(full=True)
+    assert price["metadata"]["plan_id"] == here.plan.id
+    assert (await syncs.get(here.store, "stripe")).drift == ()
 
 
 async def test_a_look_at_the_catalog_that_failed_is_taken_again(here: Shop) -> None:

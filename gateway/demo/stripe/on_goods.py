@@ -10,7 +10,8 @@ from gateway.demo.stripe.selling import Selling
 
 def _edit_product(selling: Selling, ids: list[str], form: Form) -> Object:
     found = selling.books.get("products", ids[0])
-    found |= {name: form[name] for name in ("name", "description") if name in form}
+    found |= {name: form[name] or None for name in ("name", "description") if name in form}
+    _mark(found, form)
     if "active" in form:
         found["active"] = flag(form["active"])
     selling.books.tell("product.updated", found)
@@ -34,8 +35,15 @@ def _edit_price(selling: Selling, ids: list[str], form: Form) -> Object:
     found = selling.books.get("prices", ids[0])
     if "active" in form:
         found["active"] = flag(form["active"])
+    _mark(found, form)
     selling.books.tell("price.updated", found)
     return found
+
+
+def _mark(found: Object, form: Form) -> None:
+    """Metadata that are not named stay; one without a value goes."""
+    marks = {**found["metadata"], **form.get("metadata", {})}
+    found["metadata"] = {name: value for name, value in marks.items() if value}
 
 
 def _account(selling: Selling, _: list[str], __: Form) -> Object:

@@ -61,10 +61,12 @@ async def push(client: Client, items: Sequence[Item], app: str, *, dry_run: bool
     for item in items:
         price = known.get(lookup_key(item))
         problems = ["is not there"] if price is None else _differences(price, item)
-        for problem in problems:
-            found.append(Drift(lookup_key(item), problem, mended=not dry_run))
+        marks = [] if problems or price is None else _other_marks(price, _price_marks(item, app))
+        found += [Drift(lookup_key(item), problem, mended=not dry_run) for problem in (*problems, *marks)]
         if problems and not dry_run:
             await price_of(client, item, app)
+        if marks and price is not None and not dry_run:
+            await client.post(f"prices/{price['id']}", metadata=_price_marks(item, app))
     return (*found, *await _archive_strangers(client, items, app, dry_run=dry_run))
 
 
@@ -78,14 +80,37 @@ async def _push_product(client: Client, item: Item, app: str, *, dry_run: bool) 
         if not dry_run:
             await _ensure_product(client, item, app)
         return [Drift(name, "is not there", mended=not dry_run)]
-    found = []
+    problems, marks = [], _product_marks(item, app)
     if product["name"] != item.name:
-        found.append(Drift(name, f"is called {product['name']!r} and not {item.name!r}", mended=not dry_run))
+        problems.append(f"is called {product['name']!r} and not {item.name!r}")
+    described = (item.description or "").strip()
+    if (product.get("description") or "").strip() != described:
+        problems.append("is described in other words than here")
     if not product["active"]:
-        found.append(Drift(name, "is archived", mended=not dry_run))
-    if found and not dry_run:
-        await client.post(f"products/{name}", name=item.name, active=True)
-    return found
+        problems.append("is archived")
+    problems += _other_marks(product, marks)
+    if problems and not dry_run:
+        await client.post(f"products/{name}", name=item.name, description=described, active=True, metadata=marks)
+    return [Drift(name, problem, mended=not dry_run) for problem in problems]
+
+
+def _product_marks(item: Item, app: str) -> dict[str, str]:
+    """What a product of ours says in its metadata; other keys are not ours."""
+    return {"app": app, "plan_id": item.plan_id, "slug": item.slug}
+
+
+def _price_marks(item: Item, app: str) -> dict[str, str]:
+    return {"app": app, "plan_id": item.plan_id}
+
+
+def _other_marks(of: Json, marks: Mapping[str, str]) -> list[str]:
+    """What the metadata of something of ours do not say as we have written it, in sentences."""
+    said = of.get("metadata") or {}
+    return [
+        f"says {name} {said.get(name)!r} in its metadata and not {mark!r}"
+        for name, mark in marks.items()
+        if said.get(name) != mark
+    ]
 
 
 async def _archive_strangers(client: Client, items: Sequence[Item], app: str, *, dry_run: bool) -> list[Drift]:
@@ -107,7 +132,7 @@ async def _archive_strangers(client: Client, items: Sequence[Item], app: str, *,
 
 async def _ensure_product(client: Client, item: Item, app: str) -> None:
     """A product is named by us, and so is made once, whatever key it is asked for under."""
-    said: dict[str, Any] = {"name": item.name, "metadata": {"app": app, "plan_id": item.plan_id, "slug": item.slug}}
+    said: dict[str, Any] = {"name": item.name, "metadata": _product_marks(item, app)}
     if item.description:
         said["description"] = item.description
     name = product_id(item.plan_id)
@@ -131,7 +156,7 @@ async def _make(client: Client, item: Item, app: str) -> str:
         "unit_amount": _sent(item),
         "lookup_key": lookup_key(item),
         "transfer_lookup_key": True,
-        "metadata": {"app": app, "plan_id": item.plan_id},
+        "metadata": _price_marks(item, app),
     }
     if item.mode == "subscription":
         said["recurring"] = recurring(item.days)

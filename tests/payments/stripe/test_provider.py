@@ -9,7 +9,7 @@ from gateway.clock import now_us
 from gateway.core.sale import AgreementState, Dispute, OrderState, PaymentState
 from gateway.core.scope import Scope
 from gateway.demo.stripe.server import Fault
-from gateway.payments.port import Gone, Owner, ProviderError
+from gateway.payments.port import Drift, Gone, Owner, ProviderError
 from gateway.payments.stripe.client import Access, Client
 from gateway.payments.stripe.examine import _clock
 from gateway.payments.stripe.provider import Config, StripeProvider
@@ -218,6 +218,58 @@ async def test_the_catalog_is_pushed_once_and_a_new_amount_takes_the_name_over()
         assert edited.problem == "is called 'Prö' and not 'Pro'"
         left = await here.provider.push(items[1:2], dry_run=False)
         assert [each.problem for each in left if "sold" in each.problem] == ["is not sold any more"] * 2
+
+
+def problems(found: tuple[Drift, ...]) -> set[tuple[str, str]]:
+    return {(each.object, each.problem) for each in found}
+
+
+async def test_what_somebody_edited_on_what_is_ours_is_told_and_put_right_and_what_is_theirs_stays() -> None:
+    async with sale() as here:
+        items = [item(description="All of it."), item(mode="subscription", description="All of it.")]
+        await here.provider.push(items, dry_run=False)
+        product = here.fake.books.get("products", "gw_p1")
+        once, renewed = here.fake.books.kept["prices"].values()
+        product |= {"description": "Unlimited!", "metadata": {"slug": "pro", "app": "other", "colour": "red"}}
+        renewed["metadata"] = {"app": "weighbridge", "plan_id": "another", "note": "theirs"}
+        once["metadata"] = {}
+        told = {
+            ("gw_p1", "is described in other words than here"),
+            ("gw_p1", "says app 'other' in its metadata and not 'weighbridge'"),
+            ("gw_p1", "says plan_id None in its metadata and not 'p1'"),
+            ("gw_p1_usd_once", "says app None in its metadata and not 'weighbridge'"),
+            ("gw_p1_usd_once", "says plan_id None in its metadata and not 'p1'"),
+            ("gw_p1_usd_renewed", "says plan_id 'another' in its metadata and not 'p1'"),
+        }
+        seen = await here.provider.push(items, dry_run=True)
+        assert (problems(seen), any(each.mended for each in seen)) == (told, False)
+        assert product["description"] == "Unlimited!", "a dry run changes nothing"
+        done = await here.provider.push(items, dry_run=False)
+        assert (problems(done), all(each.mended for each in done)) == (told, True)
+        assert product["description"] == "All of it."
+        assert product["metadata"] == {"slug": "pro", "app": "weighbridge", "colour": "red", "plan_id": "p1"}
+        assert renewed["metadata"] == {"app": "weighbridge", "plan_id": "p1", "note": "theirs"}
+        assert await here.provider.push(items, dry_run=False) == ()
+        assert len(here.fake.books.kept["prices"]) == 2, "no price is made anew for it"
+
+
+async def test_a_price_that_somebody_else_puts_on_our_product_is_told_and_stays() -> None:
+    async with sale() as here:
+        await here.provider.push([item()], dry_run=False)
+        said: dict[str, Any] = {"product": "gw_p1", "currency": "usd", "unit_amount": 1}
+        theirs = await here.provider._client.post("prices", **said)
+        for dry_run in (True, False):
+            (drift,) = await here.provider.push([item()], dry_run=dry_run)
+            assert drift == (theirs["id"], "was put on gw_p1 by somebody else", False)
+        assert here.fake.books.get("prices", theirs["id"])["active"]
+
+
+async def test_a_description_that_goes_here_goes_there() -> None:
+    async with sale() as here:
+        for words, there in (("All of it.", "All of it."), (" Half of it. ", "Half of it."), (None, None)):
+            await here.provider.push([item(description=words)], dry_run=False)
+            assert here.fake.books.get("products", "gw_p1")["description"] == there
+            assert await here.provider.push([item(description=words)], dry_run=False) == ()
 
 
 async def test_a_change_of_plan_costs_what_its_preview_said() -> None:
