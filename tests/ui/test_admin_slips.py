@@ -46,8 +46,14 @@ async def test_a_year_of_five_digits_is_no_end_of_a_subscription(windows: Window
 async def test_revenue_of_a_year_of_five_digits_is_not_asked(windows: Windows) -> None:
     page = await admin(windows, "revenue")
     await expect(page.get_by_role("heading", name="Revenue", level=2)).to_be_visible()
+    await expect(page.locator(".skeleton")).to_have_count(0)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     await page.get_by_label("To").fill("12026-01-01")
     await expect(page.get_by_text(WRONG)).to_be_visible()
+    async with page.expect_response(re.compile("/billing/revenue")):
+        await page.get_by_label("To").fill("2031-01-01")
+    assert ["to=2031-01-02" in url for url in asked if "/billing/revenue" in url] == [True]
 
 
 @pytest.mark.parametrize("other", ["User", "Workspace"])
