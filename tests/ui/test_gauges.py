@@ -109,11 +109,13 @@ async def test_a_gauge_is_full_when_its_time_has_come_though_nobody_has_asked_ag
 
 async def test_a_choice_stays_where_it_is_when_it_is_used(windows: Windows) -> None:
     page = await windows.visit("/billing", "alice")
+    await expect(page.get_by_role("meter", name="You").first).to_be_visible()
     choice = page.get_by_role("group", name="How far back")
     before = await choice.bounding_box()
-    for name in ("Day", "Month", "Hour"):
+    for name in ("Day", "Month", "Hour", "Day"):
         radio = choice.get_by_role("radio", name=name)
         await choice.get_by_text(name).click()
+        await expect(radio).to_be_checked()
         await expect(radio).to_be_focused()
-        assert await choice.bounding_box() == before
+        assert await choice.bounding_box() == before, name
         await expect(radio).to_have_css("position", "absolute")

@@ -79,14 +79,3 @@ async def test_what_a_plan_for_oneself_or_for_the_workspace_pays_is_said(windows
     await expect(page.get_by_text("A plan for Acme pays for the requests that anybody makes in it.")).to_be_visible()
     await page.get_by_role("radio", name="For me").check(force=True)
     await expect(page.get_by_text("A plan for you pays for your own requests")).to_be_visible()
-
-
-async def test_what_is_chosen_by_mouse_stays_where_it_is_and_can_be_changed_again(windows: Windows) -> None:
-    page = await windows.visit("/billing", "alice")
-    await expect(page.get_by_role("meter", name="You").first).to_be_visible()
-    whole = page.get_by_role("group", name="What is counted")
-    before = await whole.bounding_box()
-    for name in ("Requests", "Units", "Refused", "Requests", "Units"):
-        await whole.get_by_text(name, exact=True).click()
-        await expect(whole.get_by_role("radio", name=name)).to_be_checked()
-        assert await whole.bounding_box() == before, name
