@@ -77,7 +77,12 @@ INSTRUMENTS = (
     Instrument(
         "payment_compared", "gauge", "Sales compared by the full sync that is under way; 0: none is.", ("provider",)
     ),
-    Instrument("payment_paid_twice", "gauge", "Sales that were paid twice and not given back yet.", ("provider",)),
+    Instrument(
+        "payment_paid_twice",
+        "gauge",
+        "Sales with money for which nothing is granted (paid twice, or when over), not given back yet.",
+        ("provider",),
+    ),
     Instrument("payment_repairs", "counter", "Sales that the sync had to put right.", ("provider",)),
     Instrument("access_log_lost_lines", "counter", "Access log lines that could not be written."),
     Instrument("workers", "gauge", "Processes whose numbers are in this answer."),

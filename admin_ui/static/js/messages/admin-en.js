@@ -259,7 +259,7 @@ export default {
   "sync.now": "Compare and mend",
   "sync.full": "All of them",
   "sync.asked": "Asked for. What comes of it is shown here.",
-  "sync.twice": "Paid twice",
+  "sync.twice": "Paid for nothing",
   "sync.twice-do": "Nothing is granted for this money, and it will not be charged again. Give it back at the payment provider.",
   "sync.drifted": "Edited at the payment provider",
   "sync.drifted-do": "These prices and products are not as they are here. A comparison of all of them puts them right.",

@@ -260,7 +260,7 @@ export default {
   "sync.now": "Comparar e corrigir",
   "sync.full": "Todas",
   "sync.asked": "Pedido. O resultado aparece aqui.",
-  "sync.twice": "Pago duas vezes",
+  "sync.twice": "Pago por nada",
   "sync.twice-do": "Nada é concedido por este dinheiro, e ele não será cobrado de novo. Devolva-o no provedor de pagamento.",
   "sync.drifted": "Alterado no provedor de pagamento",
   "sync.drifted-do": "Estes preços e produtos não estão como aqui. Uma comparação completa os corrige.",
