@@ -23,6 +23,8 @@ from gateway.ledger.redis.terms import TermsOf, gift_rows
 _TRIES = 100
 """So often somebody else may be faster where ``core`` decides."""
 _LARGE = 1 << 52
+HELD = b"held"
+"""A state is handed out to be decided, and other gateways hold slices of it."""
 
 
 class Change(NamedTuple):
@@ -94,12 +96,12 @@ class Deeds:
         try:
             for _ in range(_TRIES):
                 reply = await self._line.act(deed.scope, act)
-                if reply[0] != b"decide":
+                if reply[0] not in (b"decide", HELD):
                     return _told(deed, reply, before)
                 before = states_from(texts(reply))
                 change = deed.decide(before)
                 if change is None:
-                    return Told(False, before)
+                    return Told(False, before, slice=int(reply[0] == HELD))
                 if not change.postings and not change.dropped and "hold" not in act and "ends" not in act:
                     return Told(True, before)
                 act = {**decided(deed.act, before, change), "id": id_}
@@ -137,7 +139,7 @@ def decided(asked: Act, before: States, change: Change) -> Act:
         "expected": pairs_of(before),
         "changes": [(field_of(key), text) for key, text in changes.items()],
     }
-    act |= {name: asked[name] for name in ("ends", "uncut") if name in asked}
+    act |= {name: asked[name] for name in ("ends", "uncut", "slice") if name in asked}
     if "hold" in asked and change.charge is not None:
         act["hold"] = [*asked["hold"], gift_rows(gifts_of(change.charge, change.charge.costs))]
     return act

@@ -1,15 +1,14 @@
 """The slices that a gateway has in hand: how they come back, and what is remembered of their scopes."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from gateway.clock import new_id
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, LimitKey, give_back, left, refill
+from gateway.core.bucket import Bucket, LimitKey, refill
 from gateway.core.cascade import Bill, Charge, Costs, Posting, Refusal
 from gateway.core.problems import StoreUnavailable
-from gateway.core.refund import Gift
 from gateway.core.scope import Scope
 from gateway.ledger.bounds import HORIZON_S
 from gateway.ledger.redis.charging import Parts
@@ -17,7 +16,7 @@ from gateway.ledger.redis.deeds import Change, Deed
 from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.line import Unknown
 from gateway.ledger.redis.recall import Recall
-from gateway.ledger.redis.slices import IDLE_US, Slice, can_be_cut, cut
+from gateway.ledger.redis.slices import IDLE_US, Slice, can_be_cut, gift_of, slice_of, with_rest
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 
@@ -42,6 +41,13 @@ class Sent(NamedTuple):
     at_us: int
 
 
+class Cutting(NamedTuple):
+    """An act on its way with what was held of a scope. ``wants``: it brings the next slice."""
+
+    wants: bool
+    over: asyncio.Event
+
+
 class SlicesInHand(RedisLedger):
     """The half of ``LeasedLedger`` that keeps slices, and gives back what is asked for or not used."""
 
@@ -50,6 +56,9 @@ class SlicesInHand(RedisLedger):
         self._recall = recall
         self._slices: dict[Scope, Slice] = {}
         self._found_slices: list[tuple[Scope, Slice]] = []
+        self._cutting: dict[Scope, Cutting] = {}
+        self._wanting: dict[Scope, tuple[str, asyncio.Event]] = {}
+        """Slices that come with plain debits: by whose bill, and when that is over."""
         self._empty: dict[Scope, tuple[Allowance, States, int]] = {}
         self._exact_until_us: dict[Scope, int] = {}
         recall.follow(self._asked_back)
@@ -134,6 +143,35 @@ class SlicesInHand(RedisLedger):
                 spent = full._replace(spent=limit.burst - shortfall.standings[0].left)
                 self._empty[allowance.scope] = (allowance, {limit.key: spent}, refusal.at_us)
 
+    def _awaited(self, scope: Scope) -> asyncio.Event | None:
+        """The end of what has the rest of a slice in hand, or may bring one."""
+        cutting, wanting = self._cutting.get(scope), self._wanting.get(scope)
+        if cutting is not None:
+            return cutting.over
+        return None if wanting is None else wanting[1]
+
+    def _has_of(self, scope: Scope) -> bool:
+        """Whether something of a scope is in hand here, or on its way."""
+        return scope in self._slices or self._awaited(scope) is not None
+
+    async def _bring_back(self, scope: Scope) -> None:
+        """Have nothing of a scope in hand, nor on its way; for a while nothing more is cut of it."""
+        if self._has_of(scope):
+            self._be_exact(scope, self._skew.of_server(self._now_us()))
+            await self._return(scope)
+        while (awaited := self._awaited(scope)) is not None:
+            await awaited.wait()
+            await self._return(scope)
+
+    async def _ask_back(self, patience: Iterator[float], scope: Scope) -> bool:
+        """Ask others for what they hold of a scope, and wait a little. ``False``: that has lasted long enough."""
+        if (pause_s := next(patience, None)) is None:
+            return False
+        self._be_exact(scope, self._skew.of_server(self._now_us()))
+        await self._recall.ask(scope)
+        await asyncio.sleep(pause_s)
+        return True
+
     def _make_room(self) -> None:
         for known in (self._empty, self._exact_until_us):
             if len(known) >= MOST_SCOPES:
@@ -148,8 +186,17 @@ class SlicesInHand(RedisLedger):
     async def _return(self, scope: Scope) -> None:
         """Give back what is left of a slice that is in hand."""
         last = self._slices.pop(scope, None)
-        if last is not None:
+        if last is None:
+            return
+        going = Cutting(False, asyncio.Event())
+        if self._cutting.setdefault(scope, going) is not going:
             await self._give_back(scope, last)
+            return
+        try:
+            await self._give_back(scope, last)
+        finally:
+            del self._cutting[scope]
+            going.over.set()
 
     async def _give_back_found(self) -> None:
         going, self._found_slices = self._found_slices, []
@@ -198,25 +245,3 @@ class SlicesInHand(RedisLedger):
                 del self._slices[scope]
             idle = [scope for scope, known in self._slices.items() if now_us - known.used_us > IDLE_US]
             await asyncio.gather(*(self._return(scope) for scope in idle[:100]))
-
-
-def slice_of(charge: object, units: int, at_us: int, want: int) -> Slice | None:
-    """The slice that came with a charge, if one did."""
-    if not units or not isinstance(charge, Charge) or not charge.postings or (limit := charge.allowance.sole) is None:
-        return None
-    paid = charge.postings[0].after
-    after = paid._replace(spent=paid.spent + units)
-    return cut(limit, after, left(after, limit), units, at_us, want)
-
-
-def gift_of(scope: Scope, last: Slice) -> Gift:
-    """What giving a slice back gives to its bucket."""
-    return Gift(scope, last.key, last.after.generation, last.rest, counts=True)
-
-
-def with_rest(state: Mapping[LimitKey, Bucket], last: Slice | None, now_us: int) -> States:
-    """A state to which the rest of a slice was given back."""
-    given = dict(state)
-    if last is not None and last.rest and (bucket := given.get(last.key)) is not None:
-        given[last.key] = give_back(bucket, last.key, last.after.generation, last.rest, now_us)
-    return given

@@ -7,7 +7,6 @@ for: before a scope is said to be unable to pay, all others give back what they 
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from gateway.core import cascade
 from gateway.core.allowance import Allowance
@@ -24,15 +23,13 @@ from gateway.ledger.redis.in_hand import (
     DOUBT_US,
     EMPTY_US,
     MOST_SCOPES,
+    Cutting,
     Sent,
     SlicesInHand,
-    gift_of,
-    slice_of,
-    with_rest,
 )
 from gateway.ledger.redis.line import Unknown
 from gateway.ledger.redis.recall import Recall
-from gateway.ledger.redis.slices import WARM_US, Slice, can_be_cut, wanted
+from gateway.ledger.redis.slices import WARM_US, Slice, can_be_cut, gift_of, slice_of, wanted, with_rest
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 
@@ -42,25 +39,12 @@ _PAUSES_S = (0.003, 0.006, 0.012, 0.025, 0.05)
 _ROUNDS = 10_000
 
 
-_NOBODY_WANTS: tuple[str, asyncio.Event | None] = ("", None)
-
-
-class Cutting(NamedTuple):
-    """An act on its way with what was held of a scope. ``wants``: it brings the next slice."""
-
-    wants: bool
-    over: asyncio.Event
-
-
 class LeasedLedger(SlicesInHand):
     """See ``Ledger``. Only allowances of one limit with windows are cut; others are exact."""
 
     def __init__(self, parts: Parts, recall: Recall) -> None:
         super().__init__(parts, recall)
-        self._cutting: dict[Scope, Cutting] = {}
         self._seen_us: dict[Scope, int] = {}
-        self._wanting: dict[Scope, tuple[str, asyncio.Event]] = {}
-        """Slices that come with plain debits: by whose bill, and when that is over."""
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
         """See ``Ledger``: from slices, and from what is known to be empty."""
@@ -163,7 +147,7 @@ class LeasedLedger(SlicesInHand):
     async def _pay(self, one: Bill, now_us: int, deadline_us: int | None) -> Told:
         (allowance,) = one.allowances or (NOBODY,)
         if deadline_us is not None or not can_be_cut(allowance.sole) or len(one.costs) != 1:
-            return await super()._pay(one, now_us, deadline_us)
+            return await self._pay_whole(one, now_us, deadline_us)
         (cost,) = one.costs.values()
         patience = iter(_PAUSES_S)
         for _ in range(_ROUNDS):
@@ -179,21 +163,33 @@ class LeasedLedger(SlicesInHand):
                 return told
             if (awaited := self._awaited(allowance.scope)) is not None:
                 await awaited.wait()
-            elif told.slice and (pause_s := next(patience, None)) is not None:
-                self._be_exact(allowance.scope, now_us)
-                await self._recall.ask(allowance.scope)
-                await asyncio.sleep(pause_s)
-            else:
+            elif not told.slice or not await self._ask_back(patience, allowance.scope):
                 self._make_room()
                 if allowance.source is None:  # else what comes next has to be looked at too
                     self._empty[allowance.scope] = (allowance, told.before, now_us)
                 return told
         raise StoreUnavailable("Too many others charge the same budget at once. Try again shortly.")
 
-    def _awaited(self, scope: Scope) -> asyncio.Event | None:
-        """The end of what has the rest of a slice in hand, or may bring one."""
-        cutting = self._cutting.get(scope)
-        return self._wanting.get(scope, _NOBODY_WANTS)[1] if cutting is None else cutting.over
+    async def _pay_whole(self, one: Bill, now_us: int, deadline_us: int | None) -> Told:
+        """Pay what no slice pays. What is held of the scope, here and elsewhere, goes back before it is refused."""
+        (allowance,) = one.allowances or (NOBODY,)
+        scope, patience = allowance.scope, iter(_PAUSES_S)
+        if not can_be_cut(allowance.sole):
+            await self._bring_back(scope)  # no slice pays any more
+        while True:
+            held = self._has_of(scope)
+            told = await super()._pay(one, now_us, deadline_us)
+            if told.done:
+                return told
+            if held or self._has_of(scope):
+                await self._bring_back(scope)
+            elif not told.slice or not await self._ask_back(patience, scope):
+                return told
+
+    def _charging(self, one: Bill, now_us: int, deadline_us: int | None) -> Deed:
+        """Also asked: whether others hold some, if it cannot be paid."""
+        deed = super()._charging(one, now_us, deadline_us)
+        return deed._replace(act={**deed.act, "slice": [self._me, 0, SHARE]})
 
     async def _ask(self, one: Bill, allowance: Allowance, now_us: int) -> Told:
         """Pay exactly, with what is left of the slice here, and cut the next one."""
@@ -230,6 +226,8 @@ class LeasedLedger(SlicesInHand):
         """The deed that also gives back what is left of the last slice, and cuts one that wants ``want``."""
         act = {**deed.act, "slice": [self._me, want, SHARE]}
         keys = list(deed.keys)
+        if not want and not self._awaited(deed.scope):
+            act["uncut"] = self._me
         if last is not None and last.rest:
             act["gifts"] = gift_rows([gift_of(one.allowances[0].scope, last)])
             keys.append(last.key)

@@ -4,13 +4,18 @@ A slice belongs to one generation of one bucket and ends before its window does.
 is left when it is cut, so slices shrink as the remainder shrinks, and the last units of a budget are exact.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.account import Posting
 from gateway.core.allowance import Allowance
-from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, closes_at, full_at
+from gateway.core.bucket import Bucket, Limit, LimitKey, Refill, closes_at, full_at, give_back
+from gateway.core.bucket import left as left_of
 from gateway.core.cascade import Bill, Charge, Standing
+from gateway.core.refund import Gift
+from gateway.core.scope import Scope
 from gateway.ledger.bounds import MOST_HELD
+from gateway.ledger.redis.states import States
 
 LEAST, MOST = 8, MOST_HELD
 """Units that a slice wants: at first, and where it is spent within a second again and again."""
@@ -90,3 +95,25 @@ def wanted(last: Slice | None, now_us: int) -> int:
     if last is None:
         return LEAST
     return min(MOST, last.want * 2) if now_us - last.cut_us < FAST_US else max(LEAST, last.want // 2)
+
+
+def slice_of(charge: object, units: int, at_us: int, want: int) -> Slice | None:
+    """The slice that came with a charge, if one did."""
+    if not units or not isinstance(charge, Charge) or not charge.postings or (limit := charge.allowance.sole) is None:
+        return None
+    paid = charge.postings[0].after
+    after = paid._replace(spent=paid.spent + units)
+    return cut(limit, after, left_of(after, limit), units, at_us, want)
+
+
+def gift_of(scope: Scope, last: Slice) -> Gift:
+    """What giving a slice back gives to its bucket."""
+    return Gift(scope, last.key, last.after.generation, last.rest, counts=True)
+
+
+def with_rest(state: Mapping[LimitKey, Bucket], last: Slice | None, now_us: int) -> States:
+    """A state to which the rest of a slice was given back."""
+    given = dict(state)
+    if last is not None and last.rest and (bucket := given.get(last.key)) is not None:
+        given[last.key] = give_back(bucket, last.key, last.after.generation, last.rest, now_us)
+    return given

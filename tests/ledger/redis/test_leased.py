@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.clock import now_us
-from gateway.core.allowance import Allowance
+from gateway.core.allowance import Allowance, Plan
 from gateway.core.bucket import Refill
 from gateway.core.cascade import Bill, Charge, Refusal
 from gateway.core.problems import StoreUnavailable
@@ -19,9 +19,9 @@ from gateway.ledger.redis.leased import LeasedLedger
 from gateway.ledger.redis.ledger import RedisLedger
 from gateway.ledger.redis.open import open_redis
 from gateway.ledger.redis.slices import GUARD_US, LEAST
-from tests.core.budgets import DAY, HOUR, USER, WORKSPACE, bill, default_of, per, plan
+from tests.core.budgets import DAY, HOUR, NOW, USER, WORKSPACE, allowance_of, bill, default_of, per, plan, subscription
 from tests.ledger.redis.test_away import until_away
-from tests.ledger.redis.world import Journal, ledger_at
+from tests.ledger.redis.world import Journal, ledger_at, paid
 from tests.redis_server.relay import Relay
 from tests.redis_server.server import RedisServer
 
@@ -238,6 +238,84 @@ async def test_what_has_no_generation_is_never_cut(mortal: RedisServer) -> None:
         await charge(ledger, bill(1, flowing))
         await charge(ledger, bill(1, two_limits))
         assert len(ledger) == 0
+
+
+SUBSCRIBED = plan(per(BUDGET, 10_000 * DAY), slug="team")
+PACK = plan(per(10, refill=Refill.NEVER), slug="pack", pack=True)
+
+
+@pytest.mark.parametrize("bought", [PACK, plan(per(10, HOUR), slug="more")], ids=["a pack", "another plan"])
+async def test_whoever_buys_more_can_spend_at_once_what_is_held_of_what_he_had(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch, bought: Plan
+) -> None:
+    monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 600_000_000)
+    before = allowance_of(subscription("base", SUBSCRIBED))
+    after = allowance_of(subscription("base", SUBSCRIBED), subscription("extra", bought))
+    async with leasing(mortal.url, 2) as (one, two):
+        await warm_up(one, before)
+        await warm_up(two, before)
+        assert one._slices[USER].rest == two._slices[USER].rest == LEAST
+        left = BUDGET - 4 + 10
+        assert isinstance(await one.charge(bill(left + 1, after, id_="too much"), now_us()), Refusal)
+        assert isinstance(await one.charge(bill(left, after, id_="all"), now_us()), Charge)
+
+
+async def test_a_new_plan_of_which_nothing_can_be_cut_finds_what_was_held_of_the_old_one(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was spent of the old plan still counts, so what comes back of it counts too."""
+    monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 600_000_000)
+    now = now_us()
+    old = allowance_of(subscription("base", SUBSCRIBED))
+    both = plan(per(BUDGET, 10_000 * DAY), per(BUDGET * 2, 20_000 * DAY), slug="team")
+    new = allowance_of(subscription("base", both))
+    async with leasing(mortal.url, 2) as (one, two):
+        await warm_up(one, old)
+        await warm_up(two, old)
+        assert isinstance(await one.charge(bill(BUDGET - 4, new, id_="all"), now), Charge)
+
+
+async def test_a_hold_takes_also_what_is_held_of_its_budget(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 600_000_000)
+    async with leasing(mortal.url, 2) as (one, two):
+        await warm_up(one)
+        await warm_up(two)
+        asked, now = bill(BUDGET - 4, USERS, id_="hold"), now_us()
+        held = await one.hold(asked, now, deadline_us=now + HOUR, owner="me")
+        assert isinstance(held, Charge)
+        assert isinstance(await two.charge(bill(1, USERS), now_us()), Refusal)
+
+
+def marks(server: RedisServer) -> list[str]:
+    (key,) = list(server.client().scan_iter("t:*user:u1"))
+    return [str(field) for field in server.client().hkeys(key) if "!s:" in str(field)]
+
+
+@pytest.mark.parametrize("leased", [True, False], ids=["leased", "exact"])
+async def test_what_dead_gateways_held_of_windows_that_are_over_is_asked_for_by_nobody_and_forgotten(
+    mortal: RedisServer, *, leased: bool
+) -> None:
+    hourly = default_of(plan(per(BUDGET)))
+    for crash in range(3):
+        async with ledger_at(mortal.url, leased=True) as dead:
+            assert isinstance(dead, LeasedLedger)
+            await until_hearing(dead, hears=True)
+            for number in range(2):
+                await paid(dead, 1, hourly, id_=f"{crash} {number}")
+            dead._slices.clear()
+    assert len(marks(mortal)) == 3
+    async with ledger_at(mortal.url, leased=leased) as alive:
+        acts = alive._deeds._line._batches
+        if leased:
+            assert isinstance(await alive.charge(bill(BUDGET + 1, hourly), NOW + HOUR), Refusal)
+            assert acts.acts == 0, "a plain debit, refused without asking anybody"
+        await paid(alive, 1, hourly, id_="first", now_us=NOW + HOUR)
+        assert marks(mortal) == []
+        sent = acts.acts
+        await paid(alive, 1, hourly, id_="second", now_us=NOW + HOUR)
+        assert acts.acts == sent
 
 
 async def test_without_redis_what_is_held_is_spent_and_then_nothing(mortal: RedisServer) -> None:

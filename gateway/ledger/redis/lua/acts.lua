@@ -7,7 +7,7 @@
 --   'done' or 'short', and the texts of the act's limits, then of its gifts; for a slice what it got, or whether
 --   others hold some;
 --   'stale': nothing was done, the act's instant is not to be trusted;
---   'decide', and fields and texts of all buckets; 'gone': there is no such hold; 'void': the act was called off;
+--   'decide', and fields and texts of all buckets; 'held': the same, and others hold slices of some; 'gone': there is no such hold; 'void': the act was called off;
 --   'did', and fields and texts of the buckets before: an act that is kept was done, just now or by whoever sent it first.
 
 -- How long the outcome of an act is remembered at least, so that whoever did not hear it can ask again.
@@ -38,9 +38,13 @@ local function remember(key, act, slot, reply)
     redis.call('PEXPIRE', place, digits(act.keep and KEPT_S * 1000 or HORIZON_S * 2000 + 1000))
 end
 
-local function whole_state(scope)
-    local reply = {'decide'}
-    for field, text in pairs(scope.buckets) do
+local function others_hold(scope, act, texts)
+    return act.slice and is_held(scope.slices, texts, act.slice[1], act.now)
+end
+
+local function whole_state(scope, act, texts)
+    local reply = {others_hold(scope, act, texts) and 'held' or 'decide'}
+    for field, text in pairs(texts) do
         reply[#reply + 1] = field
         reply[#reply + 1] = text
     end
@@ -113,7 +117,7 @@ end
 -- What core has decided upon a state.
 local function write_decided(scope, act)
     if not is_same(scope, act.expected) then
-        return whole_state(scope)
+        return whole_state(scope, act, scope.buckets)
     end
     for _, change in ipairs(act.changes) do
         set(scope, change[1], change[2] or nil)
@@ -136,20 +140,20 @@ local function perform(scope, act)
     if act.ends and not end_hold(scope, act.ends) then
         return {'gone'}
     end
-    if act.expected then
-        return write_decided(scope, act)
-    end
     if act.uncut then
         set(scope, '!s:' .. act.uncut, false)
+    end
+    if act.expected then
+        return write_decided(scope, act)
     end
     local texts = act.gifts and copy(scope.buckets) or scope.buckets
     local gives = not act.gifts or give(scope, act.gifts, act.now)
     if not act.limits then
-        return gives and state_before('done', act, texts) or whole_state({buckets = texts})
+        return gives and state_before('done', act, texts) or whole_state(scope, act, texts)
     end
     local buckets = gives and not act.decide and present(scope, act)
     if not buckets then
-        return whole_state({buckets = texts})
+        return whole_state(scope, act, texts)
     end
     local draws, short = draws_for(act.demands, act.limits, buckets, act.now)
     local reply = state_before((short > 0 and not act.most) and 'short' or 'done', act, texts)
@@ -164,7 +168,7 @@ local function perform(scope, act)
     if act.slice and reply[1] == 'done' then
         reply[#reply + 1] = digits(cut(scope, act.slice, act.limits[1], buckets[1], act.now))
     elseif act.slice then
-        reply[#reply + 1] = held_by_others(scope, act.slice, buckets[1]) and '1' or '0'
+        reply[#reply + 1] = others_hold(scope, act, texts) and '1' or '0'
     end
     return reply
 end
@@ -208,6 +212,7 @@ local function act_on(key, act, slot, clock)
     local reply = perform(scope, act)
     local word = reply[1]
     if word == 'done' or word == 'did' then
+        drop_marks(scope, act.now)
         write_scope(scope, act.now)
     end
     if act.id and (word == 'done' or word == 'did' or (act.again and word == 'short')) then

@@ -101,22 +101,29 @@ local function give_back(bucket, gift, now)
     return true
 end
 
+-- When a window is over at the latest; nil: the bucket has none.
+local function closes_by(field, generation)
+    local window, kind, anchor = string.match(field, '^[^|]*|(%d+)|(%a+)|([^|]*)|')
+    if KINDS[kind] ~= INTERVAL then
+        return nil
+    end
+    local closes = generation + tonumber(window)
+    if anchor ~= 'epoch' and string.sub(anchor, 1, 6) ~= 'since:' then
+        closes = closes + 7200000000 -- a day on which clocks are put back
+    end
+    return closes
+end
+
 -- For how many milliseconds from now on a bucket has to be kept; false: for ever (a pack).
 -- A limit that was lowered since may refill a hundred times more slowly.
 local function lasts_ms(field, bucket, now)
-    local window, kind, anchor = string.match(field, '^[^|]*|(%d+)|(%a+)|([^|]*)|')
-    window, kind = tonumber(window), KINDS[kind]
-    if kind == NEVER then
+    local window, kind = string.match(field, '^[^|]*|(%d+)|(%a+)|')
+    if KINDS[kind] == NEVER then
         return false
     end
-    local full
-    if kind == INTERVAL then
-        full = bucket.generation + window
-        if anchor ~= 'epoch' and string.sub(anchor, 1, 6) ~= 'since:' then
-            full = full + 7200000000 -- a day on which clocks are put back
-        end
-    else
-        full = bucket.as_of + (bucket.units + 1) * (window * 100 / math.max(1, tonumber(bucket.rate)))
+    local full = closes_by(field, bucket.generation)
+    if not full then
+        full = bucket.as_of + (bucket.units + 1) * (tonumber(window) * 100 / math.max(1, tonumber(bucket.rate)))
     end
     return math.min(math.max(0, math.ceil((full - now) / 1000)), 1e14) + 60000
 end

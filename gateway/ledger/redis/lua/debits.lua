@@ -67,14 +67,13 @@ local function keep_until_full(key, texts, now)
     redis.call('PEXPIRE', key, digits(longest))
 end
 
--- Whether others hold slices of what is asked for, so that it need not be empty.
-local function is_held(texts, me)
-    for field in pairs(texts) do
-        if string.sub(field, 1, 3) == '!s:' and field ~= '!s:' .. me then
-            return true
+-- Take away the marks of slices of windows that are over.
+local function drop_marks(key, texts, now)
+    for field, mark in pairs(texts) do
+        if string.sub(field, 1, 3) == '!s:' and not is_live(mark, texts, now) then
+            redis.call('HDEL', key, field)
         end
     end
-    return false
 end
 
 -- What one who is asked says: whether he has paid, his buckets, and what a slice got; nil: that is not for here.
@@ -98,7 +97,7 @@ local function ask(key, demand, now, want, cutter)
     if own < #flat and is_more(texts, demand, want) then
         return nil
     elseif units < demand[1] then
-        if want and is_held(texts, cutter.me) then
+        if want and is_held(texts, texts, cutter.me, now) then
             return nil
         end
         return 0, buckets
@@ -121,12 +120,14 @@ local function ask(key, demand, now, want, cutter)
             sets[2] = text_of(bucket)
             texts[limit[FIELD]] = sets[2]
             sets[3], sets[4] = '!s:' .. cutter.me, digits(bucket.generation) .. ' ' .. digits(slice)
+            texts[sets[3]] = sets[4]
         elseif texts['!s:' .. cutter.me] then
             redis.call('HDEL', key, '!s:' .. cutter.me)
         end
     end
     redis.call('HSET', key, unpack(sets))
     if not stored then
+        drop_marks(key, texts, now)
         keep_until_full(key, texts, now)
     end
     return 1, paid, slice
