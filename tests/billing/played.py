@@ -35,18 +35,16 @@ CHOICE = int(os.environ.get("WEIGHBRIDGE_SEED", "1"))
 """Which histories: the same in each run, so that a run says something of what was changed; another number, others."""
 
 
-def choose(part: int) -> Callable[[Test], Test]:
-    """What a part plays: as many as its share, and others than the other parts."""
-    share = settings(
-        max_examples=HISTORIES // PARTS, derandomize=False, database=None, suppress_health_check=list(HealthCheck)
-    )
-    return lambda test: share(seed(CHOICE * PARTS + part)(test))
+def choose(number: int, part: int = 0) -> Callable[[Test], Test]:
+    """What a test plays: so many, and others than those of other parts."""
+    many = settings(max_examples=number, derandomize=False, database=None, suppress_health_check=list(HealthCheck))
+    return lambda test: many(seed(CHOICE * PARTS + part)(test))
 
 
 def play(stand: Fair, part: int) -> None:
     """Play a part's histories."""
 
-    @choose(part)
+    @choose(HISTORIES // PARTS, part)
     @given(steps=STEPS, chance=st.integers(0, 2**16))
     def what_is_granted_was_paid_for(steps: list[Step], chance: int) -> None:
         stand.run(played(stand, steps, chance))
@@ -74,7 +72,7 @@ async def played(stand: Fair, steps: list[Step], chance: int) -> None:
     now, kept = here.fake.books.now, here.fake.books.kept
     right = {id_ for id_, days in history.sold.items() if entitled(kept, id_, days, now, history.begun.get(id_))}
     has = await granted(here)
-    assert has == right, (seed, steps, [row for row in await here.rows() if row.id in right ^ has])
+    assert has == right, (chance, steps, [row for row in await here.rows() if row.id in right ^ has])
     await same_plans(here)
     await same_money(here)
     await trials_are_single(here)
@@ -83,7 +81,7 @@ async def played(stand: Fair, steps: list[Step], chance: int) -> None:
     here.fake.on_request.check(here.fake)
     if chance % 4 == 0:
         again = await here.sync(full=True, dry_run=True)
-        assert again.changes == {}, (seed, steps, "a full comparison finds nothing more")
+        assert again.changes == {}, (chance, steps, "a full comparison finds nothing more")
 
 
 async def same_plans(here: Shop) -> None:

@@ -4,10 +4,9 @@ What is left of the gateway is what decides: ``payments/stripe/convert``, ``core
 """
 
 import asyncio
-import os
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.reconcile import Terms, heard, words
@@ -21,8 +20,8 @@ from gateway.demo.stripe.selling import Selling
 from gateway.payments.stripe import convert
 from tests.billing.histories import STEPS, History, Step
 from tests.billing.judge import DAY_S, GRACE_S, SLACK_S, entitled
+from tests.billing.played import HISTORIES, choose
 
-HISTORIES = int(os.environ.get("WEIGHBRIDGE_HISTORIES", "1000")) * 2
 APP, US = "weighbridge", 1_000_000
 PLANS = ((7, 300, 0), (30, 1900, 0), (365, 4900, 0), (30, 0, 0), (30, 500, 14))
 """Days, price and days of a trial."""
@@ -166,7 +165,7 @@ class BareHistory(History):
         await self._deliver(0, 0)
 
 
-@settings(max_examples=HISTORIES, derandomize=False)
+@choose(2 * HISTORIES)
 @given(STEPS, st.integers(0, 2**16))
 def test_whatever_was_heard_of_it_the_last_reading_grants_what_was_paid_for(steps: list[Step], seed: int) -> None:
     bare: Any = Bare()

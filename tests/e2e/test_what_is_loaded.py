@@ -20,7 +20,7 @@ HMAC = 'identity: {jwt: {secret: "a secret of more than thirty-two bytes"}}\n'
 PUBLIC = "identity: {{jwt: {{public_key: {pem!r}, algorithms: [ES256]}}}}\n"
 JWKS = 'identity: {jwt: {jwks: "http://127.0.0.1:1/keys", algorithms: [ES256], issuer: a, audience: b}}\n'
 STORED = "store: sqlite:///{folder}/store.db\n"
-_DEAR = {"cryptography", "jwt", "sqlalchemy", "aiosqlite", "asyncpg", "redis", "stripe", "alembic", "rich.progress"}
+_DEAR = {"cryptography", "jwt", "sqlalchemy", "aiosqlite", "asyncpg", "redis", "stripe", "alembic", "rich"}
 _SCRIPT = """\
 import asyncio, sys
 from pathlib import Path

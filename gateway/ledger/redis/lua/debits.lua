@@ -5,13 +5,14 @@
 -- ARGV[1]: the epoch that is expected. ARGV[2]: now. ARGV[3]: how the debits ask, one word each: the numbers of the
 -- demands that are made of those who are asked, joined by '+', and ':' with the slice that is wanted of the first, if he pays;
 -- empty: the call is called off, if it was not made yet. ARGV[4]: whose slices they are, by how much what is left is
--- divided for one, see slices.lua, and how far ahead of Redis's clock (us) now may be ('-': it is taken as it comes). Then the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
+-- divided for one, see slices.lua, and how far ahead of Redis's clock (us) now may be ('-': it is taken as it comes). Then
+-- the demands: JSON of {cost, limits, grants}, limits as in bucket.lua.
 --
 -- Returns the time in microseconds, and for each debit: what is spent now, where the first who was asked has one limit that
 -- is no token bucket, and has paid; -1 less what is spent, where it was not enough and he was the only one; else an array:
 -- for each who was asked 1 or 0, paid or not, and units and rest of its limits, after it was paid or as they were, and last
 -- what a slice got, if one was wanted and it was paid; or nil: nothing was done. Instead of all these 'void', where the call
--- was called off before, or 'untimely': nothing was done, now is not to be trusted.
+-- was called off before, or 'untimely': nothing was done, now is too far ahead of Redis's clock, or behind it (BEHIND).
 
 local REMEMBERED_MS = 61000
 
