@@ -1,12 +1,19 @@
 """Buying and paying: checkouts, and what customers do with what they have bought, at the payment provider."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
 from gateway.api.call import Call
+from gateway.api.checkout_models import (
+    ChangePreview,
+    Checkout,
+    CheckoutRequest,
+    PlanChange,
+    PlanChangeOrder,
+    Portal,
+    PortalRequest,
+    PreviewLine,
+    Urls,
+)
 from gateway.api.desk import Desk
-from gateway.api.fields import LARGEST, ById, Instant, Line, Said, ScopeId, Time, Told, Uuid, Whole
+from gateway.api.fields import ById
 from gateway.api.owned import owned
 from gateway.api.reply import TEXT, Reply
 from gateway.api.route import Policy, Who, route
@@ -18,89 +25,6 @@ from gateway.billing.customer_acts import Shown
 from gateway.billing.sales import Sales
 from gateway.core.problems import Forbidden, Unavailable, Unprocessable
 from gateway.core.scope import Scope
-
-Url = Annotated[Line, Field(min_length=1, max_length=2048)]
-
-
-class CheckoutRequest(Said):
-    """What to buy. ``currency``: the plan's default price, unless it is said.
-
-    ``scope`` ``workspace``: for the one that the request's workspace header names; ``workspace_id``, if it is said,
-    says the same. ``success_url`` may hold
-    ``{CHECKOUT_ID}``, which becomes the order's id.
-    """
-
-    plan_id: Uuid
-    currency: Annotated[Line, Field(min_length=3, max_length=3)] | None = None
-    scope: Literal["user", "workspace"] = "user"
-    workspace_id: ScopeId | None = None
-    payment_mode: Literal["payment", "subscription"] = "payment"
-    success_url: Url
-    cancel_url: Url
-
-
-class Urls(Said):
-    """Where to come back to."""
-
-    success_url: Url
-    cancel_url: Url
-
-
-class Checkout(Told):
-    """Where to pay. An empty URL: nowhere any more, it may be paid already. ``external_id``: the provider's."""
-
-    checkout_url: str
-    external_id: str
-    subscription_id: str
-
-
-class PlanChange(Said):
-    """Which plan it shall be."""
-
-    plan_id: Uuid
-
-
-class PlanChangeOrder(PlanChange):
-    """Which plan it shall be, for what the preview said. If that is not so any more, nothing is done (409).
-
-    Both are the preview's: nobody is charged what they were not shown. ``proration_date`` is good for 15 minutes.
-    """
-
-    proration_date: Instant
-    amount_due: Annotated[Whole, Field(ge=0, le=LARGEST)]
-
-
-class PreviewLine(Told):
-    """One line, in minor units of the currency."""
-
-    description: str
-    amount: int
-
-
-class ChangePreview(Told):
-    """What a change would cost now. A credit is not paid out: it is taken off the next payments.
-
-    Hand ``proration_date`` and ``amount_due`` back to the change, and it costs what was shown. ``begins_at``: a plan
-    that is not dearer begins then, and is paid then: ``lines`` say what. No ``begins_at``: at once.
-    """
-
-    amount_due: int
-    currency: str
-    lines: list[PreviewLine]
-    proration_date: Time
-    begins_at: Time | None = None
-
-
-class PortalRequest(Said):
-    """Where the portal leads back to."""
-
-    return_url: Url
-
-
-class Portal(Told):
-    """A page of the provider's for cards and invoices, good for a few minutes."""
-
-    url: str
 
 
 async def start_checkout(call: Call, desk: Desk) -> Reply:

@@ -4,7 +4,6 @@ Nothing that came is ever shown again in an error, and nothing is taken for some
 JSON, and ``4500.0`` is one.
 """
 
-from datetime import UTC, tzinfo
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -128,8 +127,3 @@ class ById(Said):
     """``?id=``: which one is meant."""
 
     id: Uuid
-
-
-def zone_name(zone: tzinfo) -> str:
-    """A time zone as it is written."""
-    return "UTC" if zone is UTC else str(zone)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gateway.api.fields import zone_name
 from gateway.api.plan_models import CreatePlan, CreatePrice, LimitSaid, LimitTold, Plan, PlanPrice, UpdatePlan
 from gateway.api.reading import refuse
 from gateway.billing.both import SINCE_US
@@ -232,9 +231,9 @@ def _told(terms: Terms, **fields: object) -> Plan:
 
 def _told_limit(limit: PlanLimit) -> LimitTold:
     anchor, zone = limit.anchor, None
-    match anchor:
-        case Calendar(unit, of):
-            anchor, zone = unit, zone_name(of)
+    match limit.anchor:
+        case Calendar() as calendar:
+            anchor, zone = calendar.unit, calendar.zone_name
         case Epoch():
             anchor = "epoch"
     return LimitTold.model_validate(

@@ -4,7 +4,7 @@ from typing import Literal
 
 from gateway.api.call import Call
 from gateway.api.desk import Desk
-from gateway.api.fields import Time, Told, zone_name
+from gateway.api.fields import Time, Told
 from gateway.api.reply import Reply
 from gateway.api.route import Policy, Who, route
 from gateway.billing.usage import Budget, budgets
@@ -68,7 +68,7 @@ def _told(budget: Budget, now_us: int) -> UsageSummary:
         purse=None if budget.standing is None else budget.standing.purse,
         refill=None if refill is None else refill.value,
         anchor=None if calendar is None else calendar.unit,
-        time_zone=None if calendar is None else zone_name(calendar.zone),
+        time_zone=None if calendar is None else calendar.zone_name,
         burst=budget.capacity if budget.capacity != budget.limit else None,
         resets_at=budget.resets_us,
         subscription_ends_at=budget.ends_us,

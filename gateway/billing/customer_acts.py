@@ -25,10 +25,10 @@ _PREVIEW_US = 15 * 60 * _SECOND_US
 
 
 class Shown(NamedTuple):
-    """What a preview has said: for which instant it was reckoned, and what was due. ``None``: the customer says not."""
+    """What a preview has said: for which instant it was reckoned, and what was due."""
 
     at_us: int
-    amount_due: int | None = None
+    amount_due: int
 
 
 async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
@@ -139,7 +139,7 @@ async def change(
     async with once.moving(sales, row, wanted.item, by) as move:
         at_us = by.now_us if shown is None else _still_good(row, shown, by.now_us)
         with asking():
-            if shown is not None and shown.amount_due is not None:
+            if shown is not None:
                 _check_price(await _costs(sales, row, wanted, at_us), shown.amount_due)
             move.undone = False  # from here on it may be done, although no answer comes
             try:

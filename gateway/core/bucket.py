@@ -1,7 +1,7 @@
 """One limit and its live state: refill, take, give back. Integers only; instants are microseconds, passed in."""
 
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -35,6 +35,11 @@ class Calendar:
 
     unit: Literal["day", "month"]
     zone: tzinfo
+
+    @property
+    def zone_name(self) -> str:
+        """The time zone as it is written."""
+        return "UTC" if self.zone is UTC else str(self.zone)
 
 
 Anchor = Epoch | Since | Calendar

@@ -9,6 +9,8 @@ from typing import NamedTuple
 HORIZON_S = 25
 FLUSH_MS = 100
 """How long a journal gathers records: a gateway that is killed loses these, and those of the write under way."""
+GUARD_MS = 50
+"""A slice ends so long before its window, for clocks that disagree."""
 NEAR_S = 30
 """States of a budget that are so near to one another may have changed their order: ``lua/merge.lua``."""
 SHARE, MOST_HELD = 16, 2_048
@@ -77,7 +79,7 @@ _CLOSED = Bound("Redis is away, on_store_failure closed", "amount (503, not 429)
 _LEASE = Bound("Redis is away, on_store_failure lease", "amount less what is held (503, not 429)", "0")
 _LEASED = (
     Bound("a refund or a change elsewhere, leased", "cost, for a second at most", "0"),
-    Bound("the last 50 ms of a window, leased", "what other gateways hold of it, the same each", "0"),
+    Bound(f"the last {GUARD_MS} ms of a window, leased", "what other gateways hold of it, the same each", "0"),
     Bound(
         "a gateway dies or does not answer within 0.1 s, or Redis comes back empty,"
         f" or is away for more than {HORIZON_S} s while an answer is lost, leased",
@@ -90,11 +92,6 @@ _LEASED = (
 def largest_held(amount: int) -> int:
     """The most units of a budget that one gateway can hold: what its owner loses if it dies."""
     return min(MOST_HELD, amount // SHARE)
-
-
-def let_through_too_much(meanwhile: int, left: int, late_debt: int) -> int:
-    """The formula of ``on_store_failure: open``: of ``meanwhile``, what is debited afterwards and no budget has."""
-    return max(0, meanwhile - left - late_debt)
 
 
 def bounds(*, leased: bool, policies: Sequence[str]) -> list[Bound]:

@@ -1,10 +1,10 @@
 """Small choices of the whole gateway: store, answers, log, limits."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
 
+from gateway.core.url_host import is_at_behind_host
 from gateway.settings.base import RESTART, Section, wrong
 from gateway.settings.ledger import FILE_URL, file_url
 from gateway.settings.names import Prefix, Text
@@ -19,7 +19,6 @@ from gateway.settings.units import (
     Whole,
 )
 
-_ENDS_HOST = re.compile("[/?#]")
 StorePolicy = Literal["open", "closed", "lease"]
 
 
@@ -33,8 +32,7 @@ def _store_url(value: str) -> str:
 
 def _server_url(value: str) -> str:
     """A bare / or ? in a password ends the host, and the rest of the password would be taken for something to show."""
-    _, *rest = _ENDS_HOST.split(value.partition("://")[2], maxsplit=1)
-    if "@" in "".join(rest):
+    if is_at_behind_host(value):
         raise wrong("has an @ behind its host: in a password write / ? # @ as %2F %3F %23 %40, as in every URL")
     return value
 

@@ -82,8 +82,8 @@ def _columns(limit: PlanLimit) -> dict[str, object]:
 
 def _anchor_columns(anchor: Anchor | str | None) -> tuple[str | None, str | None]:
     match anchor:
-        case Calendar(unit, zone):
-            return unit, "UTC" if zone is UTC else str(zone)
+        case Calendar():
+            return anchor.unit, anchor.zone_name
         case Epoch():
             return "epoch", None
         case str() | None:

@@ -1,13 +1,13 @@
 """Where the store is: ``sqlite:///file.db`` or ``postgresql://user@host/name``."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.core.url_host import is_at_behind_host
+
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
-_ENDS_HOST = re.compile("[/?#]")
 
 
 class Place(NamedTuple):
@@ -34,9 +34,8 @@ def place_of(url: str) -> Place:
 
 def without_password(dsn: str) -> str:
     """The URL as it may be shown: no password, and no query, which may hold one."""
-    scheme, _, rest = dsn.partition("://")
-    # A password with a bare / or ?: nobody can tell where it ends.
-    if "@" in "".join(_ENDS_HOST.split(rest, maxsplit=1)[1:]):
+    scheme = dsn.partition("://")[0]
+    if is_at_behind_host(dsn):
         return f"{scheme}://…"
     try:
         parts = urlsplit(dsn)

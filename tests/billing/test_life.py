@@ -301,7 +301,7 @@ async def test_a_preview_that_is_old_or_wrong_changes_nothing(here: Shop) -> Non
     last = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
     here.later(5 * 60)
     with pytest.raises(Conflict, match="not paid yet"):  # a new period has begun
-        await customer_acts.change(here.sales, row, dearer.id, here.by(), Shown(last.at_us))
+        await customer_acts.change(here.sales, row, dearer.id, here.by(), Shown(last.at_us, last.amount_due))
     assert len(here.fake.books.kept["invoices"]) == 2
     assert (await here.row(row.id)).plan == row.plan
 
@@ -310,7 +310,8 @@ async def test_two_clicks_are_one_change_and_a_mended_card_another_try(here: Sho
     dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1900))
     row = await here.bought(mode="subscription")
     here.later(DAY_S)
-    shown = Shown((await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())).at_us)
+    preview = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    shown = Shown(preview.at_us, preview.amount_due)
     declining(here, row)
     with pytest.raises(Conflict, match="did not go through"):
         await customer_acts.change(here.sales, row, dearer.id, here.by(), shown)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from gateway.ledger.bounds import let_through_too_much
 from tests.e2e.gateways import gateways, recorded, spent, storm, token
 from tests.e2e.plain_upstream import plain_upstream
 from tests.e2e.served import until
@@ -53,7 +52,7 @@ async def test_while_redis_is_away_requests_pass_and_too_many_are_as_many_as_che
     assert sum(book["charge"] for book in books) == 10
     assert sum(book["drain"] for book in books) == 61
     too_much = sum(book["overrun"] for book in books)
-    assert too_much == let_through_too_much(meanwhile=61, left=40, late_debt=debt) > 0
+    assert too_much == 61 - 40 - debt > 0, "of all that passed meanwhile, less what was left and may be owed"
 
 
 async def test_closed_rules_wait_for_redis(tmp_path: Path, durable: RedisServer) -> None:

@@ -14,13 +14,12 @@ from gateway.core.bucket import left as left_of
 from gateway.core.cascade import Bill, Charge, Standing
 from gateway.core.refund import Gift
 from gateway.core.scope import Scope
-from gateway.ledger.bounds import MOST_HELD
+from gateway.ledger.bounds import GUARD_MS, MOST_HELD
 from gateway.ledger.redis.states import States
 
 LEAST, MOST = 8, MOST_HELD
 """Units that a slice wants: at first, and where it is spent within a second again and again."""
-GUARD_US = 50_000
-"""A slice ends so long before its window, for clocks that disagree."""
+GUARD_US = GUARD_MS * 1_000
 FAST_US = 1_000_000
 WARM_US = 200_000
 """Whoever comes again within this gets a slice; before, each of his debits is exact, in one call with others'."""

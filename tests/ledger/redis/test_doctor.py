@@ -5,8 +5,9 @@ from click.testing import CliRunner
 
 from gateway.cli import main
 from gateway.journal.options import Pace
-from gateway.ledger.bounds import FLUSH_MS, bounds, exact_sentence, sentence
+from gateway.ledger.bounds import FLUSH_MS, NEAR_S, bounds, exact_sentence, sentence
 from gateway.ledger.redis.doctor import examine
+from gateway.ledger.redis.scripts import MERGE
 from tests.redis_server.server import RedisServer, free_port
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
@@ -80,5 +81,6 @@ def test_every_bound_stands_in_the_documentation() -> None:
         assert f"| {each.event} | {each.refused_early} | {each.admitted_too_much} |" in text
 
 
-def test_the_printed_pace_of_the_journal_is_its_own() -> None:
+def test_the_printed_pace_of_the_journal_and_what_a_merge_takes_for_near_are_their_own() -> None:
     assert Pace().flush_s * 1_000 == FLUSH_MS
+    assert f"local NEAR_US = {NEAR_S * 1_000_000}\n" in MERGE.text
