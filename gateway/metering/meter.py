@@ -234,9 +234,15 @@ class Meter:
         await self._turns.close()
 
     async def _debit_late(self) -> None:
-        while self._owed:
-            await self._give_back(*self._owed[0])
-            self._owed.popleft()
+        """Refunds, then debits. A refund that cannot be made keeps nobody waiting: the next round begins after it."""
+        try:
+            while self._owed:
+                await self._give_back(*self._owed[0])
+                self._owed.popleft()
+        except StoreUnavailable:
+            self._owed.rotate(-1)
+            await self._arrears.debit()
+            raise
         await self._arrears.debit()
 
     @property

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import fcntl
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from gateway import log
+
+_log = log.get_logger(__name__)
 PATIENCE_S = 1.0
 _LAST = ".last"
 _DEAD = f"dead{_LAST}"
@@ -40,7 +42,11 @@ async def texts_of(own: Path, said: bytes, siblings: Sequence[Path]) -> list[byt
     lives = await asyncio.to_thread(_lives, sockets)
     heard = [said, *await asyncio.gather(*(_ask(path) for path in siblings), return_exceptions=True)]
     now = {life: text for life, text in zip(lives, heard, strict=True) if isinstance(text, bytes)}
-    return (await asyncio.to_thread(_remember, sockets, now))[1:]
+    try:
+        return (await asyncio.to_thread(_remember, sockets, now))[1:]
+    except OSError as error:  # a full disk, most likely: to look at the numbers is needed then more than ever
+        _log.warning("what silent and dead workers have counted cannot be kept", reason=str(error))
+        return [text for life, text in now.items() if life != lives[0]]
 
 
 def _lives(sockets: Sequence[Path]) -> list[str]:
@@ -86,9 +92,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _write(path: Path, text: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(text)
-    Path(file.name).replace(path)
+    """Whole or not at all; also a disk that is full keeps nothing half-written."""
+    new = path.with_suffix(".new")
+    try:
+        new.write_bytes(text)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _counted(text: bytes) -> bytes:

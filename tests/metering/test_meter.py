@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from gateway.core.account import Posting
 from gateway.core.bucket import Bucket, LimitKey
 from gateway.core.cascade import Charge, Refusal
 from gateway.core.plan import Plan, Subscription
@@ -44,12 +45,24 @@ class Journal:
         record.end[:] = status, latency_us, upstream_latency_us
 
 
+class Ledger(MemoryLedger):
+    """In memory. Whoever is in ``stuck`` gets nothing back now."""
+
+    stuck: frozenset[str] = frozenset()
+
+    async def refund(self, charge: Charge, costs: Mapping[str, int], now_us: int) -> tuple[Posting, ...]:
+        if charge.scope.id in self.stuck:
+            raise StoreUnavailable("not now")
+        return await super().refund(charge, costs, now_us)
+
+
 class Till:
     """A meter over a ledger in memory, and what it wrote down."""
 
     def __init__(self) -> None:
         self.journal, self.metrics, self.away = Journal(), Metrics(), False
-        self.meter = Meter(MemoryLedger(self._restore), Recorder(self.journal, self.metrics), lambda: False)
+        self.ledger = Ledger(self._restore)
+        self.meter = Meter(self.ledger, Recorder(self.journal, self.metrics), lambda: False)
         self._count = 0
 
     async def _restore(self, scope: Scope) -> Mapping[LimitKey, Bucket]:
@@ -166,6 +179,31 @@ async def test_what_the_upstream_accepted_while_the_ledger_was_away_is_debited_l
     till.away = False
     await till.meter.debit_late()
     assert (till.used, till.meter.late) == ({"workspace:acme": 1}, 0)
+
+
+async def test_a_refund_that_cannot_be_made_keeps_no_other_and_no_late_debit_waiting() -> None:
+    till = Till()
+    till.ledger.stuck = frozenset({"ann", "bob"})
+    for user in ("ann", "bob"):
+        who = Principal("jwt", user, None, "192.0.2.7")
+        visit = till.visit(Rule("POST", "/a"), who)
+        assert isinstance(await till.meter.charge(visit), Charge)
+        await till.settle(visit, 502, sent=False)
+    owing = till.visit(HOOK, CLAIMING)
+    assert await till.meter.charge(owing) is None
+    till.away = True
+    await till.settle(owing, 200)
+    till.away, till.ledger.stuck = False, frozenset({"ann"})
+    assert (till.used, till.meter.unsettled) == ({"user:ann": 1, "user:bob": 1}, 2)
+    with pytest.raises(StoreUnavailable):
+        await till.meter.debit_late()
+    assert till.used == {"user:ann": 1, "user:bob": 1, "workspace:acme": 1}
+    with pytest.raises(StoreUnavailable):
+        await till.meter.debit_late()
+    assert till.used == {"user:ann": 1, "user:bob": 0, "workspace:acme": 1}
+    till.ledger.stuck = frozenset()
+    await till.meter.debit_late()
+    assert (till.used, till.meter.unsettled) == ({"user:ann": 0, "user:bob": 0, "workspace:acme": 1}, 0)
 
 
 async def test_a_verified_principal_is_debited_before_whatever_the_rule_says() -> None:

@@ -85,3 +85,16 @@ async def test_however_many_have_died_one_file_has_what_they_counted(tmp_path: P
     told = [summed([metrics(1, 0), *each]).decode() for each in at_once]
     assert all('requests_total{outcome="charged",rule="GET /x",status="200"} 11.0' in each for each in told)
     assert len(list(tmp_path.glob("*.last"))) == 2, "the one that lives, and the dead"
+
+
+async def test_a_full_disk_does_not_keep_the_numbers_of_the_living_from_being_told(tmp_path: Path) -> None:
+    one, two = tmp_path / "1.sock", tmp_path / "2.sock"
+    one.touch()
+    server = await sibling(two, metrics(2, 0))
+    for socket in (one, two):
+        (tmp_path / f"{socket.stem}-{socket.stat().st_ctime_ns}.new").symlink_to("/dev/full")
+    before = set(tmp_path.iterdir())
+    told = summed([metrics(1, 0), *await texts_of(one, metrics(1, 0), [two])]).decode()
+    assert 'requests_total{outcome="charged",rule="GET /x",status="200"} 3.0' in told
+    assert {path.name for path in tmp_path.iterdir()} - {path.name for path in before} == {"last.lock"}
+    server.close()
