@@ -97,7 +97,7 @@ async def sync(sales: Sales, row: SubscriptionRow) -> SubscriptionRow:
 
 
 async def pay_url(sales: Sales, row: SubscriptionRow) -> str:
-    """Where what is due can be paid. Raises ``Conflict`` if nothing is."""
+    """Where what is due can be paid: it, before what is sold beside it. Raises ``Conflict`` if nothing is."""
     if row.provider != sales.provider.name or row.external_id is None:
         raise Conflict("This does not renew: there is nothing to pay again.")
     with asking():
@@ -105,7 +105,7 @@ async def pay_url(sales: Sales, row: SubscriptionRow) -> str:
     due = [receipt for receipt in receipts if receipt.state is PaymentState.OPEN and receipt.pay_url is not None]
     if not due:
         raise Conflict("Nothing is due for this subscription.")
-    return max(due, key=lambda receipt: receipt.created_us).pay_url or ""
+    return max(due, key=lambda each: (each.period_end_us is not None, each.created_us)).pay_url or ""
 
 
 class _Wanted(NamedTuple):

@@ -54,7 +54,7 @@ def counting(ours: SubscriptionRow, found: Sequence[Agreement], receipts: Receip
         return known
 
     def merit(each: Agreement) -> tuple[bool, bool, bool, bool]:
-        paid = any(receipt.kept and receipt.amount for receipt in receipts[each.id])
+        paid = any(receipt.kept and receipt.amount for receipt in _of_itself(receipts[each.id]))
         return each.state not in _NOT_BEGUN, paid, each.state is not AgreementState.ENDED, each is known
 
     return max(found, key=merit, default=None)
@@ -71,10 +71,19 @@ def extra(others: Sequence[Agreement], receipts: Receipts, counts: Agreement | N
     over = [each for each in (*others, counts) if each is not None and each.state is AgreementState.ENDED]
     return Extra(
         running=tuple(each.id for each in others if _to_be_ended(each, begun=begun)),
-        owing=tuple(each.id for each in over if any(due.state is PaymentState.OPEN for due in receipts[each.id])),
+        owing=tuple(each.id for each in over if _due(receipts[each.id])),
         receipts=tuple(receipt for each in others for receipt in receipts[each.id]),
-        kept=tuple(kept for each in others for kept in _kept(each.id, receipts[each.id])),
+        kept=tuple(kept for each in others for kept in _kept(each.id, _of_itself(receipts[each.id]))),
     )
+
+
+def _of_itself(receipts: Iterable[Receipt]) -> list[Receipt]:
+    """Those that buy an agreement's periods. What is sold beside it is owed, and paid, whatever becomes of it."""
+    return [each for each in receipts if each.period_end_us is not None]
+
+
+def _due(receipts: Iterable[Receipt]) -> list[Receipt]:
+    return [each for each in _of_itself(receipts) if each.state is PaymentState.OPEN]
 
 
 def _to_be_ended(other: Agreement, *, begun: bool) -> bool:
@@ -88,7 +97,8 @@ def late(ours: SubscriptionRow, counts: Agreement | None, receipts: Iterable[Rec
     """What was paid after what it was for had ended: after the agreement, or, bought once, after ours."""
     if counts is not None:
         over_us, name = counts.ended_us if counts.state is AgreementState.ENDED else None, counts.id
-        return [] if over_us is None else _kept(name, [each for each in receipts if (each.paid_us or 0) > over_us])
+        after = [each for each in _of_itself(receipts) if over_us is not None and (each.paid_us or 0) > over_us]
+        return _kept(name, after)
     if ours.status is not Status.CANCELLED or ours.period_end_us is None:
         return []
     after = [each for each in receipts if (each.paid_us or 0) > (ours.cancelled_us or 0)]

@@ -39,6 +39,7 @@ WHAT = """
     buy buy renewing renewing renewing again return return wait wait wait wait wait stop resume end refund refund
     unrefund dispute
     decide card settle mend deliver deliver lose sync change change portal early pause unpause trouble key
+    work
 """
 STEPS = st.lists(
     st.tuples(st.sampled_from(WHAT.split()), st.integers(0, 39), st.integers(0, 7)), min_size=2, max_size=16
@@ -209,6 +210,13 @@ class History:
         if invoice is not None and invoice["status"] == "open":
             self.shop.fake.books.declining.discard(invoice["customer"])
             self.shop.fake.money.pay(invoice)
+
+    async def _work(self, which: int, how: int) -> None:
+        """An operator bills hours of work beside a subscription; some pay at once."""
+        if (found := self._running(which)) is not None:
+            bill = self.shop.fake.selling.beside(found, 700 + which)
+            if how < 4:
+                self.shop.fake.money.pay(bill)
 
     async def _change(self, which: int, how: int) -> None:
         """Another plan on our page; half of them for what a preview said some minutes ago."""

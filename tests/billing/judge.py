@@ -20,7 +20,8 @@ def entitled(kept: Any, sold: str, days: int, now: int, begun: int | None) -> bo
 
 def _runs(kept: Any, of: Any, now: int) -> bool:
     invoices = [each for each in kept["invoices"].values() if each["parent"] and each["status"] != "void"]
-    mine = [each for each in invoices if each["parent"]["subscription_details"]["subscription"] == of["id"]]
+    mine = [each for each in invoices if each["billing_reason"] != "manual"]  # that is for something else
+    mine = [each for each in mine if each["parent"]["subscription_details"]["subscription"] == of["id"]]
     opened = {_bought(each)["end"]: _needed(mine, each) for each in mine if not _prorated(each, -1)}
     paid = {end: needed for end, needed in opened.items() if all(each["status"] == "paid" for each in needed)}
     start, until = (of["items"]["data"][0][f"current_period_{each}"] for each in ("start", "end"))

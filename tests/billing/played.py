@@ -31,6 +31,8 @@ DEARER: list[Step] = [("renewing", MONTH, 0), ("wait", 6, 0), ("wait", 1, 0), ("
 """What a dearer plan costs more is paid, by a payment of its own."""
 TRIED: list[Step] = [("renewing", MAX, 6), ("end", 0, 0), ("sync", 0, 0)]
 """A first try that was refused, and whose agreement is over while its page is open."""
+WORKED: list[Step] = [("renewing", MAX, 0), ("work", 0, 7), ("card", 0, 0), ("wait", 9, 0), ("wait", 5, 0)]
+"""A bill for something else, beside a renewal that is never paid."""
 CHOICE = int(os.environ.get("WEIGHBRIDGE_SEED", "1"))
 """Which histories: the same in each run, so that a run says something of what was changed; another number, others."""
 
@@ -77,6 +79,7 @@ async def played(stand: Fair, steps: list[Step], chance: int) -> None:
     await same_money(here)
     await trials_are_single(here)
     await none_dropped_too_soon(here)
+    work_stays_owed(here)
     assert isinstance(here.fake.on_request, Judge)
     here.fake.on_request.check(here.fake)
     if chance % 4 == 0:
@@ -98,6 +101,12 @@ async def none_dropped_too_soon(here: Shop) -> None:
         row = await here.row(session["metadata"]["subscription_id"])
         dropped = row.status is Status.CANCELLED and row.period_end_us is None
         assert not (dropped and session["status"] == "open"), session["id"]
+
+
+def work_stays_owed(here: Shop) -> None:
+    """A bill for something else is owed until it is paid, whatever becomes of the subscription."""
+    bills = here.fake.books.of("invoices", billing_reason="manual")
+    assert all(each["status"] in ("open", "paid") for each in bills)
 
 
 async def same_money(here: Shop) -> None:

@@ -32,10 +32,12 @@ async def end_it(here: Shop, id_: str) -> SubscriptionRow:
     return await end(here.store, id_, here.by(), tell)
 
 
-async def owing(here: Shop) -> tuple[SubscriptionRow, Any]:
-    """A subscription whose renewal was not paid, and the bill of that."""
+async def owing(here: Shop, *, hours: int = 0) -> tuple[SubscriptionRow, Any]:
+    """A subscription whose renewal was not paid, and the bill of that. ``hours``: of work that stand on it as well."""
     row = await here.bought(mode="subscription")
-    customer = here.fake.books.get("subscriptions", row.external_id or "")["customer"]
+    of = here.fake.books.get("subscriptions", row.external_id or "")
+    customer = of["customer"]
+    here.fake.books.kept["waiting"][customer] = {"lines": here.fake.selling.work(of, *[100] * hours)}
     here.fake.books.declining.add(customer)
     here.later(30 * DAY_S + 2 * 3600)
     await here.fake.deliver()
@@ -91,6 +93,33 @@ async def test_a_bill_that_is_being_paid_stands_in_no_ones_way(here: Shop) -> No
     assert (await end_it(here, row.id)).status is Status.CANCELLED
     await here.fake.deliver()
     assert bill["status"] == "void", "the next reading finds it again"
+
+
+@pytest.mark.parametrize("lines", [1, 12])
+async def test_hours_of_work_billed_beside_it_are_owed_after_its_end_as_before(here: Shop, lines: int) -> None:
+    row, renewal = await owing(here)
+    of = here.fake.books.get("subscriptions", row.external_id or "")
+    work = here.fake.selling.beside(of, *[20_000] * lines)
+    await here.fake.deliver()
+    assert await customer_acts.pay_url(here.sales, row) == renewal["hosted_invoice_url"], "what keeps it running first"
+    await end_it(here, row.id)
+    await here.fake.deliver()
+    await here.sync(full=True)
+    assert (renewal["status"], work["status"]) == ("void", "open")
+    assert await customer_acts.pay_url(here.sales, row) == work["hosted_invoice_url"]
+    here.later(60)
+    here.fake.money.pay(work)
+    await here.fake.deliver()
+    assert (await here.row(row.id)).status is Status.CANCELLED
+    assert 20_000 * lines in [each.amount for each in await payments.of_subscription(here.store, row.id)]
+    assert await told(here) == (), "it was paid for work that was done"
+
+
+async def test_a_renewal_with_many_hours_of_work_on_its_bill_is_still_a_renewal(here: Shop) -> None:
+    row, renewal = await owing(here, hours=12)
+    assert renewal["lines"]["has_more"], "the line that renews is not among those that come with it"
+    await end_it(here, row.id)
+    assert renewal["status"] == "void"
 
 
 @pytest.mark.parametrize("known", [True, False])

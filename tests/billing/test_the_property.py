@@ -21,6 +21,7 @@ from tests.billing.played import (
     PARTS,
     TRIED,
     WEEK,
+    WORKED,
     YEAR,
     granted,
     play,
@@ -66,6 +67,8 @@ KNOWN: list[tuple[list[Step], int]] = [
     ([("renewing", MAX, 0), ("sync", 0, 0), ("key", 0, 0), ("key", 3, 0)], 0),
     ([("renewing", MAX, 0), ("trouble", 7, 1), ("deliver", 0, 0), ("trouble", 4, 2), ("sync", 0, 0)], 0),
     (LEFT, 3288),
+    (WORKED, 0),
+    ([("renewing", MAX, 0), ("work", 0, 0), ("card", 0, 0), ("wait", 9, 0), ("work", 0, 7), ("mend", 2, 0)], 0),
 ]
 """Histories that have gone wrong once, or nearly."""
 

@@ -8,6 +8,8 @@ from gateway.demo.stripe.objects import Object
 DAY = 86_400
 RETRIES = (1 * DAY, 3 * DAY, 5 * DAY)
 """After which time a failed renewal is tried again; then it is given up."""
+MANUAL = "manual"
+"""Why there is an invoice that somebody has written: the subscription that it names does not stand or fall with it."""
 
 
 class Money(GivingBack):
@@ -47,7 +49,8 @@ class Money(GivingBack):
         )
         books.kept["lines"][made["id"]] = {"data": lines}
         made["billing_reason"] = reason
-        subscription["latest_invoice"] = made["id"]
+        if reason != MANUAL:
+            subscription["latest_invoice"] = made["id"]
         return books.keep("invoices", made, "invoice.created")
 
     def finalize(self, invoice: Object) -> None:
@@ -91,7 +94,7 @@ class Money(GivingBack):
             "next_payment_attempt": None,
         }
         invoice["status_transitions"]["paid_at"] = books.now
-        if (of := self.subscription_of(invoice)) is not None:
+        if (of := self.subscription_of(invoice)) is not None and invoice["billing_reason"] != MANUAL:
             self._booked(invoice, of)
         books.tell("invoice.paid", invoice)
         books.tell("invoice.payment_succeeded", invoice)
@@ -129,7 +132,9 @@ class Money(GivingBack):
         if invoice["customer"] in books.wary:
             books.tell("invoice.payment_action_required", invoice)
         waiting = None if of is None else books.kept["pending"].get(of["id"])
-        if of is None or not renews or (waiting is not None and waiting["invoice"] == invoice["id"]):
+        if of is None or invoice["billing_reason"] == MANUAL:
+            return
+        if not renews or (waiting is not None and waiting["invoice"] == invoice["id"]):
             return  # a change that is not paid is no renewal that has failed
         self.note("failed", of, invoice["id"])
         if again:
@@ -151,7 +156,8 @@ class Money(GivingBack):
         for invoice in books.of("invoices"):
             if invoice["status"] in ("draft", "open") and self.subscription_of(invoice) is subscription:
                 invoice |= {"auto_advance": False, "next_payment_attempt": None}
-                if over == "incomplete_expired" and invoice["status"] == "open":
+                expires = over == "incomplete_expired" and invoice["billing_reason"] != MANUAL
+                if expires and invoice["status"] == "open":
                     self.void(invoice)
         books.kept["pending"].pop(subscription["id"], None)
         if (schedule := books.kept["schedules"].get(subscription["schedule"] or "")) is not None:

@@ -5,7 +5,7 @@ from typing import Any
 from gateway.demo.stripe import agreements, bills, changes, late, objects, schedules
 from gateway.demo.stripe.books import Books, refused
 from gateway.demo.stripe.form import flag
-from gateway.demo.stripe.money import Money
+from gateway.demo.stripe.money import MANUAL, Money
 from gateway.demo.stripe.objects import Object
 
 _SHORTEST_S, _LONGEST_S = 1800, 86_400
@@ -146,6 +146,18 @@ class Selling:
         else:
             self.money.pay(invoice)
         return made
+
+    def beside(self, subscription: Object, *amounts: int) -> Object:
+        """A bill of its own that names a subscription and is for something else: owed at once."""
+        made = self.money.draft(subscription, self.work(subscription, *amounts), MANUAL)
+        self.money.finalize(made)
+        return made
+
+    def work(self, subscription: Object, *amounts: int) -> list[Object]:
+        """Lines of what is sold beside a subscription."""
+        now, currency = self.books.now, subscription["currency"]
+        made = [bills.line(self.books.id("il"), each, currency, "Hours of work", period=(now, now)) for each in amounts]
+        return [bills.beside(each) for each in made]
 
     def line(self, price: Object, amount: int, start: int, end: int) -> Object:
         """A line for a price."""

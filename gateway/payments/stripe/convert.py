@@ -201,6 +201,11 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
     )
 
 
+def buys(invoice: Json) -> bool:
+    """Whether an Invoice, with all of its lines, buys the subscription that it is of, and not only something beside."""
+    return bool(_bought(invoice["lines"]["data"]))
+
+
 def _bought(lines: Sequence[Json]) -> list[Json]:
     """The lines of an invoice that buy the subscription's last period. None: it is for something else."""
     bought = [line for line in lines if _of_subscription(line) and not _is_credit(line)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.payments.port import Gone, ProviderError
+from gateway.payments.stripe import bills, convert
 from gateway.payments.stripe.client import Client, Json
 
 _OVER = ("canceled", "incomplete_expired")
@@ -12,7 +13,8 @@ _PAYABLE = ("open", "uncollectible")
 async def end(client: Client, id_: str) -> Json:
     """End it now, and its open invoices: Stripe itself only tries no more to have them paid, their pages stay.
 
-    One that is over can be ended no more: its answer may have got lost the first time.
+    What names it and buys something else, such as hours of work, is owed as before. One that is over can be ended no
+    more: its answer may have got lost the first time.
     """
     try:
         found = await client.delete(f"subscriptions/{id_}")
@@ -21,7 +23,8 @@ async def end(client: Client, id_: str) -> Json:
         if found["status"] not in _OVER:
             raise
     for invoice in [each async for each in client.every("invoices", subscription=id_, status="open")]:
-        await _void(client, invoice["id"])
+        if convert.buys(await bills.whole(client, invoice)):
+            await _void(client, invoice["id"])
     return found
 
 
