@@ -1,10 +1,11 @@
 """Who has what: subscriptions and API keys, through the administrator's page."""
 
+import asyncio
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import Route, expect
+from playwright.async_api import Page, Route, expect
 
 from gateway.demo.data import ALICE, BOB, DAVE
 from tests.ui.conftest import Windows
@@ -197,24 +198,55 @@ async def test_a_key_that_was_not_copied_is_not_closed_over_by_escape(windows: W
     await expect(shown).to_have_count(0)
 
 
-async def test_whoever_is_shown_has_a_name_however_many_were_seen_since(windows: Windows) -> None:
+PEOPLE = [f"5a000000-0000-4000-8000-{at:012}" for at in range(120)]
+
+
+async def crowd(windows: Windows, answers: asyncio.Event) -> tuple[Page, list[str]]:
+    """The subscriptions of so many people, and whose names are asked for; they are told when ``answers`` is set."""
     page, _ = await windows.open()
-    people = [f"5a000000-0000-4000-8000-{at:012}" for at in range(120)]
-    rows = [subscription(at, PLANS[1], user_id=user) for at, user in enumerate(people)]
+    rows = [subscription(at, PLANS[1], user_id=user) for at, user in enumerate(PEOPLE)]
     asked: list[str] = []
 
     async def directory(route: Route) -> None:
         wanted = parse_qs(urlsplit(route.request.url).query)["ids"][0].split("\n")
         asked.extend(wanted)
+        await answers.wait()
         await route.fulfill(json=[{"kind": "user", "id": one, "name": f"Person {int(one[-6:])}"} for one in wanted])
 
     await page.route("**/billing/directory?*", directory)
     await answer(page, "**/billing/subscription/all?*", rows)
     await page.goto(windows.site.address("/billing-admin", "su", view="subscriptions"))
+    return page, asked
+
+
+async def turn(page: Page, button: str, last: int) -> None:
+    """Go to the next page or back; its last row is drawn."""
+    await page.get_by_role("button", name=button).click()
+    await expect(page.get_by_role("table").get_by_title(PEOPLE[last])).to_be_visible()
+
+
+async def test_whoever_is_shown_has_a_name_however_many_were_seen_since(windows: Windows) -> None:
+    told = asyncio.Event()
+    told.set()
+    page, asked = await crowd(windows, told)
     table = page.get_by_role("table", name="Subscriptions")
     await expect(table.get_by_role("button", name="Person 49", exact=True)).to_be_visible()
-    assert asked == people[:50], "those that are shown, once"
+    assert asked == PEOPLE[:50], "those that are shown, once"
     for last in (99, 119):
         await page.get_by_role("button", name="Next").click()
         await expect(table.get_by_role("button", name=f"Person {last}", exact=True)).to_be_visible()
-    assert asked == people
+    assert asked == PEOPLE
+
+
+async def test_who_is_drawn_again_before_the_answer_is_there_is_not_asked_for_again(windows: Windows) -> None:
+    told = asyncio.Event()
+    page, asked = await crowd(windows, told)
+    table = page.get_by_role("table", name="Subscriptions")
+    await expect(table).to_be_visible()
+    for button, last in (("Next", 99), ("Back", 49), ("Next", 99)):
+        await turn(page, button, last)
+    async with page.expect_request(lambda one: PEOPLE[119] in one.url):
+        await turn(page, "Next", 119)
+    told.set()
+    await expect(table.get_by_role("button", name="Person 119", exact=True)).to_be_visible()
+    assert asked == PEOPLE

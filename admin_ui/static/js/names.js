@@ -23,6 +23,8 @@ const FALLBACK = "fallback";
 const known = new Map();
 /** @type {Set<string>} ids that were drawn and are not known */
 let wanted = new Set();
+/** @type {Set<string>} ids that are asked for just now: whoever is drawn again meanwhile is not asked for again */
+const asking = new Set();
 /** @type {number | undefined} */
 let timer;
 let person = -1;
@@ -48,10 +50,11 @@ function nameOf(kind, id) {
   if (!kind || !id) return null;
   if (person !== session.value.person) { // what one was told is not shown to another
     known.clear();
+    asking.clear();
     person = session.value.person;
   }
   const called = known.get(`${kind} ${id}`);
-  if (!called || called.until < Date.now()) {
+  if (!asking.has(id) && (!called || called.until < Date.now())) {
     wanted.add(id);
     timer ??= window.setTimeout(lookUp, TOGETHER_MS);
   }
@@ -62,6 +65,7 @@ async function lookUp() {
   const ids = [...wanted];
   wanted = new Set();
   timer = undefined;
+  for (const id of ids) asking.add(id);
   const mine = person;
   /** @type {[string[], Known[]][]} */
   const answers = [];
@@ -78,6 +82,7 @@ async function lookUp() {
     }
   }
   if (mine !== session.value.person) return;
+  for (const id of ids) asking.delete(id);
   failed.set(missed);
   if (known.size > LARGEST) known.clear();
   if (learn(answers)) changes.set(changes.value + 1);
