@@ -12,7 +12,7 @@ from gateway.core.problems import Conflict, NotFound, Unprocessable
 from gateway.core.sale import Agreement, AgreementState, OrderState, PaymentState
 from gateway.core.scope import Scope
 from gateway.core.subscription import Event, PlanVersion, Status
-from gateway.payments.port import Account, Item, Line, Preview, ProviderError, Strange
+from gateway.payments.port import Account, Item, Line, Preview, ProviderError, Scheduled, Strange
 from gateway.store import orders, plans
 from gateway.store.deeds import PortalOpened, note
 from gateway.store.mandate import Mandate
@@ -226,10 +226,14 @@ async def _other(sales: Sales, row: SubscriptionRow, plan_id: str) -> _Wanted:
 async def _begins(sales: Sales, agreement_id: str, item: Item) -> int | None:
     """When a change begins. Raises ``Conflict`` while the period that runs is not paid: none of it can be given back.
 
+    And while somebody else has scheduled something for it.
+
     A renewal is charged about an hour after its period has begun; the row does not know of that period before.
     """
     with asking():
         agreement = await sales.provider.agreement(agreement_id)
+        if agreement.scheduled:
+            raise Scheduled
         paid = runs_paid(agreement, await sales.provider.receipts(agreement=agreement_id))
     if not paid:
         raise Conflict(

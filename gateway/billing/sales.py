@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gateway.core.problems import BadGateway, Conflict, Problem, Unavailable, Unprocessable
-from gateway.payments.port import Account, Declined, Gone, Provider, ProviderError, Strange
+from gateway.payments.port import Account, Declined, Gone, Provider, ProviderError, Scheduled, Strange
 from gateway.store.mandate import Actor, Mandate
 from gateway.store.orders import OrderRow
 from gateway.store.store import Store
@@ -120,6 +120,8 @@ def _problem(error: ProviderError) -> Problem:
     content = {"reason": error.code or "provider"}
     if isinstance(error, Declined):
         return Conflict(f"The payment did not go through: {error.message}", content=content)
+    if isinstance(error, Scheduled):
+        return Conflict(error.message, content=content)
     if isinstance(error, Strange):  # no customer's matter, and no name for them to see
         return Unavailable("The payment provider is not set up as it was. Whoever runs this has to look at it.")
     if isinstance(error, Gone):

@@ -67,7 +67,8 @@ class Agreement:
     """What renews until somebody ends it. ``stopping``: it will end with its period. ``plan_id``: what it is to now.
 
     ``next_plan_id``: what it is to from its next period on, where that was agreed. ``amount``: what it costs for so
-    many ``days``, where that is known; a calendar's months and years by their usual length.
+    many ``days``, where that is known; a calendar's months and years by their usual length. ``scheduled``: somebody
+    else has arranged at the provider what it will be, which no customer undoes.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Agreement:
     period_end_us: int
     stopping: bool = False
     next_plan_id: str | None = None
+    scheduled: bool = False
     amount: int | None = None
     days: int = 0
     ended_us: int | None = None

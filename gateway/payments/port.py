@@ -30,6 +30,16 @@ class Gone(ProviderError):  # noqa: N818  (what HTTP calls it)
     """The provider has no such object (any more)."""
 
 
+class Scheduled(ProviderError):  # noqa: N818  (what stands in the way)
+    """Somebody else has arranged something for it at the provider, such as another price, and it would be undone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Something is scheduled for this at the payment provider. Only whoever runs this can change that.",
+            code="scheduled",
+        )
+
+
 class Strange(ProviderError):  # noqa: N818  (what the key is)
     """The key is of another account, or of the other mode, than what is kept here was sold through: nothing is done."""
 
@@ -226,11 +236,11 @@ class Provider(Protocol):
         ...
 
     async def stop(self, agreement: str) -> Agreement:
-        """Do not renew it."""
+        """Do not renew it. What somebody else has scheduled for it is off, and then it is not to be resumed."""
         ...
 
     async def resume(self, agreement: str) -> Agreement:
-        """Renew it after all."""
+        """Renew it after all. Raises ``Scheduled`` where that would undo what somebody else has scheduled."""
         ...
 
     async def end(self, agreement: str) -> Agreement:
@@ -254,16 +264,16 @@ class Provider(Protocol):
     async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
         """Change to another plan now, reckoned for ``at_us``; a dearer one only once the difference is paid.
 
-        What was agreed for the next period before is off.
+        What was agreed for the next period before is off. Raises ``Scheduled``.
         """
         ...
 
     async def change_later(self, agreement: str, item: Item) -> Agreement:
-        """Change to another plan with the next period, instead of what was agreed for it before."""
+        """Change to another plan with the next period, not to what was agreed for it before. Raises ``Scheduled``."""
         ...
 
     async def stay(self, agreement: str) -> Agreement:
-        """Change to nothing else with the next period."""
+        """Change to nothing else with the next period. Raises ``Scheduled``."""
         ...
 
     async def portal(self, customer: str, return_url: str) -> str:

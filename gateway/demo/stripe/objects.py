@@ -11,6 +11,11 @@ def listed(items: list[Any], url: str, *, has_more: bool = False) -> Object:
     return {"object": "list", "data": items, "has_more": has_more, "url": url}
 
 
+def edited(metadata: Object, said: Mapping[str, str]) -> Object:
+    """Metadata after an update: what is not named stays, and an empty value takes a name away."""
+    return {name: value for name, value in (metadata | dict(said)).items() if value != ""}
+
+
 def customer(id_: str, now: int, said: Mapping[str, Any]) -> Object:
     """A customer."""
     return {

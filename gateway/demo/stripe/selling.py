@@ -174,7 +174,7 @@ class Selling:
             subscription["cancel_at"] = None
             self._stop(subscription, stopping=False)
         if said.get("metadata"):
-            subscription["metadata"] |= said["metadata"]
+            subscription["metadata"] = objects.edited(subscription["metadata"], said["metadata"])
         if said.get("trial_end") == "now" and subscription["status"] == "trialing":
             subscription |= {"trial_end": self.books.now}
             self.end_trial(subscription)

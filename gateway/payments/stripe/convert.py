@@ -16,6 +16,7 @@ from gateway.core.sale import (
 )
 from gateway.core.scope import Scope
 from gateway.payments.port import ProviderError
+from gateway.payments.stripe import phases
 from gateway.payments.stripe.amounts import from_stripe
 from gateway.payments.stripe.catalog import plan_of_product
 
@@ -119,7 +120,7 @@ def only_item(subscription: Json) -> Json:
 def agreement(subscription: Json, app: str) -> Agreement:
     """A Subscription. Its period is that of its items: since 2025-03-31 it has none of its own."""
     items = subscription["items"]["data"]
-    price = items[0]["price"] if items else {}
+    price, schedule = items[0]["price"] if items else {}, phases.running(subscription)
     ends_at, until = subscription.get("cancel_at"), max(item["current_period_end"] for item in items)
     return Agreement(
         id=subscription["id"],
@@ -130,7 +131,8 @@ def agreement(subscription: Json, app: str) -> Agreement:
         period_end_us=until * _SECOND_US,
         # A portal, or flexible billing, says the same as an instant.
         stopping=bool(subscription["cancel_at_period_end"]) or (ends_at is not None and ends_at <= until),
-        next_plan_id=_agreed_next(subscription.get("schedule"), app),
+        next_plan_id=phases.agreed_next(schedule, app),
+        scheduled=schedule is not None and not phases.is_ours(schedule, app),
         amount=from_stripe(price["unit_amount"], price["currency"]) if price.get("unit_amount") is not None else None,
         days=_days(price.get("recurring") or {}),
         ended_us=instant(subscription.get("ended_at")),
@@ -141,15 +143,6 @@ def _plan_of_price(price: Json) -> str | None:
     """The plan whose product it is: the id of a product cannot be edited, as a price's metadata can."""
     of_product = plan_of_product(id_of(price.get("product")) or "")
     return of_product or (price.get("metadata") or {}).get("plan_id")
-
-
-def _agreed_next(schedule: object, app: str) -> str | None:
-    """The plan of the next period, if a schedule of ours, expanded, still waits for it."""
-    if not isinstance(schedule, Mapping) or schedule.get("status") != "active":
-        return None
-    said, phases, now = schedule.get("metadata") or {}, schedule["phases"], schedule.get("current_phase") or {}
-    waits = now.get("start_date") == phases[0]["start_date"] and len(phases) > 1
-    return said.get("plan_id") if waits and said.get("app") == app else None
 
 
 def _days(recurring: Json) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from gateway.core.sale import Agreement, Order, Receipt
 from gateway.core.scope import Scope
@@ -132,18 +131,11 @@ class StripeProvider:
 
     async def stop(self, agreement: str) -> Agreement:
         """See the port."""
-        return await self._renewal(agreement, {"cancel_at_period_end": True})
+        return convert.agreement(await schedules.stop(self._client, agreement, self._app), self._app)
 
     async def resume(self, agreement: str) -> Agreement:
-        """See the port. The end may stand as a flag or as an instant."""
-        found = await self._client.get(f"subscriptions/{agreement}")
-        if found.get("cancel_at") is not None and not found["cancel_at_period_end"]:
-            return await self._renewal(agreement, {"cancel_at": ""})
-        return await self._renewal(agreement, {"cancel_at_period_end": False})
-
-    async def _renewal(self, agreement: str, said: Mapping[str, Any]) -> Agreement:
-        await schedules.release(self._client, agreement)
-        return convert.agreement(await self._client.post(f"subscriptions/{agreement}", **said), self._app)
+        """See the port."""
+        return convert.agreement(await schedules.resume(self._client, agreement, self._app), self._app)
 
     async def end(self, agreement: str) -> Agreement:
         """See the port."""
@@ -159,7 +151,7 @@ class StripeProvider:
 
     async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
         """See the port."""
-        await schedules.release(self._client, agreement)
+        await schedules.release(self._client, agreement, self._app)
         changed = await changes.change(self._client, agreement, await self._price(item), at_us, key)
         return convert.agreement(changed, self._app)
 
@@ -170,7 +162,7 @@ class StripeProvider:
 
     async def stay(self, agreement: str) -> Agreement:
         """See the port."""
-        await schedules.release(self._client, agreement)
+        await schedules.release(self._client, agreement, self._app)
         return await self.agreement(agreement)
 
     async def _price(self, item: Item) -> str:

@@ -1,21 +1,24 @@
 """Another plan from the next period on: a Subscription Schedule of two phases, this period and the next.
 
 While a subscription has a schedule, Stripe lets nobody cancel it or take that back. So a schedule is released before
-anything else is done: that leaves the subscription as it is now.
+anything else is done: that leaves the subscription as it is now. One that somebody else has made stays: what it brings,
+such as a price that was raised, is nothing that customers throw away and go on without.
 """
 
-from collections.abc import Mapping
+from gateway import log
+from gateway.payments.port import ProviderError, Scheduled
+from gateway.payments.stripe import phases
+from gateway.payments.stripe.client import Client, Json
+from gateway.payments.stripe.convert import only_item
 
-from gateway.payments.port import ProviderError
-from gateway.payments.stripe.client import Client
-from gateway.payments.stripe.convert import id_of, only_item
-
-_RUNNING = ("not_started", "active")
+_LEFT = "left_schedule"
+"""In a subscription's metadata: whose schedule was released because it ends."""
+_log = log.get_logger(__name__)
 
 
 async def make(client: Client, agreement: str, price: str, plan_id: str, app: str) -> None:
     """From its next period on it is at ``price``; after that one it goes on so without a schedule."""
-    await release(client, agreement)
+    await release(client, agreement, app)
     subscription = await client.get(f"subscriptions/{agreement}")
     now = only_item(subscription)["price"]
     recurring = (await client.get(f"prices/{price}"))["recurring"]
@@ -41,14 +44,52 @@ async def make(client: Client, agreement: str, price: str, plan_id: str, app: st
     )
 
 
-async def release(client: Client, agreement: str) -> None:
-    """What was agreed for the next period is off. One that has come to its end meanwhile is off already."""
-    subscription = await client.get(f"subscriptions/{agreement}", expand=["schedule"])
-    schedule = subscription.get("schedule")
-    if not isinstance(schedule, Mapping) or schedule["status"] not in _RUNNING:
+async def release(client: Client, agreement: str, app: str) -> None:
+    """What we have agreed for the next period is off. Raises ``Scheduled`` where somebody else has scheduled it."""
+    schedule = phases.running(await _read(client, agreement))
+    if schedule is None:
         return
+    if not phases.is_ours(schedule, app):
+        raise Scheduled
+    await _let_go(client, schedule)
+
+
+async def stop(client: Client, agreement: str, app: str) -> Json:
+    """Let it end with its period. Who leaves may leave, whatever is scheduled: but not come back as if it were not.
+
+    So it is written down first what was left, and ``resume`` looks there.
+    """
+    found = await _read(client, agreement)
+    schedule, left = phases.running(found), found["metadata"].get(_LEFT)
+    if schedule is not None and not phases.is_ours(schedule, app):
+        _log.warning("who cancels leaves what you have scheduled", of=agreement, schedule=schedule["id"])
+        await client.post(f"subscriptions/{agreement}", metadata={_LEFT: schedule["id"]})
+    elif left and not found["cancel_at_period_end"]:
+        await client.post(f"subscriptions/{agreement}", metadata={_LEFT: ""})
+    if schedule is not None:
+        await _let_go(client, schedule)
+    return await client.post(f"subscriptions/{agreement}", cancel_at_period_end=True)
+
+
+async def resume(client: Client, agreement: str, app: str) -> Json:
+    """Let it go on after all. The end may stand as a flag or as an instant. Raises ``Scheduled``."""
+    found = await _read(client, agreement)
+    if found["metadata"].get(_LEFT):
+        raise Scheduled
+    await release(client, agreement, app)
+    if found.get("cancel_at") is not None and not found["cancel_at_period_end"]:
+        return await client.post(f"subscriptions/{agreement}", cancel_at="")
+    return await client.post(f"subscriptions/{agreement}", cancel_at_period_end=False)
+
+
+async def _read(client: Client, agreement: str) -> Json:
+    return await client.get(f"subscriptions/{agreement}", expand=["schedule"])
+
+
+async def _let_go(client: Client, schedule: Json) -> None:
+    """One that has come to its end meanwhile is off already."""
     try:
-        await client.post(f"subscription_schedules/{id_of(schedule)}/release")
+        await client.post(f"subscription_schedules/{schedule['id']}/release")
     except ProviderError as error:
         if error.retry:
             raise
