@@ -4,17 +4,33 @@ import asyncio
 import re
 from collections import Counter
 
-from playwright.async_api import Page, Request
+from playwright.async_api import Error, Page, Request
 
-TURN = """async () => {
-  for (let turn = 0; turn < 3; turn += 1)
-    await new Promise((go) => {
-      const channel = new MessageChannel();
-      channel.port1.onmessage = go;
-      channel.port2.postMessage(null);
-    });
+SETTLED = """async () => {
+  if (window.underWay === undefined) {
+    window.underWay = 0;
+    const counted = (act) => function (...given) {
+      window.underWay += 1;
+      const end = () => { window.underWay -= 1; };
+      const doing = act.apply(this, given);
+      doing.then(end, end);
+      return doing;
+    };
+    window.fetch = counted(window.fetch);
+    Response.prototype.text = counted(Response.prototype.text);
+  }
+  const channel = new MessageChannel();
+  do await new Promise((go) => {
+    channel.port1.onmessage = go;
+    channel.port2.postMessage(null);
+  });
+  while (window.underWay > 0);
+  channel.port1.close();
 }"""
-"""Some turns of the page's event loop, whatever its clock says."""
+"""Turns of the page's event loop, whatever its clock says, until it has read every answer and done what it does then.
+
+That an answer has arrived is not enough: a page that is slow reads it later, and the clock must not go on before.
+"""
 
 
 class Traffic:
@@ -35,16 +51,33 @@ class Traffic:
             self._waiting.add(request)
 
     async def pass_over(self, seconds: int, step: int) -> None:
-        """So much time, in steps: what is due is asked for, and answered before the next."""
-        for _ in range(seconds // step):
-            await self.page.clock.fast_forward(step * 1_000)
-            await self._turn()
-            await self.quiet()
-            await self._turn()
+        """So much time, in steps: what is due is asked for, and answered before the next.
 
-    async def _turn(self) -> None:
-        """Let the page do what it has to: ask what has become due, or take an answer in and see to the next."""
-        await self.page.evaluate(TURN)
+        From now on the page's clock moves by what it is told alone: while a slow machine does all this, no time passes.
+        """
+        await self._settled()
+        await self._stand_still(step)
+        await self._settled()
+        for _ in range(1, seconds // step):
+            await self.page.clock.fast_forward(step * 1_000)
+            await self._settled()
+
+    async def _stand_still(self, after: int) -> None:
+        """Stop the page's clock so many seconds from now."""
+        while True:
+            now = await self.page.evaluate("Date.now()")
+            try:
+                await self.page.clock.pause_at(now / 1_000 + after)
+            except Error as refused:
+                if "to the past" not in str(refused):
+                    raise  # else so much has passed between the two lines
+            else:
+                return
+
+    async def _settled(self) -> None:
+        """Wait until the page has asked what is due, and has taken in every answer."""
+        await self.page.evaluate(SETTLED)
+        await self.quiet()
 
     async def quiet(self, *, but: int = 0) -> None:
         """Wait until everything is answered, ``but`` so many."""
