@@ -131,8 +131,8 @@ class Selling:
                 dry.start(self._dry(fence, full=word == "dryfull"), "see what a sync would change")
             if asked and asked <= DRY:
                 return False  # only to look: what differs is left as it is for once
-            await inbox.act_on_due(sales)
-            more = await self.syncer.step(fence, full="full" in asked)
+            acted = await inbox.act_on_due(sales)
+            more = await self.syncer.step(fence, full="full" in asked) or acted >= inbox.MOST_DUE
             await self._measure()
         except StoreUnavailable as error:
             _log.warning("the sync waits for the store", reason=str(error.__cause__))

@@ -8,7 +8,7 @@ from gateway.billing.run import Progress, Run
 from gateway.billing.sales import HOUR_US, Sales
 from gateway.billing.settle import Settled, settle
 from gateway.core.problems import NotFound, Problem, StoreUnavailable
-from gateway.payments.port import Owner, ProviderError
+from gateway.payments.port import Busy, Owner, ProviderError
 from gateway.store import orders
 
 _CALLS_PER_SALE = 4
@@ -23,11 +23,14 @@ class Comparer:
         self._free_us = 0
 
     async def compare(self, id_: str, owner: Owner | None, run: Run, said: Progress) -> None:
-        """Bring one sale in step, or only see what is not. What is wrong with it is written down in ``run``."""
-        await self.pace()
+        """Bring one sale in step, or only see what is not. What is wrong with it is written down in ``run``.
+
+        Raises ``Busy``: that is nothing of this sale's, and the next has no better chance.
+        """
+        await self._pace()
         try:
             settled = await settle(self._sales, id_, owner, dry_run=run.dry_run)
-        except StoreUnavailable:
+        except (StoreUnavailable, Busy):
             raise
         except Exception as error:  # noqa: BLE001  (one odd sale does not keep the others waiting)
             if not isinstance(error, (ProviderError, Problem, TimeoutError)):
@@ -45,8 +48,8 @@ class Comparer:
         if settled.changes and not run.dry_run:
             self._sales.counts.repairs += 1
 
-    async def pace(self) -> None:
-        """So many calls a second at most: the provider is asked by customers as well."""
+    async def _pace(self) -> None:
+        """So many calls a second at most: what happens meanwhile, and customers, are to be served as well."""
         now_us = self._sales.now_us()
         each_us = int(_CALLS_PER_SALE * 1_000_000 / self._sales.policy.per_second)
         self._free_us = max(self._free_us, now_us - _CALLS_PER_SALE * each_us) + each_us

@@ -40,7 +40,7 @@ async def hear(sales: Sales, comparer: Comparer, row: SyncRow, run: Run, said: P
         run.full = True
         return replace(row, cursor=None, cursor_us=None), False
     run.happenings += count
-    await _act_now(sales, comparer, run)
+    more = await _act_now(sales, comparer, run) or more
     return replace(row, cursor=cursor, cursor_us=cursor_us), more
 
 
@@ -94,10 +94,13 @@ async def _fresh(sales: Sales, limit: int) -> list[SignalRow]:
     return [row for row in rows if row.state == "received" or (row.next_us or 0) <= sales.now_us()]
 
 
-async def _act_now(sales: Sales, comparer: Comparer, run: Run) -> None:
-    """Act on what was put into the inbox without waiting for whoever else may have got it."""
+async def _act_now(sales: Sales, comparer: Comparer, run: Run) -> bool:
+    """Act on what was put into the inbox without waiting for whoever else may have got it. Whether more waits."""
+    count = 0
     while fresh := await _fresh(sales, _BATCH):
+        if count >= _MOST:
+            return True
+        count += len(fresh)
         for row in fresh:
-            if row.subject != "catalog":  # of which nothing is asked
-                await comparer.pace()
             await inbox.act_on(sales, row, partial(comparer.note, run))
+    return False

@@ -8,7 +8,8 @@ from gateway import log
 from gateway.billing.sales import DAY_US, Sales
 from gateway.billing.settle import Settled, settle
 from gateway.core.problems import NotFound, Problem
-from gateway.payments.port import Foreign, Owner, ProviderError, Signal, Subject
+from gateway.payments.attended import unattended
+from gateway.payments.port import Busy, Foreign, Owner, ProviderError, Signal, Subject
 from gateway.store import orders, signals, syncs
 from gateway.store.signals import NewSignal, SignalRow
 from gateway.tasks import Tasks
@@ -19,6 +20,10 @@ FIRST_WAIT_US = 30_000_000
 _LONGEST_WAIT_US = 3_600_000_000
 _BATCH = 100
 _AT_ONCE = 4
+MOST_AT_ONCE = 32
+"""So many are acted on as they come; what comes meanwhile is acted on when it is due."""
+MOST_DUE = 500
+"""After so many that were due, something else has its turn."""
 
 _log = log.get_logger(__name__)
 Note = Callable[[Settled], None]
@@ -63,7 +68,8 @@ async def act_on(sales: Sales, row: SignalRow, note: Note | None = None) -> Sign
     ``note``: told what was settled.
     """
     try:
-        subscription = await _act(sales, row, note)
+        with unattended():
+            subscription = await _act(sales, row, note)
     except (ProviderError, Problem, Unmatched, TimeoutError) as error:
         return await _failed(sales, row, error)
     except Exception as error:  # noqa: BLE001  (it is kept, shown to admins and tried again)
@@ -82,9 +88,9 @@ async def replay(sales: Sales, id_: str) -> SignalRow:
 
 
 async def act_on_due(sales: Sales) -> int:
-    """Act on all that is to be tried by now. How many that were."""
+    """Act on what is to be tried by now, ``MOST_DUE`` and a few at most. How many that were."""
     count = 0
-    while rows := await signals.due(sales.store, sales.now_us(), _BATCH):
+    while count < MOST_DUE and (rows := await signals.due(sales.store, sales.now_us(), _BATCH)):
         for start in range(0, len(rows), _AT_ONCE):
             await asyncio.gather(*(act_on(sales, row) for row in rows[start : start + _AT_ONCE]))
         count += len(rows)
@@ -92,8 +98,8 @@ async def act_on_due(sales: Sales) -> int:
 
 
 def act_soon(sales: Sales, row: SignalRow, tasks: Tasks) -> None:
-    """Act on it beside the answer that its sender waits for."""
-    if row.state == "received":
+    """Act on it beside the answer that its sender waits for; in a flood it waits in the inbox for its turn."""
+    if row.state == "received" and len(tasks) < MOST_AT_ONCE:
         tasks.start(act_on(sales, row), "act on a signal")
 
 
@@ -146,7 +152,7 @@ async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:
 
 
 async def _failed(sales: Sales, row: SignalRow, error: Exception) -> SignalRow:
-    now_us, attempts = sales.now_us(), row.attempts + 1
+    now_us, attempts = sales.now_us(), row.attempts + (not isinstance(error, Busy))  # which was no attempt
     wait_us = min(FIRST_WAIT_US * 2 ** min(attempts, 20), _LONGEST_WAIT_US)
     again = now_us - row.created_us < GIVEN_UP_US
     problem = getattr(error, "message", None) or (str(error) if isinstance(error, Unmatched) else type(error).__name__)

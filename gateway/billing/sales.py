@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gateway.core.problems import BadGateway, Conflict, Problem, Unavailable, Unprocessable
-from gateway.payments.port import Account, Declined, Gone, Provider, ProviderError, Scheduled, Strange
+from gateway.payments.port import Account, Busy, Declined, Gone, Provider, ProviderError, Scheduled, Strange
 from gateway.store.mandate import Actor, Mandate
 from gateway.store.orders import OrderRow
 from gateway.store.store import Store
@@ -18,6 +18,7 @@ from gateway.tasks import Tasks
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 _LONGEST_URL = 2048
+_SHORTLY = ((b"Retry-After", b"5"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +128,6 @@ def _problem(error: ProviderError) -> Problem:
     if isinstance(error, Gone):
         return Conflict("The payment provider does not know this any more.", content=content)
     if error.retry:
-        return Unavailable(
-            "The payment provider cannot be reached just now. Try again shortly.",
-            content=content,
-            headers=((b"Retry-After", b"5"),),
-        )
+        reason = error.message if isinstance(error, Busy) else "The payment provider cannot be reached just now."
+        return Unavailable(f"{reason} Try again shortly.", content=content, headers=_SHORTLY)
     return BadGateway(f"The payment provider refused: {error.message}", content=content)

@@ -15,6 +15,7 @@ from gateway.billing.happenings import FORGOTTEN_US, foretell, hear
 from gateway.billing.run import Progress, Run, unsaid, was_quiet
 from gateway.billing.sales import DAY_US, HOUR_US, Sales
 from gateway.billing.walk import SLICE, Walk, Walker, taken_up
+from gateway.payments.attended import unattended
 from gateway.payments.port import ProviderError
 from gateway.store import attempts, orders, signals, syncs
 from gateway.store.store import Act
@@ -57,7 +58,7 @@ class Syncer:
         """
         if dry_run:
             return await self._dry(full, progress)
-        async with self._turn:
+        async with self._its_turn():
             run = Run(self._sales.now_us())
             while await self._recent(run, progress, None):
                 pass
@@ -73,7 +74,7 @@ class Syncer:
 
         Whether there is more to do at once. Raises ``PreconditionFailed`` if another gateway does this by now.
         """
-        async with self._turn:
+        async with self._its_turn():
             run = Run(self._sales.now_us())
             more = await self._recent(run, unsaid, fence)
             anew, run.full = full or run.full, False
@@ -109,16 +110,21 @@ class Syncer:
         row = await syncs.get(self._sales.store, self._name)
         run.full = run.full or self._needs_all(row)
         try:
-            seen, edited = await foretell(self._sales, self._comparer, row, run, said)
-            await self._due(run, said, most=None, seen=seen)
-            if run.full:
-                await self._walker.go_on(Walk(run, seen=seen), said)
-            else:
-                run.drift += catalog_push.named(await self._watch.look(due=edited, dry_run=True) or ())
+            with unattended():
+                await self._see(row, run, said)
         except ProviderError as error:
             run.fail(error)
         run.ended_us = self._sales.now_us()
         return run
+
+    async def _see(self, row: SyncRow, run: Run, said: Progress) -> None:
+        """All that a run would do, each sale once."""
+        seen, edited = await foretell(self._sales, self._comparer, row, run, said)
+        await self._due(run, said, most=None, seen=seen)
+        if run.full:
+            await self._walker.go_on(Walk(run, seen=seen), said)
+            return
+        run.drift += catalog_push.named(await self._watch.look(due=edited, dry_run=True) or ())
 
     async def _recent(self, run: Run, said: Progress, fence: Fence | None) -> bool:
         """What has happened, what is due, and the catalog if somebody edited it. Whether more has happened."""
@@ -213,6 +219,13 @@ class Syncer:
                 await signals.forget(act)
                 await attempts.forget(act)
                 self._tidy_after_us = act.now_us + _TIDY_EVERY_US
+
+    @asynccontextmanager
+    async def _its_turn(self) -> AsyncIterator[None]:
+        """One run at a time, and customers first."""
+        async with self._turn:
+            with unattended():
+                yield
 
     @asynccontextmanager
     async def _fenced(self, fence: Fence | None) -> AsyncIterator[Act]:

@@ -47,6 +47,14 @@ class Strange(ProviderError):  # noqa: N818  (what the key is)
         super().__init__(message, code="account")
 
 
+class Busy(ProviderError):  # noqa: N818  (what it is)
+    """More is asked of the provider just now than it would answer: this was not done."""
+
+    def __init__(self) -> None:
+        said = "So much is asked of the payment provider just now that this would wait too long."
+        super().__init__(said, retry=True, code="busy")
+
+
 class Foreign(Exception):  # noqa: N818  (what the message is)
     """What came is genuine, and about somebody else: of another account, or of the other mode."""
 

@@ -153,5 +153,7 @@ class PaymentsSettings(Section):
         default=Duration.parse("1m"), description="How often the sync asks what has happened."
     )
     calls_per_second: Annotated[Whole, Field(ge=1, le=100)] = Field(
-        default=5, description="How many requests a second the sync may make."
+        default=5,
+        description="How many requests a second the sync may make to compare sales. All requests together are "
+        "bounded by what Stripe bears.",
     )

@@ -23,6 +23,7 @@ from gateway.demo.stripe.delivery import Delivery
 from gateway.demo.stripe.server import FakeStripe
 from gateway.payments.port import BadSignature, Foreign
 from gateway.payments.stripe.client import Access
+from gateway.payments.stripe.pace import Pace
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.store import plans, subscribed
 from gateway.store.listing import Listing
@@ -115,7 +116,9 @@ def near_shop(store: Store, policy: Policy = POLICY) -> Shop:
 
 
 @asynccontextmanager
-async def shop(folder: Path, migrated: Path | None, policy: Policy = POLICY, url: str = "") -> AsyncIterator[Shop]:
+async def shop(
+    folder: Path, migrated: Path | None, policy: Policy = POLICY, url: str = "", pace: Pace | None = None
+) -> AsyncIterator[Shop]:
     if migrated is not None:
         shutil.copy(migrated, folder / "store.db")
         url = f"sqlite:///{folder}/store.db"
@@ -123,7 +126,7 @@ async def shop(folder: Path, migrated: Path | None, policy: Policy = POLICY, url
     judge = Judge()
     fake = FakeStripe(now=lambda: START_S, automatic=False, on_request=judge)
     await fake.start()
-    access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=0)
+    access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=0, pace=pace)
 
     def now_us() -> int:
         return fake.books.now * 1_000_000

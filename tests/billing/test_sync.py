@@ -114,7 +114,7 @@ async def test_when_stripe_is_away_the_run_says_so_and_the_cursor_stays(here: Sh
     before = await syncs.get(here.store, "stripe")
     here.fake.faults += [Fault("events", 429, method="GET")]
     run = await here.sync()
-    assert run.problems == ["Stripe is asked too often just now."]
+    assert run.problems == ["So much is asked of the payment provider just now that this would wait too long."]
     after = await syncs.get(here.store, "stripe")
     assert (after.cursor, len(after.runs)) == (before.cursor, len(before.runs) + 1)
 

@@ -32,7 +32,7 @@ class Fault:
     ``hangs_s``: so long nothing comes before that, longer than a client waits.
 
     ``after``: it is done before it fails, so only the answer is lost. A 500 is the answer to its idempotency key from
-    then on, whether it was done or not.
+    then on, whether it was done or not. ``code`` and ``retry_after``: what the failure says of itself.
     """
 
     path: str
@@ -40,6 +40,8 @@ class Fault:
     after: bool = False
     method: str = "POST"
     hangs_s: float = 0.0
+    code: str = ""
+    retry_after: int | None = None
 
 
 @dataclass(slots=True)
@@ -181,7 +183,10 @@ class FakeStripe:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
-        return _raw(fault.status, _failure(fault))
+        response = _raw(fault.status, _failure(fault))
+        if fault.retry_after is not None:
+            response.headers["Retry-After"] = str(fault.retry_after)
+        return response
 
     async def _pay(self, request: web.Request) -> web.Response:
         return await clicks.pay(self.selling, request)
@@ -195,7 +200,8 @@ class FakeStripe:
 
 def _failure(fault: Fault) -> bytes:
     kind = "rate_limit_error" if fault.status == 429 else "api_error"  # noqa: PLR2004
-    return orjson.dumps({"error": {"type": kind, "message": "Not today."}})
+    said = {"type": kind, "message": "Not today."}
+    return orjson.dumps({"error": said | ({"code": fault.code} if fault.code else {})})
 
 
 def _json(status: int, body: Object) -> web.Response:

@@ -9,25 +9,33 @@ import orjson
 import stripe
 
 from gateway.clock import now_us
-from gateway.payments.port import Account, Declined, Gone, Memory, ProviderError, Strange
+from gateway.payments.port import Account, Busy, Declined, Gone, Memory, ProviderError, Strange
+from gateway.payments.stripe.pace import Pace
 
 VERSION = "2026-05-27.dahlia"
 """Of the API: requests, answers and webhooks are read in this one, whatever the account's own default is."""
 _PAGE = 100
 _NO_RIGHT = "right"
+_LOCKED = "lock_timeout"
+_LIVE, _SANDBOX, _STAND_IN = 40.0, 20.0, 100_000.0
+"""Calls a second. Stripe bears 100, in its sandbox 25, of all processes of an account together."""
 
 Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How Stripe is reached. ``account``: whose the key has to be. ``base``: where instead of Stripe itself."""
+    """How Stripe is reached. ``account``: whose the key has to be. ``base``: where instead of Stripe itself.
+
+    ``pace``: how often; ``None``: as often as it bears, with room for other processes of the account.
+    """
 
     api_key: str
     account: str | None = None
     base: str | None = None
     timeout_s: float = 20.0
     retries: int = 2
+    pace: Pace | None = None
 
     def __repr__(self) -> str:
         return f"Access(base={self.base!r})"
@@ -36,6 +44,13 @@ class Access:
     def test(self) -> bool:
         """Whether the key is of the sandbox."""
         return "_test_" in self.api_key[:9]
+
+    @property
+    def per_second(self) -> float:
+        """How many calls a second at most; what stands in for Stripe bears as many as come."""
+        if self.base is not None:
+            return _STAND_IN
+        return _SANDBOX if self.test else _LIVE
 
 
 class UsedUp(ProviderError):  # noqa: N818  (what the key is)
@@ -54,6 +69,7 @@ class Client:
 
     def __init__(self, access: Access, memory: Memory) -> None:
         self._access, self._memory = access, memory
+        self._pace = access.pace or Pace(access.per_second)
         self._whose: Account | None = None
         self._admitted = False
         self._last: tuple[str, int] | None = None
@@ -158,11 +174,25 @@ class Client:
     async def _request(self, method: str, path: str, params: Mapping[str, object], key: str | None = None) -> Json:
         given = {name: value for name, value in params.items() if value is not None}
         if key is not None:
-            given["idempotency_key"] = key
-        try:
-            answer = await self._stripe.raw_request_async(method, f"/v1/{path}", **given)
-        except stripe.StripeError as error:
-            raise _translated(error) from error
+            given["idempotency_key"] = key  # a 429 is not kept under it
+        for left in range(self._access.retries, -1, -1):
+            await self._pace.turn()
+            try:
+                return await self._send(method, path, given)
+            except stripe.RateLimitError as error:
+                if _code(error) == _LOCKED:
+                    raise _translated(error) from error
+                self._pace.slow_down(_rest_s(error))
+                if left == 0:
+                    raise Busy from error
+            except stripe.StripeError as error:
+                raise _translated(error) from error
+        raise Busy  # without one try there was no answer
+
+    async def _send(self, method: str, path: str, given: Mapping[str, Any]) -> Json:
+        """Once; what only could not be reached, stripe-python sends again. Raises ``StripeError``."""
+        answer = await self._stripe.raw_request_async(method, f"/v1/{path}", **given)
+        self._pace.went_well()
         self._last = (answer.headers.get("Date") or "", now_us())
         said: Json = orjson.loads(answer.body)
         return said
@@ -180,16 +210,28 @@ def _translated(error: stripe.StripeError) -> ProviderError:
     if isinstance(error, stripe.InvalidRequestError):
         if code == "resource_missing" or error.http_status == 404:  # noqa: PLR2004
             return Gone("Stripe has no such object.", code=code)
-        return ProviderError(f"Stripe refused: {said}", retry=code == "lock_timeout", code=code)
+        return ProviderError(f"Stripe refused: {said}", retry=code == _LOCKED, code=code)
     return _for_now(error, code)
 
 
 def _for_now(error: stripe.StripeError, code: str) -> ProviderError:
     """What may go well later."""
-    if isinstance(error, stripe.RateLimitError):
-        return ProviderError("Stripe is asked too often just now.", retry=True, code="rate")
+    if isinstance(error, stripe.RateLimitError):  # somebody else changes the same object
+        return ProviderError("Stripe is changing this just now.", retry=True, code=_LOCKED)
     if isinstance(error, stripe.IdempotencyError):
         return UsedUp("Stripe has heard something else under this key.", code="idempotency", at_once=True)
     if (error.http_status or 0) >= 500:  # noqa: PLR2004
         return UsedUp("Stripe failed.", code=code or "failed")
     return ProviderError("Stripe cannot be reached, or failed.", retry=True, code=code or type(error).__name__)
+
+
+def _code(error: stripe.StripeError) -> str:
+    """What Stripe calls it. Of a 429 its library reads no code."""
+    said = getattr(error.error, "code", None) if error.error is not None else None
+    return str(error.code or said or "")
+
+
+def _rest_s(error: stripe.RateLimitError) -> float | None:
+    """For how long Stripe wants not to be asked, if it says so."""
+    said = {name.lower(): value for name, value in (error.headers or {}).items()}.get("retry-after", "")
+    return float(said) if said.isascii() and said.isdigit() else None

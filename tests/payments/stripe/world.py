@@ -10,6 +10,7 @@ from gateway.core.scope import Scope
 from gateway.demo.stripe.server import FakeStripe
 from gateway.payments.port import Account, Item, Wish
 from gateway.payments.stripe.client import Access
+from gateway.payments.stripe.pace import Pace
 from gateway.payments.stripe.provider import Config, StripeProvider
 from tests.payments.stripe.judge import Judge
 
@@ -44,11 +45,11 @@ class Sale:
 
 
 @asynccontextmanager
-async def sale(*, automatic: bool = False, retries: int = 2) -> AsyncIterator[Sale]:
+async def sale(*, automatic: bool = False, retries: int = 2, pace: Pace | None = None) -> AsyncIterator[Sale]:
     judge = Judge()
     fake = FakeStripe(now=lambda: START, automatic=automatic, on_request=judge)
     await fake.start()
-    access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=retries)
+    access = Access(api_key="sk_test_" + "0" * 24, base=fake.url, timeout_s=5, retries=retries, pace=pace)
     provider = StripeProvider(Config(access=access, secrets=(SECRET,)), Notes())
     try:
         yield Sale(fake, provider, judge)
