@@ -6,14 +6,19 @@ from typing import Any, TypeVar
 
 import structlog
 
+_AGAIN_S = 0.5
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
 class Tasks:
-    """The tasks of one owner; ``close`` cancels what still runs and waits for it."""
+    """The tasks of one owner; ``close`` cancels what still runs and waits for it.
 
-    def __init__(self) -> None:
+    ``stubborn``: what they call may lose a cancelling (redis-py does, now and then), so they are cancelled again.
+    """
+
+    def __init__(self, *, stubborn: bool = False) -> None:
+        self._again_s = _AGAIN_S if stubborn else None
         self._running: set[asyncio.Task[Any]] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
@@ -41,4 +46,7 @@ class Tasks:
         """Cancel every task and wait until each has ended."""
         for task in tuple(self._running):
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        while self._running:
+            _, left = await asyncio.wait(tuple(self._running), timeout=self._again_s)
+            for task in left:
+                task.cancel()

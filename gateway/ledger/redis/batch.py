@@ -38,7 +38,7 @@ class Batches:
         self.servers = servers
         self._now_us = now_us
         self._skew = skew
-        self._tasks = Tasks()
+        self._tasks = Tasks(stubborn=True)
         self._waiting: deque[Waiting] = deque()
         self._turning = False
         self._busy = 0

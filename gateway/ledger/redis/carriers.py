@@ -30,7 +30,7 @@ class WireCarrier:
         self._place, self._servers, self._found, self._timeout_s = place, servers, found, timeout_s
         self._wire: Wire | None = None
         self._tried_s = -_AGAIN_S
-        self._tasks = Tasks()
+        self._tasks = Tasks(stubborn=True)
         self._watched: Wire | None = None
         """Of this one it is looked at soon whether it still answers."""
 
@@ -115,7 +115,7 @@ class ClusterCarrier:
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
         self._waiting: list[tuple[Call, Callable[[Outcome], None]]] = []
-        self._tasks = Tasks()
+        self._tasks = Tasks(stubborn=True)
 
     async def connect(self) -> None:
         """Nothing: the client is connected."""

@@ -6,6 +6,7 @@ is what the core says.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, cast
 
@@ -30,6 +31,8 @@ from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import TermsOf
 from gateway.tasks import Tasks
 
+_OLD_TRIES = 3
+"""So often what took too long is begun anew with the present instant."""
 NONE: Mapping[LimitKey, Bucket] = {}
 """The buckets of a scope that has none."""
 
@@ -59,7 +62,7 @@ class Charging:
         self._me = new_id()
         self._quick = Quick(parts.carrier, around, self._ask_long_way, self._me)
         parts.presence.on_move = parts.carrier.drop
-        self._tasks = Tasks()
+        self._tasks = Tasks(stubborn=True)
 
     def charge_now(self, bill: Bill, now_us: int) -> Charge | Refusal | None:
         """See ``Ledger``: without Redis only what needs no bucket can be said."""
@@ -137,11 +140,15 @@ class Charging:
         return await self._deeds.read(allowance.scope, *taking(self._terms, allowance, {}, now_us))
 
     async def _charge_in_time(self, bill: Bill, at_us: int, deadline_us: int | None = None) -> Charge | Refusal:
-        """Charge as of ``at_us``; as of now, if Redis does not believe that: its clock is known by then."""
-        try:
-            return await self._charge(bill, at_us, deadline_us)
-        except Stale:
-            return await self._charge(bill, self._skew.of_server(self._now_us()), deadline_us)
+        """Charge as of ``at_us``; as of now, if Redis does not believe that: its clock is known by then.
+
+        What had to wait for long is not believed either, and may have to wait again.
+        """
+        for _ in range(_OLD_TRIES):
+            with contextlib.suppress(Stale):
+                return await self._charge(bill, at_us, deadline_us)
+            at_us = self._skew.of_server(self._now_us())
+        return await self._charge(bill, at_us, deadline_us)
 
     async def _charge(self, bill: Bill, now_us: int, deadline_us: int | None = None) -> Charge | Refusal:
         """Ask scope by scope. With a deadline the charge is a hold."""

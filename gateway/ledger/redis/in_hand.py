@@ -1,7 +1,7 @@
 """The slices that a gateway has in hand: how they come back, and what is remembered of their scopes."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gateway.clock import new_id
@@ -162,15 +162,6 @@ class SlicesInHand(RedisLedger):
         while (awaited := self._awaited(scope)) is not None:
             await awaited.wait()
             await self._return(scope)
-
-    async def _ask_back(self, patience: Iterator[float], scope: Scope) -> bool:
-        """Ask others for what they hold of a scope, and wait a little. ``False``: that has lasted long enough."""
-        if (pause_s := next(patience, None)) is None:
-            return False
-        self._be_exact(scope, self._skew.of_server(self._now_us()))
-        await self._recall.ask(scope)
-        await asyncio.sleep(pause_s)
-        return True
 
     def _make_room(self) -> None:
         for known in (self._empty, self._exact_until_us):

@@ -25,21 +25,18 @@ from gateway.ledger.redis.in_hand import (
     MOST_SCOPES,
     Cutting,
     Sent,
-    SlicesInHand,
 )
 from gateway.ledger.redis.line import Unknown
 from gateway.ledger.redis.recall import Recall
+from gateway.ledger.redis.searching import Searching
 from gateway.ledger.redis.slices import WARM_US, Slice, can_be_cut, gift_of, slice_of, wanted, with_rest
 from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import gift_rows
 
-PATIENCE_S = 0.1
-"""How long others have to give back what they hold; a gateway that is dead, or slower, keeps it to the window's end."""
-_PAUSES_S = (0.003, 0.006, 0.012, 0.025, 0.05)
 _ROUNDS = 10_000
 
 
-class LeasedLedger(SlicesInHand):
+class LeasedLedger(Searching):
     """See ``Ledger``. Only allowances of one limit with windows are cut; others are exact."""
 
     def __init__(self, parts: Parts, recall: Recall) -> None:
@@ -149,7 +146,7 @@ class LeasedLedger(SlicesInHand):
         if deadline_us is not None or not can_be_cut(allowance.sole) or len(one.costs) != 1:
             return await self._pay_whole(one, now_us, deadline_us)
         (cost,) = one.costs.values()
-        patience = iter(_PAUSES_S)
+        ask = partial(self._ask, one, allowance, now_us)
         for _ in range(_ROUNDS):
             if (known := self._slices.get(allowance.scope)) is not None and known.can_pay(allowance, cost, now_us):
                 return Told(True, {}, charge=known.pay(one, allowance, cost, now_us))
@@ -158,33 +155,19 @@ class LeasedLedger(SlicesInHand):
             if (cutting := self._cutting.get(allowance.scope)) is not None and cutting.wants:
                 await cutting.over.wait()
                 continue
-            told = await self._ask(one, allowance, now_us)
-            if told.done:
-                return told
-            if (awaited := self._awaited(allowance.scope)) is not None:
-                await awaited.wait()
-            elif not told.slice or not await self._ask_back(patience, allowance.scope):
+            told = await self._pay_or_search(one, now_us, ask, gives=True)
+            if not told.done and allowance.source is None:  # else what comes next has to be looked at too
                 self._make_room()
-                if allowance.source is None:  # else what comes next has to be looked at too
-                    self._empty[allowance.scope] = (allowance, told.before, now_us)
-                return told
+                self._empty[allowance.scope] = (allowance, told.before, now_us)
+            return told
         raise StoreUnavailable("Too many others charge the same budget at once. Try again shortly.")
 
     async def _pay_whole(self, one: Bill, now_us: int, deadline_us: int | None) -> Told:
         """Pay what no slice pays. What is held of the scope, here and elsewhere, goes back before it is refused."""
         (allowance,) = one.allowances or (NOBODY,)
-        scope, patience = allowance.scope, iter(_PAUSES_S)
         if not can_be_cut(allowance.sole):
-            await self._bring_back(scope)  # no slice pays any more
-        while True:
-            held = self._has_of(scope)
-            told = await super()._pay(one, now_us, deadline_us)
-            if told.done:
-                return told
-            if held or self._has_of(scope):
-                await self._bring_back(scope)
-            elif not told.slice or not await self._ask_back(patience, scope):
-                return told
+            await self._bring_back(allowance.scope)  # no slice pays any more
+        return await self._pay_or_search(one, now_us, partial(super()._pay, one, now_us, deadline_us), gives=False)
 
     def _charging(self, one: Bill, now_us: int, deadline_us: int | None) -> Deed:
         """Also asked: whether others hold some, if it cannot be paid."""
@@ -207,7 +190,7 @@ class LeasedLedger(SlicesInHand):
         try:
             told = await self._deeds.do(deed, ("charge", one.id))
             if not told.done and last is not None:
-                self._slices[scope] = last
+                self._hold(scope, last)
             elif told.done and (new := slice_of(deed.outcome(told.before), told.slice or 0, now_us, want)) is not None:
                 self._hold(scope, new)
         except Unknown:

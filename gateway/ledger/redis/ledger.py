@@ -29,7 +29,7 @@ class RedisLedger(Charging):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._late = LateDebits(parts.line, self._doubts, self._terms, self._quick)
-        self._undoing = Tasks()
+        self._undoing = Tasks(stubborn=True)
 
     def __len__(self) -> int:
         """How many scopes are in this process's memory: none."""

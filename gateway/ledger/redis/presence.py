@@ -44,7 +44,7 @@ class Presence:
         self._servers, self._batches, self._names, self._kept = servers, batches, names, kept
         self._now_us = now_us
         self._gather_s = gather_s
-        self._tasks = Tasks()
+        self._tasks = Tasks(stubborn=True)
         self._me = new_id()
         self._renewed_s = 0.0
         self._since: dict[str, float] = {}

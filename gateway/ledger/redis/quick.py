@@ -61,7 +61,7 @@ class Quick:
         self._around = around
         self._long_way = long_way
         self._demands = Demands(around.names)
-        self._tasks = Tasks()
+        self._tasks = Tasks(stubborn=True)
         self._waiting: deque[Waiting] = deque()
         self._turning = False
         self._busy = 0

@@ -29,7 +29,7 @@ class Recall:
         self._scopes: dict[bytes, Scope] = {}
         self._told: Callable[[Scope], None] = lambda _scope: None
         self._asked_s: dict[Scope, float] = {}
-        self._tasks = Tasks()
+        self._tasks = Tasks(stubborn=True)
         self.hears = False
 
     def follow(self, told: Callable[[Scope], None]) -> None:

@@ -35,7 +35,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine must not look like a gateway that does not answer."""
     monkeypatch.setattr("gateway.ledger.redis.leased.WARM_US", 60_000_000)
     monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 1_000_000)
-    monkeypatch.setattr("gateway.ledger.redis.leased._PAUSES_S", (0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.3, 1.0))
+    monkeypatch.setattr("gateway.ledger.redis.searching._PAUSES_S", (0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.3, 1.0))
 
 
 @asynccontextmanager
@@ -62,6 +62,17 @@ async def warm_up(ledger: LeasedLedger, allowance: Allowance = USERS) -> None:
     """Two units: with the second comes a slice."""
     for number in range(2):
         assert isinstance(await charge(ledger, bill(1, allowance, id_=f"warm{number}")), Charge)
+
+
+def acts_of(ledger: RedisLedger) -> int:
+    """How many acts were sent, other than plain debits."""
+    return ledger._deeds._line._batches.acts
+
+
+def asked_back(server: RedisServer) -> int:
+    """How often anybody has asked for what others hold."""
+    found = server.client().info("commandstats")
+    return int(found.get("cmdstat_publish", {"calls": 0})["calls"])
 
 
 async def exactly_left(url: str) -> int:
@@ -97,6 +108,7 @@ async def test_concurrent_charges_of_many_gateways_admit_what_there_is(mortal: R
 
         admitted = sum(await asyncio.gather(*(one(number) for number in range(3 * BUDGET))))
         assert admitted == BUDGET
+        assert sum(map(acts_of, ledgers)) < 3 * BUDGET, "all who wait are answered by what one of them hears"
 
 
 async def test_what_a_dead_gateway_held_is_lost_and_it_is_no_more_than_was_said(mortal: RedisServer) -> None:
@@ -288,6 +300,48 @@ async def test_a_hold_takes_also_what_is_held_of_its_budget(
         assert isinstance(await two.charge(bill(1, USERS), now_us()), Refusal)
 
 
+FREE = default_of(SUBSCRIBED)
+PAYING = allowance_of(subscription("base", SUBSCRIBED))
+WITH_PACK = allowance_of(subscription("base", SUBSCRIBED), subscription("extra", PACK))
+
+
+@pytest.mark.parametrize("has", [FREE, PAYING, WITH_PACK], ids=["nothing bought", "a subscription", "a pack"])
+async def test_many_who_are_refused_ask_a_dead_gateway_once_and_are_refused_at_once_while_the_others_hold_nothing(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch, has: Allowance
+) -> None:
+    monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 600_000_000)
+    monkeypatch.setattr("gateway.ledger.redis.searching._PAUSES_S", (0.05, 0.05))
+    async with leasing(mortal.url, 2) as (dead, alive):
+        await warm_up(dead, FREE if has is FREE else PAYING)
+        await dead._recall.close()
+        dead._slices.clear()
+        left = BUDGET - 2 - LEAST + (10 if has is WITH_PACK else 0)
+        assert isinstance(await charge(alive, bill(left, has, id_="all")), Charge)
+        assert asked_back(mortal) == 0
+
+        async def is_refused(number: int) -> bool:
+            return isinstance(await charge(alive, bill(1, has, id_=str(number))), Refusal)
+
+        assert all(await asyncio.gather(*(is_refused(number) for number in range(500))))
+        assert asked_back(mortal) == 2, "as often as it is asked for one"
+        assert acts_of(alive) < 3 * 500
+        assert await is_refused(501)
+        assert asked_back(mortal) == 2
+        alive._vain_s.clear()
+        alive._empty.clear()
+        assert await is_refused(502)
+        assert asked_back(mortal) == 4, "a second later it is looked again"
+
+
+async def test_whoever_waits_for_what_others_look_for_is_paid_with_what_comes_back(mortal: RedisServer) -> None:
+    async with leasing(mortal.url, 2) as (one, two):
+        await warm_up(two, USERS)
+        held = two._slices[USER].rest
+        assert isinstance(await charge(one, bill(BUDGET - 2 - held, USERS, id_="all")), Charge)
+        outcomes = await asyncio.gather(*(charge(one, bill(1, USERS, id_=str(number))) for number in range(100)))
+        assert sum(isinstance(outcome, Charge) for outcome in outcomes) == held
+
+
 def marks(server: RedisServer) -> list[str]:
     (key,) = list(server.client().scan_iter("t:*user:u1"))
     return [str(field) for field in server.client().hkeys(key) if "!s:" in str(field)]
@@ -305,17 +359,18 @@ async def test_what_dead_gateways_held_of_windows_that_are_over_is_asked_for_by_
             for number in range(2):
                 await paid(dead, 1, hourly, id_=f"{crash} {number}")
             dead._slices.clear()
-    assert len(marks(mortal)) == 3
+    assert len(of_dead := marks(mortal)) == 3
     async with ledger_at(mortal.url, leased=leased) as alive:
-        acts = alive._deeds._line._batches
-        if leased:
+        if isinstance(alive, LeasedLedger):
+            await until_hearing(alive, hears=True)
             assert isinstance(await alive.charge(bill(BUDGET + 1, hourly), NOW + HOUR), Refusal)
-            assert acts.acts == 0, "a plain debit, refused without asking anybody"
         await paid(alive, 1, hourly, id_="first", now_us=NOW + HOUR)
-        assert marks(mortal) == []
-        sent = acts.acts
+        assert not {*of_dead} & {*marks(mortal)}
+        assert len(marks(mortal)) == leased, "but whoever lives has a slice of the window that holds"
+        first = acts_of(alive)
+        assert first == (not leased), "a mode without slices has the marks taken away by an act"
         await paid(alive, 1, hourly, id_="second", now_us=NOW + HOUR)
-        assert acts.acts == sent
+        assert (acts_of(alive), asked_back(mortal)) == (first, 0), "a plain debit, or from the slice; nobody was asked"
 
 
 async def test_without_redis_what_is_held_is_spent_and_then_nothing(mortal: RedisServer) -> None:

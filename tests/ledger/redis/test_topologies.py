@@ -64,7 +64,7 @@ async def test_slices_on_a_cluster_come_back_before_anybody_is_refused(
     nodes: list[RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.ledger.redis.leased.WARM_US", 60_000_000)
-    monkeypatch.setattr("gateway.ledger.redis.leased._PAUSES_S", (0.003, 0.01, 0.03, 0.1, 0.3, 1.0))
+    monkeypatch.setattr("gateway.ledger.redis.searching._PAUSES_S", (0.003, 0.01, 0.03, 0.1, 0.3, 1.0))
     async with AsyncExitStack() as stack:
         ledgers = []
         for node in nodes[:2]:
