@@ -39,7 +39,7 @@ WHAT = """
     buy buy renewing renewing renewing again return return wait wait wait wait wait stop resume end refund refund
     unrefund dispute
     decide card settle mend deliver deliver lose sync change change portal early pause unpause trouble key
-    work
+    work coupon
 """
 STEPS = st.lists(
     st.tuples(st.sampled_from(WHAT.split()), st.integers(0, 39), st.integers(0, 7)), min_size=2, max_size=16
@@ -63,7 +63,10 @@ def priced(amount: int) -> list[PriceDraft]:
 
 @dataclass
 class History:
-    """Does the steps. ``sold``: what was ordered, and the days of its plan. ``begun``: when what is free began."""
+    """Does the steps. ``sold``: what was ordered, and the days of its plan. ``begun``: when what is free began.
+
+    ``given``: the subscriptions that cost less than their price.
+    """
 
     shop: Shop
     plans: Sequence[PlanRow]
@@ -74,6 +77,7 @@ class History:
         self.shop.fake.money.gives_up = ("canceled", "unpaid")[self.seed % 2]
         self.sold: dict[str, int] = {}
         self.begun: dict[str, int] = {}
+        self.given: set[str] = set()
         self._free: set[str] = set()
         self._last: Step | None = None
 
@@ -217,6 +221,13 @@ class History:
             bill = self.shop.fake.selling.beside(found, 700 + which)
             if how < 4:
                 self.shop.fake.money.pay(bill)
+
+    async def _coupon(self, which: int, _how: int) -> None:
+        """An operator gives a part of the price away, for ever."""
+        if (found := self._running(which)) is not None:
+            self.shop.fake.books.kept["discounts"]["di_third"] = {"percent_off": 33}
+            found["discounts"] = ["di_third"]
+            self.given.add(found["id"])
 
     async def _change(self, which: int, how: int) -> None:
         """Another plan on our page; half of them for what a preview said some minutes ago."""

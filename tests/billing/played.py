@@ -33,6 +33,8 @@ TRIED: list[Step] = [("renewing", MAX, 6), ("end", 0, 0), ("sync", 0, 0)]
 """A first try that was refused, and whose agreement is over while its page is open."""
 WORKED: list[Step] = [("renewing", MAX, 0), ("work", 0, 7), ("card", 0, 0), ("wait", 9, 0), ("wait", 5, 0)]
 """A bill for something else, beside a renewal that is never paid."""
+CHEAPER: list[Step] = [("renewing", MAX, 0), ("deliver", 0, 0), ("coupon", 0, 0), ("change", 0, MONTH)]
+"""A plan that begins later, while there is a coupon."""
 CHOICE = int(os.environ.get("WEIGHBRIDGE_SEED", "1"))
 """Which histories: the same in each run, so that a run says something of what was changed; another number, others."""
 
@@ -80,6 +82,7 @@ async def played(stand: Fair, steps: list[Step], chance: int) -> None:
     await trials_are_single(here)
     await none_dropped_too_soon(here)
     work_stays_owed(here)
+    assert all(here.fake.books.get("subscriptions", each)["discounts"] for each in history.given), (chance, steps)
     assert isinstance(here.fake.on_request, Judge)
     here.fake.on_request.check(here.fake)
     if chance % 4 == 0:

@@ -11,6 +11,7 @@ from gateway.billing.customer_acts import Shown
 from gateway.billing.subscriptions import Viewer, reactivate, stop
 from gateway.core.problems import Conflict
 from gateway.core.subscription import Event, PlanVersion, Status
+from gateway.demo.stripe.objects import tax_rate
 from gateway.payments.port import Line
 from gateway.store.rows import PlanRow, SubscriptionRow
 from tests.billing.shop import DAY_S, Shop, another, draft, prices, shop
@@ -131,6 +132,53 @@ async def test_who_cancels_has_no_next_plan_and_who_goes_on_keeps_this_one(here:
         await customer_acts.change(here.sales, stopped, here.plan.id, here.by())
     await reactivate(here.store, row.id, ME, here.by(), tell)
     assert (await renewed(here, row)).plan == PlanVersion(big.id, 1)
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_what_an_operator_has_put_on_a_subscription_stays_on_it(here: Shop, *, back: bool) -> None:
+    """Half of the price for ever, five of it, and a tax."""
+    big = await big_plan(here)
+    row = await here.bought(mode="subscription", plan=big)
+    books = here.fake.books
+    of = books.get("subscriptions", row.external_id or "")
+    (item,) = of["items"]["data"]
+    books.kept["discounts"]["di_half"] = {"percent_off": 50}
+    vat = books.keep("tax_rates", tax_rate("txr_vat", books.now, 19))
+    of |= {"discounts": ["di_half"], "default_tax_rates": [vat]}
+    item |= {"quantity": 5, "tax_rates": [vat]}
+    here.later(DAY_S)
+    row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    assert (of["discounts"], of["default_tax_rates"], of["description"]) == (["di_half"], [vat], "Big")
+    assert (item["quantity"], item["tax_rates"]) == (5, [vat])
+    if back:
+        row = await customer_acts.change(here.sales, row, big.id, here.by())
+    after = await renewed(here, row, 29)
+    assert (after.plan, charged(here)[1:]) == (
+        PlanVersion((big if back else here.plan).id, 1),
+        [250_000 if back else 250],
+    )
+    assert (of["discounts"], of["default_tax_rates"], item["tax_rates"]) == (["di_half"], [vat], [vat])
+    assert (of["description"], item["quantity"]) == (("Big", 5) if back else ("Pro", 1))
+
+
+async def test_another_choice_takes_the_place_of_the_one_before_in_one_request(here: Shop) -> None:
+    """So there is no moment at which neither holds."""
+    big = await big_plan(here)
+    middle = await another(here, draft("middle"), prices(50_000))
+    await here.sync(full=True)
+    row = await here.bought(mode="subscription", plan=big)
+    row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    schedule = here.fake.books.get("subscriptions", row.external_id or "")["schedule"]
+    here.fake.requests.clear()
+    row = await customer_acts.change(here.sales, row, middle.id, here.by())
+    written = [path for method, path in here.fake.requests if method == "POST"]
+    assert written == [f"subscription_schedules/{schedule}"]
+    assert row.next_plan_id == middle.id
+    after = await renewed(here, row)
+    assert (after.plan, charged(here)) == (PlanVersion(middle.id, 1), [100_000, 50_000])
+    again = await customer_acts.change(here.sales, after, here.plan.id, here.by())
+    assert again.next_plan_id == here.plan.id, "also in the last period of the old schedule"
+    assert (await renewed(here, again)).plan == PlanVersion(here.plan.id, 1)
 
 
 async def test_a_preview_is_held_to_what_it_said_for_later_as_well(here: Shop) -> None:

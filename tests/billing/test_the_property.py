@@ -13,6 +13,7 @@ from tests.billing.histories import SCOPES, Step
 from tests.billing.judge import entitled
 from tests.billing.played import (
     CHANGED,
+    CHEAPER,
     DEARER,
     EARLY,
     GIFT,
@@ -68,6 +69,7 @@ KNOWN: list[tuple[list[Step], int]] = [
     ([("renewing", MAX, 0), ("trouble", 7, 1), ("deliver", 0, 0), ("trouble", 4, 2), ("sync", 0, 0)], 0),
     (LEFT, 3288),
     (WORKED, 0),
+    ([*CHEAPER, ("wait", 9, 0), ("change", 0, WEEK), ("wait", 9, 0)], 0),
     ([("renewing", MAX, 0), ("work", 0, 0), ("card", 0, 0), ("wait", 9, 0), ("work", 0, 7), ("mend", 2, 0)], 0),
 ]
 """Histories that have gone wrong once, or nearly."""

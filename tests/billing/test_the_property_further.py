@@ -13,10 +13,10 @@ import pytest
 
 from gateway.billing import reading
 from gateway.core import paid, reconcile
-from gateway.payments.stripe import convert, endings
+from gateway.payments.stripe import convert, endings, phases
 from tests.billing.fair import Fair, fair
 from tests.billing.histories import Step
-from tests.billing.played import CHANGED, DEARER, EARLY, MAX, PARTS, TRIED, WEEK, WORKED, play, played
+from tests.billing.played import CHANGED, CHEAPER, DEARER, EARLY, MAX, PARTS, TRIED, WEEK, WORKED, play, played
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +72,7 @@ LINES = [
     Line(convert, "_of_charges", 'from_stripe(charge["amount_refunded"], charge["currency"])', "0", REFUNDED),
     Line(convert, "_of_charges", '_DISPUTES.get(each["status"], Dispute.NONE)', "Dispute.NONE", LOST),
     Line(endings, "end", "convert.buys(await bills.whole(client, invoice))", "True", WORKED),
+    Line(phases, "_whole", 'said.get("discounts") or []', "[]", CHEAPER),
 ]
 
 

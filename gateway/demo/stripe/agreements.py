@@ -39,6 +39,7 @@ def subscription(id_: str, item_id: str, now: int, *, customer: str, price: Obje
         "created": now,
         "currency": price["currency"],
         "customer": customer,
+        "default_tax_rates": [],
         "description": said.get("description"),
         "discounts": [],
         "ended_at": None,

@@ -91,6 +91,20 @@ def price(id_: str, now: int, said: Mapping[str, Any], product_id: str) -> Objec
     }
 
 
+def tax_rate(id_: str, now: int, percentage: float) -> Object:
+    """A tax that is put on top."""
+    return {
+        "id": id_,
+        "object": "tax_rate",
+        "active": True,
+        "created": now,
+        "display_name": "VAT",
+        "inclusive": False,
+        "livemode": False,
+        "percentage": percentage,
+    }
+
+
 def session(id_: str, now: int, said: Mapping[str, Any], *, amount: int, currency: str, url: str) -> Object:
     """A Checkout Session."""
     return {

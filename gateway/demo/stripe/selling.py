@@ -147,6 +147,14 @@ class Selling:
             self.money.pay(invoice)
         return made
 
+    def costs(self, subscription: Object) -> int:
+        """What its next period costs: of its price so many, less what its discounts take off."""
+        (item,) = subscription["items"]["data"]
+        amount = int(item["price"]["unit_amount"] * item["quantity"])
+        for each in (*item["discounts"], *subscription["discounts"]):
+            amount -= amount * int(self.books.get("discounts", each)["percent_off"]) // 100
+        return amount
+
     def beside(self, subscription: Object, *amounts: int) -> Object:
         """A bill of its own that names a subscription and is for something else: owed at once."""
         made = self.money.draft(subscription, self.work(subscription, *amounts), MANUAL)
@@ -219,6 +227,6 @@ class Selling:
         if subscription["status"] == "trialing":
             subscription["status"] = "active"
         waited = self.books.kept["waiting"].pop(subscription["customer"], {}).get("lines", [])
-        line = self.line(item["price"], item["price"]["unit_amount"], start, end)
+        line = self.line(item["price"], self.costs(subscription), start, end)
         lines = [*waited, bills.of_item(line, subscription)]
         return self.money.draft(subscription, lines, "subscription_cycle")

@@ -157,7 +157,8 @@ class StripeProvider:
 
     async def change_later(self, agreement: str, item: Item) -> Agreement:
         """See the port."""
-        await schedules.make(self._client, agreement, await self._price(item), item.plan_id, self._app)
+        then = schedules.Then(await self._price(item), item.plan_id, item.name)
+        await schedules.make(self._client, agreement, then, self._app)
         return await self.agreement(agreement)
 
     async def stay(self, agreement: str) -> Agreement:

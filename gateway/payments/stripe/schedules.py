@@ -5,6 +5,8 @@ anything else is done: that leaves the subscription as it is now. One that someb
 such as a price that was raised, is nothing that customers throw away and go on without.
 """
 
+from typing import NamedTuple
+
 from gateway import log
 from gateway.payments.port import ProviderError, Scheduled
 from gateway.payments.stripe import phases
@@ -16,31 +18,36 @@ _LEFT = "left_schedule"
 _log = log.get_logger(__name__)
 
 
-async def make(client: Client, agreement: str, price: str, plan_id: str, app: str) -> None:
-    """From its next period on it is at ``price``; after that one it goes on so without a schedule."""
-    await release(client, agreement, app)
-    subscription = await client.get(f"subscriptions/{agreement}")
-    now = only_item(subscription)["price"]
-    recurring = (await client.get(f"prices/{price}"))["recurring"]
-    made = await client.post("subscription_schedules", from_subscription=agreement)
-    runs = made["phases"][0]
+class Then(NamedTuple):
+    """What it is to from its next period on: a price, the plan that it is of, and how that is called."""
+
+    price: str
+    plan_id: str
+    name: str
+
+
+async def make(client: Client, agreement: str, then: Then, app: str) -> None:
+    """From its next period on it is to ``then``, and after that one it goes on so without a schedule.
+
+    What was agreed before is changed by one request: it holds until that is done. Raises ``Scheduled``.
+    """
+    price, found = await client.get(f"prices/{then.price}"), await _read(client, agreement)
+    item, schedule = only_item(found), phases.running(found)
+    if schedule is not None and not phases.is_ours(schedule, app):
+        raise Scheduled
+    phase = None if schedule is None else phases.current(schedule, item["current_period_end"])
+    if schedule is not None and phase is None:
+        await _let_go(client, schedule)
+    if schedule is None or phase is None:
+        schedule = await client.post("subscription_schedules", from_subscription=agreement)
+        phase = schedule["phases"][0]
+    now = phases.as_it_stands(phase, found, item)
     await client.post(
-        f"subscription_schedules/{made['id']}",
+        f"subscription_schedules/{schedule['id']}",
         end_behavior="release",
         proration_behavior="none",
-        metadata={"app": app, "plan_id": plan_id},
-        phases=[
-            {
-                "items": [{"price": now["id"], "quantity": 1}],
-                "start_date": runs["start_date"],
-                "end_date": runs["end_date"],
-            },
-            {
-                "items": [{"price": price, "quantity": 1}],
-                "duration": {"interval": recurring["interval"], "interval_count": recurring["interval_count"]},
-                "proration_behavior": "none",
-            },
-        ],
+        metadata={"app": app, "plan_id": then.plan_id},
+        phases=[now, phases.next_one(now, price, then.name)],
     )
 
 

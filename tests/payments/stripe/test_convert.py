@@ -154,7 +154,8 @@ def subscription(**more: Any) -> dict[str, Any]:
 
 def schedule(**more: Any) -> dict[str, Any]:
     phases = [{"start_date": AT}, {"start_date": AT + 90 * DAY}]
-    said = {"status": "active", "phases": phases, "current_phase": {"start_date": AT}}
+    said = {"status": "active", "phases": phases, "current_phase": {"start_date": AT, "end_date": AT + 90 * DAY}}
+    said["end_behavior"] = "release"
     return {**said, "metadata": {"app": "weighbridge", "plan_id": "p2"}, **more}
 
 
@@ -172,7 +173,7 @@ def test_what_a_subscription_costs_is_that_of_its_price() -> None:
     [
         (schedule(), "p2"),
         (schedule(status="released"), None),
-        (schedule(current_phase={"start_date": AT + 90 * DAY}), None),
+        (schedule(current_phase={"start_date": AT + 90 * DAY, "end_date": AT + 180 * DAY}), None),
         (schedule(current_phase=None), None),
         (schedule(phases=[{"start_date": AT}]), None),
         (schedule(metadata={"app": "another", "plan_id": "p2"}), None),
@@ -181,6 +182,22 @@ def test_what_a_subscription_costs_is_that_of_its_price() -> None:
 )
 def test_the_next_plan_is_what_a_schedule_of_ours_waits_with(said: object, plan: str | None) -> None:
     assert convert.agreement(subscription(schedule=said), "weighbridge").next_plan_id == plan
+
+
+@pytest.mark.parametrize(
+    ("said", "theirs"),
+    [
+        (schedule(), False),
+        (schedule(metadata={}), True),
+        (schedule(metadata={}, phases=[{"start_date": AT}]), False),
+        (schedule(metadata={}, phases=[{"start_date": AT}], end_behavior="cancel"), True),
+        (schedule(metadata={"app": "another"}, phases=[{"start_date": AT}]), True),
+        (schedule(metadata={"app": "another"}, status="released"), False),
+        (None, False),
+    ],
+)
+def test_what_somebody_else_has_scheduled_is_told_from_ours_made_half(said: object, *, theirs: bool) -> None:
+    assert convert.agreement(subscription(schedule=said), "weighbridge").scheduled is theirs
 
 
 @pytest.mark.parametrize(
