@@ -8,7 +8,7 @@ is what the core says.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from gateway.clock import new_id
 from gateway.core import cascade
@@ -31,6 +31,7 @@ from gateway.ledger.redis.states import States
 from gateway.ledger.redis.terms import TermsOf
 from gateway.tasks import Tasks
 
+_T = TypeVar("_T")
 _OLD_TRIES = 3
 """So often what took too long is begun anew with the present instant."""
 NONE: Mapping[LimitKey, Bucket] = {}
@@ -140,15 +141,19 @@ class Charging:
         return await self._deeds.read(allowance.scope, *taking(self._terms, allowance, {}, now_us))
 
     async def _charge_in_time(self, bill: Bill, at_us: int, deadline_us: int | None = None) -> Charge | Refusal:
-        """Charge as of ``at_us``; as of now, if Redis does not believe that: its clock is known by then.
+        """Charge as of ``at_us``, or of now."""
+        return await self._in_time(at_us, lambda at_us: self._charge(bill, at_us, deadline_us))
+
+    async def _in_time(self, at_us: int, do: Callable[[int], Awaitable[_T]]) -> _T:
+        """Do it as of ``at_us``; as of now, if Redis does not believe that: its clock is known by then.
 
         What had to wait for long is not believed either, and may have to wait again.
         """
         for _ in range(_OLD_TRIES):
             with contextlib.suppress(Stale):
-                return await self._charge(bill, at_us, deadline_us)
+                return await do(at_us)
             at_us = self._skew.of_server(self._now_us())
-        return await self._charge(bill, at_us, deadline_us)
+        return await do(at_us)
 
     async def _charge(self, bill: Bill, now_us: int, deadline_us: int | None = None) -> Charge | Refusal:
         """Ask scope by scope. With a deadline the charge is a hold."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from gateway.core import cascade
@@ -47,9 +48,12 @@ class RedisLedger(Charging):
 
     async def drain(self, bill: Bill, now_us: int, *, late: Late | None = None) -> Charge:
         """See ``Ledger``."""
-        now_us = self._skew.of_server(now_us)
+        at_us = self._skew.of_server(now_us)
         if late is not None:
-            return await self._late.drain(bill, now_us, late, self._now_us())
+            return await self._late.drain(bill, at_us, late, self._now_us())
+        return await self._in_time(at_us, partial(self._drain, bill))
+
+    async def _drain(self, bill: Bill, now_us: int) -> Charge:
         outcome = await self._charge(bill, now_us)
         if isinstance(outcome, Charge):
             return outcome
@@ -75,22 +79,19 @@ class RedisLedger(Charging):
 
     async def refund(self, charge: Charge, costs: Costs, now_us: int) -> tuple[Posting, ...]:
         """See ``Ledger``."""
-        now_us = self._skew.of_server(now_us)
         given = gifts(charge, costs)
         if not given:
             return ()
 
-        def returned(state: Mapping[LimitKey, Bucket]) -> tuple[Posting, ...]:
-            return refund(charge, costs, lambda _scope: state, now_us)
+        def at(now_us: int) -> Deed:
+            def returned(state: Mapping[LimitKey, Bucket]) -> tuple[Posting, ...]:
+                return refund(charge, costs, lambda _scope: state, now_us)
 
-        deed = Deed(
-            charge.scope,
-            {"now": now_us, "gifts": gift_rows(given)},
-            [gift.key for gift in given],
-            lambda state: Change(returned(state)),
-            returned,
-        )
-        return cast("tuple[Posting, ...]", await self._once(deed, ("refund", charge.id), ()))
+            act = {"now": now_us, "gifts": gift_rows(given)}
+            keys = [gift.key for gift in given]
+            return Deed(charge.scope, act, keys, lambda state: Change(returned(state)), returned)
+
+        return cast("tuple[Posting, ...]", await self._once(at, now_us, ("refund", charge.id), ()))
 
     async def hold(self, bill: Bill, now_us: int, *, deadline_us: int, owner: str) -> Charge | Refusal:  # noqa: ARG002  (anybody may settle it)
         """See ``Ledger``. Whoever next asks the scope after the deadline gives it back."""
@@ -98,33 +99,36 @@ class RedisLedger(Charging):
 
     async def settle(self, charge: Charge, costs: Costs, now_us: int) -> Settlement:
         """See ``Ledger``."""
-        now_us = self._skew.of_server(now_us)
         less, more = differences(charge, costs)
-
-        def settled(state: Mapping[LimitKey, Bucket]) -> Settlement:
-            return settle(charge, costs, lambda _scope: state, now_us)
-
-        def change(state: Mapping[LimitKey, Bucket]) -> Change:
-            final = settled(state)
-            return Change(final.postings, final.dropped)
-
         given = gifts(charge, less)
-        act, keys = taking(self._terms, charge.allowance, more, now_us)
-        act |= {"gifts": gift_rows(given), "ends": charge.id, "most": True}
-        deed = Deed(charge.scope, act, [*keys, *(gift.key for gift in given)], change, settled)
-        return cast("Settlement", await self._once(deed, ("settle", charge.id), _NOTHING))
+
+        def at(now_us: int) -> Deed:
+            def settled(state: Mapping[LimitKey, Bucket]) -> Settlement:
+                return settle(charge, costs, lambda _scope: state, now_us)
+
+            def change(state: Mapping[LimitKey, Bucket]) -> Change:
+                final = settled(state)
+                return Change(final.postings, final.dropped)
+
+            act, keys = taking(self._terms, charge.allowance, more, now_us)
+            act |= {"gifts": gift_rows(given), "ends": charge.id, "most": True}
+            return Deed(charge.scope, act, [*keys, *(gift.key for gift in given)], change, settled)
+
+        return cast("Settlement", await self._once(at, now_us, ("settle", charge.id), _NOTHING))
 
     async def release(self, charge: Charge, now_us: int) -> tuple[Posting, ...]:
         """See ``Ledger``."""
-        now_us = self._skew.of_server(now_us)
-
-        def returned(state: Mapping[LimitKey, Bucket]) -> tuple[Posting, ...]:
-            return refund(charge, charge.costs, lambda _scope: state, now_us)
-
         given = gifts(charge, charge.costs)
-        act = {"now": now_us, "gifts": gift_rows(given), "ends": charge.id}
-        deed = Deed(charge.scope, act, [gift.key for gift in given], lambda state: Change(returned(state)), returned)
-        return cast("tuple[Posting, ...]", await self._once(deed, ("settle", charge.id), ()))
+
+        def at(now_us: int) -> Deed:
+            def returned(state: Mapping[LimitKey, Bucket]) -> tuple[Posting, ...]:
+                return refund(charge, charge.costs, lambda _scope: state, now_us)
+
+            act = {"now": now_us, "gifts": gift_rows(given), "ends": charge.id}
+            keys = [gift.key for gift in given]
+            return Deed(charge.scope, act, keys, lambda state: Change(returned(state)), returned)
+
+        return cast("tuple[Posting, ...]", await self._once(at, now_us, ("settle", charge.id), ()))
 
     async def standings(self, allowance: Allowance, now_us: int) -> tuple[Standing, ...]:
         """See ``Ledger``."""
@@ -147,13 +151,20 @@ class RedisLedger(Charging):
                 await self._undo(self._now_us())
         await self._close()
 
-    async def _once(self, deed: Deed, name: tuple[str, str], nothing: object) -> object:
+    async def _once(
+        self, deed_at: Callable[[int], Deed], now_us: int, name: tuple[str, str], nothing: object
+    ) -> object:
         """Do what may be in doubt from an earlier try; what is too late to know is not done again."""
-        earlier = await self._doubts.clear(name)
-        if earlier is not None:
-            return nothing if earlier == "unknown" else earlier
-        told = await self._deeds.do(deed, name)
-        return deed.outcome(told.before) if told.done else nothing
+
+        async def do(at_us: int) -> object:
+            earlier = await self._doubts.clear(name)
+            if earlier is not None:
+                return nothing if earlier == "unknown" else earlier
+            deed = deed_at(at_us)
+            told = await self._deeds.do(deed, name)
+            return deed.outcome(told.before) if told.done else nothing
+
+        return await self._in_time(self._skew.past(now_us, self._now_us()), do)
 
     async def _undo(self, now_us: int) -> None:
         """Give back what was charged and nobody wants."""

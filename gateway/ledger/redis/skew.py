@@ -36,3 +36,7 @@ class Skew:
     def of_server(self, now_us: int) -> int:
         """Our instant by the server's clock."""
         return now_us + self.us
+
+    def past(self, now_us: int, present_us: int) -> int:
+        """An instant of ours by the server's clock, and no later than the present: our clock may have been set back."""
+        return self.of_server(now_us if self._fixed else min(now_us, present_us))

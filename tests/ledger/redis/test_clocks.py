@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway import clock
+from gateway.core.allowance import THROUGHPUT
 from gateway.core.bucket import Refill
 from gateway.core.cascade import Charge, Refusal
 from gateway.core.problems import StoreUnavailable
@@ -104,6 +105,51 @@ async def test_a_wrong_clock_that_asks_first_opens_no_window_of_its_own(
                 outcomes = [await soon(ledger, 100 * len(paid) + each, budget, now_us()) for each in range(TEN)]
                 paid.append(sum(isinstance(outcome, Charge) for outcome in outcomes))
     assert paid == [TEN, 0]
+
+
+@pytest.mark.parametrize("off_us", [-6 * SECOND, EARLY], ids=["waited for long", "early"])
+@pytest.mark.parametrize("leased", [False, True], ids=["exact", "leased"])
+@pytest.mark.parametrize("spent", [TEN, TEN - 1], ids=["nothing left", "some left"])
+async def test_what_is_debited_whether_it_can_be_paid_or_not_is_debited_as_of_now_if_its_instant_is_wrong(
+    spent: int, off_us: int, *, leased: bool
+) -> None:
+    budget = default_of(plan(per(TEN, window_us())))
+    with own_redis() as server:
+        async with opened(server.url, leased=leased) as ledger:
+            assert isinstance(await ledger.charge(bill(spent, budget, id_="most"), clock.now_us()), Charge)
+            drained = await ledger.drain(bill(2, budget, id_="shadow"), clock.now_us() + off_us)
+            assert (sum(drained.overrun.values()), ledger.failure) == (spent + 2 - TEN, None)
+            assert (await ledger.standings(budget, clock.now_us()))[0].left == 0
+
+
+@pytest.mark.parametrize("leased", [False, True], ids=["exact", "leased"])
+@pytest.mark.parametrize("known", [True, False], ids=["known since", "not known yet"])
+async def test_what_goes_back_was_told_before_our_clock_was_set_back(*, known: bool, leased: bool) -> None:
+    budget = default_of(plan(per(TEN, 24 * window_us())))
+    off = [2 * MINUTE]
+
+    def now_us() -> int:
+        return clock.now_us() + off[0]
+
+    with own_redis() as server:
+        async with opened(server.url, now_us, leased=leased) as ledger:
+            paid = [await ledger.charge(bill(1, budget, id_=str(number)), now_us()) for number in range(3)]
+            deadline_us = now_us() + HOUR
+            holds = [
+                await ledger.hold(bill(2, budget, id_=f"{n}h"), now_us(), deadline_us=deadline_us, owner="me")
+                for n in "ab"
+            ]
+            told_us = now_us()
+            off[0] = 0
+            if known:
+                assert await ledger.standings(budget, now_us())
+            charges = [charge for charge in (*paid, *holds) if isinstance(charge, Charge)]
+            assert len(charges) == 5
+            for charge in charges[:3]:
+                assert await ledger.refund(charge, charge.costs, told_us)
+            assert await ledger.release(charges[3], told_us)
+            assert (await ledger.settle(charges[4], {THROUGHPUT: 1}, told_us)).postings
+            assert (await ledger.standings(budget, now_us()))[0].left == TEN - 1
 
 
 async def test_what_was_not_asked_in_time_is_no_reason_to_take_redis_for_lost() -> None:
