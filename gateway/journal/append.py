@@ -35,7 +35,7 @@ class Journal:
     def __init__(
         self, store: Store, lock: Lock, thread: ThreadPoolExecutor, options: Options, now_us: Callable[[], int]
     ) -> None:
-        self._store, self._lock, self._thread, self._options, self._now_us = store, lock, thread, options, now_us
+        self._store, self._lock, self._writer, self._options, self._now_us = store, lock, thread, options, now_us
         self.report: Report = store.report
         """What the thread says of itself: ``lost``, ``condensed``, ``failure``, …"""
         self._sweep = Sweep(store, options.retention)
@@ -215,9 +215,9 @@ class Journal:
                 await self.flush()
                 await self._run(self._store.close)
         except TimeoutError:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._writer.shutdown(wait=False, cancel_futures=True)
             raise JournalError(f"the journal did not finish in time: {self.pending} records are not on disk") from None
-        self._thread.shutdown()
+        self._writer.shutdown()
         self._lock.close()
         if self.pending:
             raise JournalError(f"{self.pending} records are not on disk: {self.report.failure}")
@@ -252,4 +252,4 @@ class Journal:
                 await self.sweep()
 
     async def _run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(call, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._writer, partial(call, *args, **kwargs))

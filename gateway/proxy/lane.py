@@ -25,7 +25,6 @@ from gateway.proxy.running import Live, Running
 from gateway.tasks import Tasks
 
 _PATIENCE_S = 5.0
-_new = object.__new__
 
 
 class Lane:
@@ -60,7 +59,7 @@ class Lane:
         id_line = b"X-Request-ID: %b\r\n" % id_.encode()
         if route.head_bytes is not None and len(head) + len(id_line) + len(caller.lines) > route.head_bytes:
             return False  # it has to be cut to be read there
-        ride = _new(Ride)
+        ride = Ride()
         ride.crew, ride.client, ride.running, ride.errand, ride.caller = self._crew, client, running, errand, caller
         ride.id, ride.id_line, ride.at_us, ride.data, ride.end = id_, id_line, at_us, data, end
         ride.wire = b"".join((head, id_line, caller.lines, data[end + 2 :]))

@@ -7,8 +7,9 @@ import re
 
 import httptools
 
-from gateway.core.hop_by_hop import HOP_BY_HOP, RawHeaders, key_of
+from gateway.core.hop_by_hop import HOP_BY_HOP, key_of
 from gateway.core.rate_limit_fields import TELL_OF_BUDGETS
+from gateway.proxy.plain_request import Fields
 from gateway.proxy.response_parser import ResponseHead
 
 _START = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [\t\x20-\x7e\x80-\xff]*")
@@ -140,23 +141,10 @@ class AnswerReader:
 
 def head_of(head: bytes, status: int, *, bodiless: bool) -> ResponseHead:
     """What an ``AnswerReader`` has found, as ``response_parser`` would say it, but for its framing."""
-    fields = _Fields()
+    fields = Fields()
     httptools.HttpResponseParser(fields).feed_data(head + b"\r\n")
     reason = head[len(b"HTTP/1.1 200 ") : head.find(b"\r\n")]
     return ResponseHead(status, reason, fields.found, [key_of(name) for name, _ in fields.found], bodiless=bodiless)
-
-
-class _Fields:
-    """Fields as llhttp tells them, without white space around values."""
-
-    __slots__ = ("found",)
-
-    def __init__(self) -> None:
-        self.found: RawHeaders = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One of them."""
-        self.found.append((name, value.rstrip(b" \t")))
 
 
 def _learn_status(line: bytes) -> int:

@@ -174,12 +174,20 @@ def read_line(line: bytes) -> tuple[str, bytes] | None:
 
 
 def fields_of(head: bytes) -> RawHeaders:
-    """The fields of a head that was read before, in their order, without white space around values."""
-    found: RawHeaders = []
+    """The fields of a head that was read before, in their order."""
+    fields = Fields()
+    httptools.HttpRequestParser(fields).feed_data(head + b"\r\n")
+    return fields.found
 
-    class _Fields:
-        def on_header(self, name: bytes, value: bytes) -> None:
-            found.append((name, value.rstrip(b" \t")))
 
-    httptools.HttpRequestParser(_Fields()).feed_data(head + b"\r\n")
-    return found
+class Fields:
+    """Fields as llhttp tells them, without white space around values."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: RawHeaders = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One of them."""
+        self.found.append((name, value.rstrip(b" \t")))

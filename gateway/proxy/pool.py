@@ -10,9 +10,8 @@ from typing import Protocol
 
 from gateway.proxy.endpoint import Endpoint
 from gateway.proxy.failures import GatewayBusy, UpstreamFailed, UpstreamTimedOut
-from gateway.proxy.response_parser import ResponseSink
+from gateway.proxy.timed_connection import TimedConnection
 from gateway.proxy.upstream import NEVER, UpstreamConnection
-from gateway.proxy.upstream_ends import Passenger
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +45,6 @@ class Connections(Protocol):
     async def acquire(self, *, fresh: bool = False) -> UpstreamConnection:
         """A connection, a new one if need be. Raises one of ``NO_CONNECTION``, nothing sent."""
         ...
-
-
-class TimedConnection(UpstreamConnection):
-    """One whose exchanges must end within the keeper's ``total_timeout``, unless they become tunnels."""
-
-    __slots__ = ("_until",)
-
-    def begin(self, sink: ResponseSink, *, head_only: bool = False, upgrade: bool = False) -> None:
-        """Start an exchange, and its time."""
-        self._until = self._loop.time() + self._keeper.total_timeout
-        super().begin(sink, head_only=head_only, upgrade=upgrade)
-
-    def begin_ride(self, passenger: Passenger, wire: bytes, at_us: int) -> None:
-        """Start an exchange, and its time."""
-        self._until = self._loop.time() + self._keeper.total_timeout
-        super().begin_ride(passenger, wire, at_us)
-
-    def expire(self, now: float) -> None:
-        """End the connection if it, or the exchange as a whole, was waited on for too long."""
-        if self.busy and now >= self._until:
-            self._fail(UpstreamTimedOut("The upstream's answer took too long.", request_sent=True))
-        else:
-            super().expire(now)
 
 
 class UpstreamPool:

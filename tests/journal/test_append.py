@@ -194,7 +194,7 @@ async def test_records_whose_write_nobody_waits_for_any_more_are_written(tmp_pat
             busy.set()
             go_on.wait(10)
 
-        holding = asyncio.get_running_loop().run_in_executor(journal._thread, hold_up)
+        holding = asyncio.get_running_loop().run_in_executor(journal._writer, hold_up)
         await asyncio.to_thread(busy.wait, 10)
         journal.append(World().charge(user(1)))
         flushing = asyncio.ensure_future(journal.flush())
