@@ -3,13 +3,18 @@
 import asyncio
 import json
 import os
+import pty
+import re
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from gateway.core.scope import Scope
 from gateway.payments.stripe.client import VERSION
 from gateway.payments.stripe.signals import EVENTS
 from gateway.store import plans
@@ -19,6 +24,7 @@ from tests.databases.fixtures import migrated_file
 __all__ = ["migrated_file"]
 
 KEY = "sk_test_" + "0" * 24
+GATEWAY = "https://gw.test/billing/webhook/stripe"
 CONFIG = """\
 upstream: {{url: "http://127.0.0.1:9"}}
 identity: {{}}
@@ -37,9 +43,9 @@ async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
         yield running
 
 
-async def weighbridge(folder: Path, *argv: str) -> tuple[int, str]:
-    """The exit code, and all that was printed."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEY": KEY, "SECRET": SECRET}
+async def weighbridge(folder: Path, *argv: str, **more: str) -> tuple[int, str]:
+    """The exit code, and all that was printed. ``more``: of the environment."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEY": KEY, "SECRET": SECRET, **more}
     run = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from gateway.cli import main; main()", *argv),
         cwd=folder,
@@ -80,7 +86,7 @@ async def test_what_stops_a_sync_is_said_and_ends_it_with_1(here: Shop, tmp_path
 
 
 async def test_the_doctor_names_what_is_missing_until_nothing_is(here: Shop, tmp_path: Path) -> None:
-    url = "https://gw.test/billing/webhook/stripe"
+    url = GATEWAY
     code, said = await weighbridge(tmp_path, "doctor", "stripe", "--url", url)
     assert (code, f"no webhook endpoint points to {url}" in said) == (1, True), said
 
@@ -112,3 +118,47 @@ async def test_a_key_of_another_account_is_said_by_both_and_there_is_a_way_on(he
     assert (await weighbridge(tmp_path, "sync", "--full"))[0] == 0
     code, said = await weighbridge(tmp_path, "sync", "--move-account", "--json")
     assert json.loads(said) == {"ok": True, "before": "acct_other/test", "after": "acct_other/test"}
+
+
+PAGE = (Path(__file__).parents[1] / "docs" / "stripe.md").read_text()
+
+
+async def test_the_page_leads_from_an_empty_account_to_the_first_sale(here: Shop, tmp_path: Path) -> None:
+    configured, sold = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    said = yaml.safe_load((tmp_path / "gateway.yaml").read_text())
+    said["payments"] = yaml.safe_load(configured)["payments"]
+    said["payments"]["stripe"]["api_base"] = here.fake.url
+    (tmp_path / "gateway.yaml").write_text(yaml.safe_dump(said))
+    (tmp_path / "plans.yaml").write_text(sold)
+    env = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET}
+    client = here.sales.provider._client  # type: ignore[attr-defined]
+    await client.post("webhook_endpoints", url=GATEWAY, enabled_events=list(EVENTS), api_version=VERSION)
+    commands = re.findall(r"^weighbridge ((?:apply|sync|doctor) .*?)(?: +#.*)?$", PAGE, re.MULTILINE)
+    assert [each.split()[0] for each in commands] == ["apply", "apply", "sync", "sync", "doctor", "sync"]
+    for command in commands[:-1]:  # the last one moves on to the live account
+        code, printed = await weighbridge(tmp_path, *command.replace("YOUR-GATEWAY", "gw.test").split(), **env)
+        assert code == 0, printed
+    (price,) = [each for each in here.fake.books.kept["prices"].values() if each["lookup_key"].endswith("usd_renewed")]
+    assert (price["unit_amount"], price["recurring"]["interval_count"]) == (4900, 30)
+    assert here.pay(await here.buy(mode="subscription", plan=await plans.get(here.store, here.plan.id)))
+    await here.fake.deliver()
+    assert await here.grants()
+
+
+async def test_whoever_looks_on_sees_how_far_a_sync_is(here: Shop, tmp_path: Path) -> None:
+    for user in ("alice", "bob", "carol"):
+        assert here.pay(await here.buy(Scope("user", user), user_id=user))
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEY": KEY, "SECRET": SECRET, "TERM": "xterm"}
+    program = (sys.executable, "-c", "from gateway.cli import main; main()", "sync", "--full")
+    run = await asyncio.create_subprocess_exec(
+        *program, cwd=tmp_path, env=env, stdout=asyncio.subprocess.DEVNULL, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # how the end of a terminal reads
+        while more := await asyncio.to_thread(os.read, ours, 65536):
+            shown += more
+    os.close(ours)
+    assert await run.wait() == 0
+    assert re.search(rb"sales .*3", shown), shown

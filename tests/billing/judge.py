@@ -2,7 +2,7 @@
 
 from typing import Any
 
-DAY_S, SLACK_S, GRACE_S = 86_400, 2 * 3_600, 3 * 86_400
+DAY_S, SLACK_S, GRACE_S, BESIDE = 86_400, 2 * 3_600, 3 * 86_400, {"void", "manual"}
 
 
 def entitled(kept: Any, sold: str, days: int, now: int, begun: int | None) -> bool:
@@ -19,9 +19,8 @@ def entitled(kept: Any, sold: str, days: int, now: int, begun: int | None) -> bo
 
 
 def _runs(kept: Any, of: Any, now: int) -> bool:
-    invoices = [each for each in kept["invoices"].values() if each["parent"] and each["status"] != "void"]
-    mine = [each for each in invoices if each["billing_reason"] != "manual"]  # that is for something else
-    mine = [each for each in mine if each["parent"]["subscription_details"]["subscription"] == of["id"]]
+    bills = [e for e in kept["invoices"].values() if e["parent"] and not {e["status"], e["billing_reason"]} & BESIDE]
+    mine = [each for each in bills if each["parent"]["subscription_details"]["subscription"] == of["id"]]
     opened = {_bought(each)["end"]: _needed(mine, each) for each in mine if not _prorated(each, -1)}
     paid = {end: needed for end, needed in opened.items() if all(each["status"] == "paid" for each in needed)}
     start, until = (of["items"]["data"][0][f"current_period_{each}"] for each in ("start", "end"))
@@ -36,8 +35,8 @@ def _needed(mine: Any, opens: Any) -> list[Any]:
     since = [each for each in mine if _prorated(each, -1) and each["status"] == "paid" and _bought(each)["end"] == end]
     given = [each for each in before if _bought(each)["start"] <= start < _bought(each)["end"]]
     if not _prorated(opens, 0):  # nothing, unless what had been left before pays all of it
-        credit = opens["starting_balance"] < 0 and not opens["amount_due"]
-        given = [each for each in before if credit and _prorated(each, 0) and not each["amount_due"]]
+        left = opens["starting_balance"] < 0 == opens["amount_due"]
+        given = [each for each in before if left and _prorated(each, 0) and not each["amount_due"]]
     same = [each for each in before if given and _bought(each)["end"] == _bought(given[-1])["end"]]
     return [opens, *since, *(need for each in same if not _prorated(each, -1) for need in _needed(mine, each))]
 
@@ -51,9 +50,8 @@ def _prorated(invoice: Any, line: int) -> bool:
 
 
 def _paying(kept: Any, invoices: list[Any]) -> list[Any]:
-    ids = {each["id"] for each in invoices}
-    with_ = {e["payment"]["payment_intent"] for e in kept["invoice_payments"].values() if e["invoice"] in ids}
-    return [each for each in kept["charges"].values() if each["payment_intent"] in with_]
+    used = {(e["invoice"], e["payment"]["payment_intent"]) for e in kept["invoice_payments"].values()}
+    return [c for c in kept["charges"].values() if any((i["id"], c["payment_intent"]) in used for i in invoices)]
 
 
 def _gone(kept: Any, charge: Any) -> bool:

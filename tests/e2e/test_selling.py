@@ -1,6 +1,7 @@
 """A whole gateway in front of the stand-in, with the Stripe that is not real: buy, pay, and spend."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -292,6 +293,30 @@ async def test_a_sync_finds_what_no_webhook_told(here: Market) -> None:
     assert (await left(here.here))[0] == "1000"
     state = await here.call("GET", "/sync", BOB)
     assert (state["provider"], state["test"], len(state["runs"]) >= 1) == ("stripe", True, True)
+
+
+async def test_what_cannot_be_kept_is_not_said_to_be_and_comes_again(here: Market) -> None:
+    await here.pay((await here.order())["checkout_url"])
+    (event,) = [each for each in here.stripe.books.events if each["type"] == "checkout.session.completed"]
+    body = orjson.dumps(event)
+
+    async def tell(status: int) -> None:
+        signed = {"Stripe-Signature": signature(body, WEBHOOK, now_us() // 1_000_000)}
+        await here.call("POST", "/webhook/stripe", None, data=body, headers=signed, status=status)
+
+    other = sqlite3.connect(here.here.folder / "store.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        await tell(503)
+    finally:
+        other.close()
+    assert await here.call("GET", "/webhook-event?type=checkout.session.completed", BOB) == []
+    assert (await left(here.here))[0] == "10"
+    await tell(200)
+    selling = here.here.gateway._selling
+    assert selling is not None
+    await selling.sales.tasks.finish(10)
+    assert (await left(here.here))[0] == "1000"
 
 
 async def test_no_secret_is_in_a_log_an_error_or_the_audit_log(here: Market, capfd: pytest.CaptureFixture[str]) -> None:

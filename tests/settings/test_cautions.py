@@ -139,3 +139,30 @@ def test_a_login_that_the_other_processes_do_not_know_is_named(loaded: Load) -> 
     secret = fine.replace('{password: "${HASH}"', f'{{password: "${{HASH}}", token_secret: {"s" * 32}')
     assert loaded(secret + redis, env).warnings == []
     assert loaded(fine + redis, {**env, "HASH": "a plain password"}).warnings == []
+
+
+STRIPE = 'store: "sqlite:///store.db"\npayments: {{{more}stripe: {{api_key: sk_test_{key}, {said}}}}}\n'
+SOUND = {
+    "more": 'return_origins: ["https://shop.test"], ',
+    "key": "0" * 24,
+    "said": "webhook_secrets: [whsec_00000000]",
+}
+
+
+@pytest.mark.parametrize(
+    ("unlike", "said"),
+    [
+        ({}, []),
+        ({"more": ""}, ["payments.return_origins: null lets a checkout send its customer to any https page"]),
+        ({"said": ""}, ["payments.stripe.webhook_secrets: none"]),
+        (
+            {"said": SOUND["said"] + ', demo: true, api_base: "http://127.0.0.1:9"'},
+            ["payments.stripe.demo: nothing that is paid is real."],
+        ),
+    ],
+    ids=["sound", "any page", "no secret", "not real"],
+)
+def test_what_is_risky_about_selling_is_said(loaded: Load, unlike: dict[str, str], said: list[str]) -> None:
+    warnings = loaded(FINE + STRIPE.format(**SOUND | unlike), {"JWT_SECRET": LONG}).warnings
+    assert len(warnings) == len(said)
+    assert all(one.startswith(other) for one, other in zip(warnings, said, strict=True))
