@@ -134,7 +134,7 @@ async def shop(
     provider = StripeProvider(Config(access=access, secrets=(SECRET,)), StoreMemory(store, "stripe", now_us))
     sales = Sales(store, provider, policy, now_us)
     fake.deliveries.clear()
-    runner = await _webhook(sales)
+    runner = await webhook(sales)
     webhooks = fake.subscribe(f"http://127.0.0.1:{runner.addresses[0][1]}/", SECRET)
     webhooks._now = lambda: fake.books.now
     by = Mandate(Actor("admin", "root"), sales.now_us())
@@ -149,7 +149,7 @@ async def shop(
         await store.close()
 
 
-async def _webhook(sales: Sales) -> web.AppRunner:
+async def webhook(sales: Sales) -> web.AppRunner:
     """Where the fake sends its events to: kept, acted on, answered."""
 
     async def take(request: web.Request) -> web.Response:
@@ -184,3 +184,30 @@ def prices(amount: int = 500) -> list[PriceDraft]:
 async def another(here: Shop, draft_: PlanDraft, prices_: list[PriceDraft] | None = None) -> PlanRow:
     """Another plan for sale."""
     return await plans.create(here.store, draft_, here.by(), prices=prices() if prices_ is None else prices_)
+
+
+async def big_plan(here: Shop, slug: str = "big", amount: int = 100_000) -> PlanRow:
+    """A plan that costs very much more, known at the provider."""
+    plan = await another(here, draft(slug, amount=1_000_000), prices(amount))
+    await here.sync(full=True)
+    return plan
+
+
+def renewing_price(here: Shop, plan: PlanRow) -> str:
+    """The id of the fake's price for which a plan renews in dollars."""
+    (price,) = [
+        each["id"]
+        for each in here.fake.books.kept["prices"].values()
+        if each["recurring"] and each["currency"] == "usd" and each["metadata"].get("plan_id") == plan.id
+    ]
+    return str(price)
+
+
+def charged(here: Shop) -> list[int]:
+    """What was charged at the fake, in the order of the charges."""
+    return [each["amount"] for each in here.fake.books.kept["charges"].values()]
+
+
+def running(here: Shop) -> list[str]:
+    """The ids of the fake's subscriptions that have not ended."""
+    return [each["id"] for each in here.fake.books.kept["subscriptions"].values() if each["ended_at"] is None]

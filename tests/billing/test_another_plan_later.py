@@ -13,8 +13,8 @@ from gateway.core.problems import Conflict
 from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.demo.stripe.objects import tax_rate
 from gateway.payments.port import Line
-from gateway.store.rows import PlanRow, SubscriptionRow
-from tests.billing.shop import DAY_S, Shop, another, draft, prices, shop
+from gateway.store.rows import SubscriptionRow
+from tests.billing.shop import DAY_S, Shop, another, big_plan, charged, draft, prices, shop
 
 ME = Viewer("alice")
 
@@ -26,22 +26,12 @@ async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
         yield running
 
 
-async def big_plan(here: Shop) -> PlanRow:
-    plan = await another(here, draft("big", amount=1_000_000), prices(100_000))
-    await here.sync(full=True)
-    return plan
-
-
 async def renewed(here: Shop, row: SubscriptionRow, days: int = 30) -> SubscriptionRow:
     """As it is when the next period has been paid."""
     here.later(days * DAY_S + 2 * 3600)
     await here.fake.deliver()
     await here.sync()
     return await here.row(row.id)
-
-
-def charged(here: Shop) -> list[int]:
-    return [each["amount"] for each in here.fake.books.kept["charges"].values()]
 
 
 async def test_a_cheaper_plan_begins_with_the_next_period_and_gives_nothing_back(here: Shop) -> None:

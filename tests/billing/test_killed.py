@@ -21,7 +21,7 @@ from gateway.core.subscription import Event, Status
 from gateway.payments.stripe.client import Client
 from gateway.store.rows import SubscriptionRow
 from tests.billing.fair import Fair, fair
-from tests.billing.shop import DAY_S, Shop
+from tests.billing.shop import DAY_S, Shop, charged, running
 
 pytestmark = pytest.mark.slow
 T = TypeVar("T")
@@ -120,14 +120,6 @@ async def lived(here: Shop, stand: Fair) -> SubscriptionRow:
     return await here.row(id_)
 
 
-def charged(here: Shop) -> list[int]:
-    return sorted(each["amount"] for each in here.fake.books.kept["charges"].values())
-
-
-def running(here: Shop) -> list[str]:
-    return [each["id"] for each in here.fake.books.kept["subscriptions"].values() if each["ended_at"] is None]
-
-
 def test_whenever_it_is_killed_a_customer_is_charged_once_and_has_what_was_paid_for(
     stand: Fair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +135,7 @@ def test_whenever_it_is_killed_a_customer_is_charged_once_and_has_what_was_paid_
         assert set(others) <= {Status.CANCELLED}, at
         assert [each for each in here.fake.books.kept["sessions"].values() if each["status"] == "open"] == [], at
         assert (await settle(here.sales, row.id, dry_run=True)).changes == (), at
-        return reaper.count, charged(here)
+        return reaper.count, sorted(charged(here))
 
     async def all_of_them() -> None:
         moments, paid = await play(0)

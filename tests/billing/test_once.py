@@ -17,7 +17,7 @@ from gateway.core.subscription import Event, Status
 from gateway.demo.stripe.server import Fault
 from gateway.store import subscribed
 from gateway.store.rows import PlanDraft, PlanRow, SubscriptionRow, Terms
-from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, draft, prices, shop
+from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, draft, prices, renewing_price, shop
 from tests.billing.shop import another as made
 
 DAY_US = DAY_S * 1_000_000
@@ -126,13 +126,8 @@ async def test_what_the_provider_moved_somebody_to_counts_as_had(here: Shop, giv
     other = await made(here, draft("max", 5000), prices(0 if free else 1900))
     row = await here.bought(mode="subscription")
     await here.sync(full=True)
-    (price,) = [
-        each
-        for each in here.fake.books.kept["prices"].values()
-        if each["product"] == f"gw_{other.id}" and each["recurring"] and each["currency"] == "usd"
-    ]
     there = here.fake.books.get("subscriptions", row.external_id or "")
-    here.fake.selling.update(there, {"items": [{"price": price["id"]}]})  # as in its portal
+    here.fake.selling.update(there, {"items": [{"price": renewing_price(here, other)}]})  # as in its portal
     await here.fake.deliver()
     assert (await here.row(row.id)).plan.plan_id == other.id  # type: ignore[union-attr]
     if free:

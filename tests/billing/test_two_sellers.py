@@ -19,7 +19,7 @@ from gateway.demo.stripe.delivery import Trouble
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.provider import Config, StripeProvider
 from gateway.store import payments
-from tests.billing.shop import DAY_S, SECRET, Shop, _webhook, another, draft, prices, shop
+from tests.billing.shop import DAY_S, SECRET, Shop, another, draft, prices, running, shop, webhook
 
 URLS = ("https://shop.test/ok", "https://shop.test/no")
 
@@ -32,7 +32,7 @@ async def both(tmp_path: Path, migrated_file: Path) -> AsyncIterator[tuple[Shop,
         memory = StoreMemory(here.store, "stripe", here.sales.now_us)
         provider = StripeProvider(Config(access=access, secrets=(SECRET,)), memory)
         sales = Sales(here.store, provider, here.sales.policy, here.sales.now_us)
-        runner = await _webhook(sales)
+        runner = await webhook(sales)
         second = here.fake.subscribe(f"http://127.0.0.1:{runner.addresses[0][1]}/", SECRET)
         second._now = here.webhooks._now
         for each in (here.webhooks, second):
@@ -61,10 +61,6 @@ async def bought(here: Shop, there: Shop) -> Page:
     assert here.pay(page)
     await told(here, there)
     return page
-
-
-def running(here: Shop) -> list[str]:
-    return [each["id"] for each in here.fake.books.kept["subscriptions"].values() if each["ended_at"] is None]
 
 
 async def test_what_both_are_told_is_done_once(both: tuple[Shop, Shop]) -> None:

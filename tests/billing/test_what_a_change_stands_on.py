@@ -12,7 +12,7 @@ from gateway.core.problems import Conflict
 from gateway.core.subscription import PlanVersion, Status
 from gateway.store.rows import PlanRow, SubscriptionRow
 from tests.billing.judge import entitled
-from tests.billing.shop import DAY_S, POLICY, Shop, another, draft, prices, shop
+from tests.billing.shop import DAY_S, POLICY, Shop, another, big_plan, draft, prices, renewing_price, shop
 
 
 @pytest.fixture
@@ -21,12 +21,6 @@ async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
         running.sales.policy = replace(POLICY, trials={"big": 14})
         await running.sync()
         yield running
-
-
-async def big_plan(here: Shop, slug: str = "big", amount: int = 100_000) -> PlanRow:
-    plan = await another(here, draft(slug, amount=1_000_000), prices(amount))
-    await here.sync(full=True)
-    return plan
 
 
 def of_stripe(here: Shop, row: SubscriptionRow) -> Any:
@@ -40,12 +34,7 @@ def empty_card(here: Shop, row: SubscriptionRow) -> None:
 async def portal(here: Shop, row: SubscriptionRow, plan: PlanRow) -> None:
     """Another plan at Stripe itself, where nobody asks us."""
     found = of_stripe(here, row)
-    (price,) = [
-        each["id"]
-        for each in here.fake.books.kept["prices"].values()
-        if each["recurring"] and each["currency"] == "usd" and each["metadata"].get("plan_id") == plan.id
-    ]
-    item = {"id": found["items"]["data"][0]["id"], "price": price}
+    item = {"id": found["items"]["data"][0]["id"], "price": renewing_price(here, plan)}
     here.fake.selling.update(found, {"items": [item], "payment_behavior": "pending_if_incomplete"})
     await here.fake.deliver()
 
