@@ -114,6 +114,7 @@ interface Payment {
   status: string;
   payment_method?: string | null;
   plan?: string;
+  plan_name?: string | null;
   description?: string | null;
   created_at: string;
   refunded_cents?: number;

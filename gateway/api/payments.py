@@ -34,7 +34,10 @@ class PaymentQuery(Said):
 
 
 class Payment(Told):
-    """One payment, in minor units. ``pay_url``: where it can still be paid."""
+    """One payment, in minor units. ``pay_url``: where it can still be paid.
+
+    ``plan``: its slug. ``plan_name``: as it is called now, if it is still there.
+    """
 
     id: str
     amount_cents: int
@@ -52,6 +55,7 @@ class Payment(Told):
     pay_url: str | None = None
     subscription_id: str
     plan: str
+    plan_name: str | None = None
     scope: str
     workspace_id: str | None = None
 
@@ -98,10 +102,12 @@ async def list_payments(call: Call, desk: Desk) -> Reply:
     rows = await payments.page(desk.store, asked.limit + 1, scope=caller.scope, before=before)
     shown, more = rows[: asked.limit], len(rows) > asked.limit
     cursor = _written(shown[-1]) if more else None
+    names = await _names(desk, {row.plan_slug for row in shown})
+    told = [_told(row, names.get(row.plan_slug)) for row in shown]
     if wants_csv(call.knock.header(b"accept")):
         cut = () if cursor is None else ((b"X-Next-Cursor", cursor.encode()),)
-        return Reply([_told(row) for row in shown], columns=Payment, fields=cut)
-    return Reply(Payments(data=[_told(row) for row in shown], has_more=more, next_cursor=cursor))
+        return Reply(told, columns=Payment, fields=cut)
+    return Reply(Payments(data=told, has_more=more, next_cursor=cursor))
 
 
 async def revenue(call: Call, desk: Desk) -> Reply:
@@ -134,7 +140,7 @@ async def _names(desk: Desk, slugs: Collection[str]) -> Mapping[str, str]:
     return of_file | {slug: row.name for slug, row in (await plans.of_slugs(desk.store, slugs)).items()}
 
 
-def _told(row: PaymentRow) -> Payment:
+def _told(row: PaymentRow, plan_name: str | None) -> Payment:
     return Payment.model_validate(
         {
             "id": row.id,
@@ -153,6 +159,7 @@ def _told(row: PaymentRow) -> Payment:
             "pay_url": row.pay_url,
             "subscription_id": row.subscription_id,
             "plan": row.plan_slug,
+            "plan_name": plan_name,
             "scope": row.scope_kind,
             "workspace_id": row.scope_id if row.scope_kind == "workspace" else None,
         }

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -143,6 +144,9 @@ async def test_a_change_of_plan_costs_what_its_preview_said(here: Market) -> Non
     assert (await left(here.here))[0] == "5000"
     paid = {each["plan"]: each for each in (await here.call("GET", "/payment"))["data"]}  # maybe in one second
     assert (paid["pro"]["amount_cents"], paid["max"]["amount_cents"], paid["max"]["description"]) == (4900, due, "Max")
+    await plans.update(store_of(here.here), dearer, lambda old: replace(old, name="Most", active=False), by())
+    paid = {each["plan"]: each["plan_name"] for each in (await here.call("GET", "/payment"))["data"]}
+    assert paid == {"pro": "Pro", "max": "Most"}, "as it is called now, on offer or not"
 
 
 @pytest.mark.parametrize("mode", ["payment", "subscription"])

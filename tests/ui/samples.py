@@ -107,6 +107,7 @@ PAYMENTS: dict[str, Any] = {
             "status": "succeeded",
             "payment_method": "card",
             "plan": "team",
+            "plan_name": "Team",
             "description": "One month",
             "created_at": at(days=-10),
             "receipt_url": "https://pay.example/receipt",

@@ -251,7 +251,7 @@ async def test_payments_are_listed_with_receipts_and_boletos(windows: Windows) -
     at = await shop(windows, "payments")
     table = at.page.get_by_role("table", name="Payments")
     await expect(table).to_contain_text("US$49.00")
-    for plan_is in ("Team", "given-up"):  # the latter is not offered any more
+    for plan_is in ("Team", "given-up"):  # the latter is gone, and so is its name
         await expect(table.get_by_role("cell", name=plan_is, exact=True)).to_be_visible()
     await expect(table).to_contain_text("JP¥7,400")
     await expect(table.get_by_role("link", name="Receipt")).to_have_attribute("href", "https://pay.example/receipt")

@@ -3,14 +3,12 @@
 import { html, useEffect, useState } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { money } from "../format.js";
-import { api, listOrNone, withQuery } from "../http.js";
+import { api, withQuery } from "../http.js";
 import { useLive } from "../live.js";
 import { Choice, Empty, Loaded, State, Time } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
 
 const PORTION = 50;
-const SELDOM = 120_000;
-const PLANS = withQuery("/plan", { limit: 1000 });
 
 /** @param {{workspace: {id: string, name: string} | null}} props */
 export function Payments({ workspace }) {
@@ -18,7 +16,6 @@ export function Payments({ workspace }) {
   useEffect(() => setWhose(workspace ? "workspace" : "mine"), [workspace?.id]);
   const inWorkspace = whose === "workspace" && workspace ? workspace.id : null;
   const first = withQuery("/payment", { limit: PORTION });
-  const known = useLive(PLANS, { every: SELDOM, load: (signal) => listOrNone(PLANS, { signal }) });
   const live = useLive(first, { workspace: inWorkspace, load: (signal) => api(first, { workspace: inWorkspace, signal }).then(portion) });
   const cursor = live.data?.next;
   const more = cursor ? async () => {
@@ -29,7 +26,7 @@ export function Payments({ workspace }) {
     <header class="section"><h2 id="payments-title">${t("payments")}</h2>
       ${workspace && html`<${Choice} label=${t("history.whose")} value=${whose} change=${setWhose} options=${[["mine", t("mine")], ["workspace", workspace.name]]} />`}</header>
     <${Loaded} live=${live} what=${t("payments.failed")} lines=${5}>${(/** @type {{rows: Payment[]}} */ { rows }) => html`<div class="panel"><${Table} rows=${rows} caption=${t("payments")} more=${more}
-      empty=${html`<${Empty} title=${t("payments.none")}>${t("payments.none-do")}<//>`} columns=${COLUMNS(namesOf(known.data))} /></div>`}<//>
+      empty=${html`<${Empty} title=${t("payments.none")}>${t("payments.none-do")}<//>`} columns=${COLUMNS()} /></div>`}<//>
   </section>`;
 }
 
@@ -39,15 +36,10 @@ function portion(answer) {
   return { rows: answer.data, next: answer.has_more ? answer.next_cursor ?? null : null };
 }
 
-/** @param {Plan[] | undefined} plans @returns {Map<string, string>} plan's slug → name; a plan that is not offered any more has its slug alone */
-function namesOf(plans) {
-  return new Map((plans ?? []).map((plan) => [plan.slug, plan.name]));
-}
-
-/** @param {Map<string, string>} names @returns {import("../parts/table.js").Column<Payment>[]} */
-const COLUMNS = (names) => [
+/** @returns {import("../parts/table.js").Column<Payment>[]} */
+const COLUMNS = () => [
   { name: t("date"), show: (row) => html`<${Time} at=${row.created_at} />` },
-  { name: t("payments.plan"), wide: true, show: (row) => (row.plan ? names.get(row.plan) ?? row.plan : "–") },
+  { name: t("payments.plan"), wide: true, show: (row) => row.plan_name ?? row.plan ?? "–" },
   { name: t("description"), wide: true, show: (row) => row.description ?? "–" },
   { name: t("method"), show: (row) => tWord("method", row.payment_method) },
   { name: t("state"), show: (row) => html`<${State} of=${row.refunded_cents && row.refunded_cents >= row.amount_cents ? "refunded" : row.status} group="payment" /> ${row.dispute === "open" && html`<${State} of="disputed" group="payment" />`}` },
