@@ -36,7 +36,6 @@ async def test_the_overview_names_whose_fallback_was_used_and_says_over_how_long
     await expect(row).to_contain_text("Dave")
     await expect(page.get_by_role("heading", name="Who uses most in the last 5 minutes")).to_be_visible()
     await expect(page.get_by_role("heading", name="What is used most in the last 5 minutes")).to_be_visible()
-    await expect(page.get_by_text("Rates and tables: of the last 5 minutes.")).to_be_visible()
 
 
 async def test_the_overview_says_of_when_it_is(windows: Windows) -> None:

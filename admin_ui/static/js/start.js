@@ -7,7 +7,7 @@ import { beginTheme } from "./theme.js";
 import { readRoute } from "./route.js";
 import { setCurrencies } from "./format.js";
 import { api, Failure } from "./http.js";
-import { nameOf } from "./whose.js";
+import { ownerOf } from "./whose.js";
 import { useLive } from "./live.js";
 import { Loaded } from "./parts/ui.js";
 import { Broken, Frame, Mark } from "./parts/frame.js";
@@ -42,7 +42,7 @@ function handedOver() {
 /** Who was signed in by a link: it may have come from anybody. @param {string | null} subject */
 async function tellWho(subject) {
   if (subject === null) return;
-  const who = await nameOf(session.value.token) ?? subject;
+  const who = await ownerOf(session.value.token) ?? subject;
   toast(who ? t("handed.as", { who }) : t("handed.in"));
 }
 

@@ -7,7 +7,7 @@ import { claimsOf } from "./session.js";
  * @param {string | null} token in use, or offered by a link
  * @returns {Promise<string | null>} `null`: nobody says
  */
-export async function nameOf(token) {
+export async function ownerOf(token) {
   if (!token) return null;
   try {
     const me = await api("/me", { token });

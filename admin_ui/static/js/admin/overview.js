@@ -18,7 +18,7 @@ export function Overview() {
   const nameOf = useNames();
   // What comes for the skeleton has a place of its own, and the history comes after it: so nothing moves.
   return html`<div><${Loaded} live=${live} what=${t("overview.failed")} lines=${5}>${(/** @type {{seen: any, at: number}} */ { seen, at }) => html`
-    <p class="hint as-of">${t("overview.as-of")} <${Time} at=${at} exact="second" />${seen.window_seconds && html`. ${t("overview.rates", { window: duration(seen.window_seconds) })}`}</p>
+    <p class="hint as-of">${t("overview.as-of")} <${Time} at=${at} exact="second" /></p>
     <dl class="tiles load">
       <${Tile} name=${t("overview.rps")} figure=${figure(seen.requests_per_second)} />
       <${Tile} name=${t("overview.refused")} figure=${figure(seen.refused_per_second)} tone=${seen.refused_per_second > 0 ? "warn" : ""} />

@@ -4,7 +4,7 @@ import { html } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { countdown } from "../format.js";
 import { useSecond } from "../clock.js";
-import { firstToPay, standings, tooDear, whenPayable } from "../budget.js";
+import { capacityOf, firstToPay, standings, tooDear, whenPayable } from "../budget.js";
 import { rulesNow } from "../parts/history.js";
 import { planLimits, priceOf } from "../parts/plan-card.js";
 import { useCurrency } from "./plans.js";
@@ -51,7 +51,7 @@ function Nothing({ standing, plans, sells, name, now, refused }) {
     <h2 id=${`refused-${standing.meter}`}>${standing.meter === "throughput" ? t("refused.title") : t("refused.title-meter", { unit })}</h2>
     <p>${t("refused.what")}</p>
     <p class="refused-wait" role="timer">${at === null ? t("refused.never") : html`${t("refused.until")} <strong class="count">${countdown((at - now) / 1000)}</strong>`}</p>
-    <ul>${spent.map((entry) => html`<li><strong>${name(entry.scope)}</strong>: ${t("refused.budget", { limit: entry.burst ?? entry.throughput_limit, unit: tWord("meter", standing.meter, entry.burst ?? entry.throughput_limit), plan: entry.plan ?? "–" })} ${refill(entry, now)}</li>`)}</ul>
+    <ul>${spent.map((entry) => html`<li><strong>${name(entry.scope)}</strong>: ${t("refused.budget", { limit: capacityOf(entry), unit: tWord("meter", standing.meter, capacityOf(entry)), plan: entry.plan ?? "–" })} ${refill(entry, now)}</li>`)}</ul>
     ${refused > 0 && html`<p class="muted">${t("refused.count", { n: refused })}</p>`}
     <${Help} plans=${plans ?? []} sells=${sells} usage=${spent} least=${1} />
   </section>`;

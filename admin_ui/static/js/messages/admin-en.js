@@ -52,7 +52,6 @@ export default {
   "overview.failed": "The overview cannot be shown",
   "overview.as-of": "As of",
   "overview.within": "in the last {window}",
-  "overview.rates": "Rates and tables: of the last {window}.",
   "overview.rps": "Requests per second",
   "overview.refused": "Refused per second",
   "overview.parts": "Parts",

@@ -53,7 +53,6 @@ export default {
   "overview.failed": "A visão geral não pode ser mostrada",
   "overview.as-of": "Situação em",
   "overview.within": "nos últimos {window}",
-  "overview.rates": "Taxas e tabelas: dos últimos {window}.",
   "overview.rps": "Requisições por segundo",
   "overview.refused": "Recusadas por segundo",
   "overview.parts": "Partes",

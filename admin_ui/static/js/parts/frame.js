@@ -4,7 +4,7 @@ import { html, useEffect, useErrorBoundary, useRef, useShared, useState } from "
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { accept, choose, offered, session, signOut, subjectOf, workspace } from "../session.js";
 import { forget } from "../http.js";
-import { nameOf } from "../whose.js";
+import { ownerOf } from "../whose.js";
 import { chooseTheme, theme } from "../theme.js";
 import { keepers, link } from "../route.js";
 import { Button } from "./ui.js";
@@ -80,7 +80,7 @@ function Owner({ token }) {
   const [name, setName] = useState(/** @type {string | null} */ (null));
   useEffect(() => {
     let gone = false;
-    void nameOf(token).then((found) => { if (!gone) setName(found); });
+    void ownerOf(token).then((found) => { if (!gone) setName(found); });
     return () => { gone = true; };
   }, [token]);
   const subject = subjectOf(token);
