@@ -12,8 +12,8 @@ from gateway.core.problems import Conflict
 from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.demo.stripe.routes import answer
 from gateway.store.rows import PlanRow, SubscriptionRow
-from tests.billing.shop import DAY_S, Shop, another, draft, prices, shop
-from tests.billing.test_another_plan_later import charged, renewed
+from tests.billing.shop import DAY_S, Shop, another, charged, draft, prices, shop
+from tests.billing.test_another_plan_later import renewed
 
 ME = Viewer("alice")
 

@@ -1,7 +1,6 @@
 """Many clients who have connected and wait, and then all ask in the same moment."""
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,7 +11,6 @@ from tests.e2e.gateways import Asked
 from tests.e2e.served import Served, until
 
 CONNECTING = 100
-FILES = 16_384
 
 
 class _Client(asyncio.Protocol):
@@ -94,11 +92,3 @@ async def crowd(places: Sequence[Served], count: int) -> AsyncIterator[Crowd]:
         yield them
     finally:
         them.leave()
-
-
-def allow_many_files() -> None:
-    """Let this process and those that it starts have so many connections; the machine's own limit stays."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.processes import allow_files
 from gateway.clock import now_us
 from gateway.ledger.bounds import largest_held
 from tests.databases.fixtures import migrated_database, postgresql
 from tests.e2e.books import Kill, check_journals
-from tests.e2e.crowd import allow_many_files, crowd
+from tests.e2e.crowd import crowd
 from tests.e2e.gateways import Asked, gateways, recorded, spent, storm, token, workers_of
 from tests.e2e.plain_upstream import PlainUpstream, plain_upstream
 from tests.e2e.served import PROGRAM, Served, environment, until
@@ -47,7 +48,7 @@ def durable() -> Iterator[RedisServer]:
 async def test_three_thousand_at_once_get_a_thousand_and_totals_add_up_whatever_dies(
     tmp_path: Path, durable: RedisServer, migrated_database: str, mode: str
 ) -> None:
-    allow_many_files()
+    allow_files(16_384)
     async with (
         plain_upstream() as upstream,
         gateways(

@@ -17,10 +17,9 @@ from playwright.async_api import Browser, Page, Route, async_playwright
 from tests.ui import admin_pictures, buyer_pictures
 from tests.ui.chromium import FLAGS, program
 from tests.ui.samples import PAYMENTS, PLANS, SUBSCRIPTIONS, about
-from tests.ui.site import Site, answer, staged
+from tests.ui.site import PHONE, Site, answer, staged
 
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
-WIDE = {"width": 2560, "height": 1300}
+DESKTOP, WIDE = {"width": 1280, "height": 860}, {"width": 2560, "height": 1300}
 LOOKS = (
     ("light", "desktop", DESKTOP),
     ("light", "phone", PHONE),

@@ -6,7 +6,7 @@ import re
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Route
 
 ROOT = Path(__file__).parents[2]
+PHONE = {"width": 360, "height": 740}
 AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 """``make ui`` brings it."""
 HIDE = (
@@ -130,6 +131,19 @@ async def violations(page: Page, *rules: str) -> list[str]:
         places = [node["target"] for node in one["nodes"]]
         said.append(f"{one['id']}: {one['help']} {places} {one['nodes'][0].get('failureSummary')}")
     return said
+
+
+async def slow_line(page: Page) -> Callable[[int], Awaitable[None]]:
+    """Give the page a slow line. What is returned sets how many milliseconds an answer takes on it."""
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Network.enable")
+
+    async def latency(ms: int) -> None:
+        slow = {"offline": False, "latency": ms, "downloadThroughput": 40_000, "uploadThroughput": 20_000}
+        await cdp.send("Network.emulateNetworkConditions", slow)
+
+    await latency(400)
+    return latency
 
 
 async def let_pass(page: Page, seconds: int, *, until: Locator | None = None) -> None:

@@ -3,9 +3,8 @@ from playwright.async_api import Page, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.samples import PAYMENTS, PLANS, SUBSCRIPTIONS, about
-from tests.ui.site import answer, violations
+from tests.ui.site import PHONE, answer, violations
 
-PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 2560, "height": 1300}
 CUSTOMER = ["plans", "subscriptions", "payments"]
 ADMIN = [

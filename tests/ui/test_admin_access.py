@@ -9,10 +9,9 @@ from playwright.async_api import Locator, Page, expect
 from gateway.demo.data import BOB
 from tests.ui.admin_acts import opens, seed
 from tests.ui.conftest import Windows
-from tests.ui.site import Site, violations
+from tests.ui.site import PHONE, Site, violations
 from tests.ui.stage import PASSWORD
 
-PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 2560, "height": 1300}
 Opened = Callable[[Page, str], Awaitable[None]]
 

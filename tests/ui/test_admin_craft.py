@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 from tests.ui.admin_pictures import VIEWS
 from tests.ui.conftest import Windows
 from tests.ui.samples import REVENUE
-from tests.ui.site import Site, answer
+from tests.ui.site import Site, answer, slow_line
 from tests.ui.test_craft import WATCH_SHIFTS
 from tests.ui.test_long_day import echo, heap
 from tests.ui.traffic import Traffic
@@ -23,10 +23,7 @@ async def go(page: Page, view: str) -> None:
 
 async def test_on_a_slow_line_the_page_says_so_fills_and_saves_once(windows: Windows) -> None:
     page, watch = await windows.open()
-    slow = {"offline": False, "latency": 400, "downloadThroughput": 40_000, "uploadThroughput": 20_000}
-    cdp = await page.context.new_cdp_session(page)
-    await cdp.send("Network.enable")
-    await cdp.send("Network.emulateNetworkConditions", slow)
+    latency = await slow_line(page)
     await page.goto(windows.site.address("/billing-admin", "su", view="weights"), wait_until="commit")
     await expect(page.get_by_text("Loading").first).to_be_attached()
     await expect(page.get_by_role("table", name="Endpoint weights")).to_be_visible()
@@ -34,7 +31,7 @@ async def test_on_a_slow_line_the_page_says_so_fills_and_saves_once(windows: Win
     await page.get_by_role("button", name="New weight").click()
     form = page.get_by_role("dialog", name="New weight")
     await form.get_by_label("Path").fill("/slow/**")
-    await cdp.send("Network.emulateNetworkConditions", {**slow, "latency": 3000})
+    await latency(3_000)
     create = form.get_by_role("button", name="Create")
     sent: list[str] = []
     page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)

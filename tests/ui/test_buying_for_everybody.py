@@ -7,8 +7,8 @@ from playwright.async_api import Page, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.samples import PLANS, SUBSCRIPTIONS, about, subscription
-from tests.ui.site import answer
-from tests.ui.test_accessibility import PHONE, WIDE, examined
+from tests.ui.site import PHONE, answer
+from tests.ui.test_accessibility import WIDE, examined
 
 DESKTOP = {"width": 1280, "height": 900}
 FITS = """() => [...document.querySelectorAll('dialog[open]'), document.documentElement]

@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Page, expect
 from gateway.demo.data import ALICE
 from tests.ui.conftest import Windows
 from tests.ui.samples import PAYMENTS, PLANS, SUBSCRIPTIONS, about
-from tests.ui.site import Site, answer
+from tests.ui.site import PHONE, Site, answer, slow_line
 from tests.ui.test_buying import PAID_AT, Shop, forgive_provider, shop
 
 FIRST_PAINT = 100 * 1024
@@ -143,17 +143,14 @@ async def takes_all(at: Shop) -> None:
 
 async def test_on_a_slow_line_the_page_says_so_fills_and_is_pressed_once(windows: Windows) -> None:
     page, watch = await windows.open()
-    slow = {"offline": False, "latency": 400, "downloadThroughput": 40_000, "uploadThroughput": 20_000}
-    cdp = await page.context.new_cdp_session(page)
-    await cdp.send("Network.enable")
-    await cdp.send("Network.emulateNetworkConditions", slow)
+    latency = await slow_line(page)
     await page.goto(windows.site.address("/billing", "alice"), wait_until="commit")
     await expect(page.get_by_text("Loading").first).to_be_attached()
     await expect(page.get_by_role("meter", name="You")).to_be_visible()
     await expect(page.get_by_role("alert")).to_have_count(0)
     before = len([url for url in watch.asked if url.endswith("/billing/usage")])
     refresh = page.get_by_role("button", name="Refresh")
-    await cdp.send("Network.emulateNetworkConditions", {**slow, "latency": 3000})
+    await latency(3_000)
     for _ in range(3):
         await refresh.click()
     await expect(refresh).to_have_attribute("aria-busy", "true")
@@ -195,8 +192,7 @@ async def test_the_first_paint_fetches_little(windows: Windows, locale: str) -> 
 
 @pytest.mark.parametrize("locale", ["en-GB", "pt-BR"])
 async def test_on_a_phone_what_does_not_fit_beside_a_heading_begins_below_it(windows: Windows, locale: str) -> None:
-    phone = {"width": 360, "height": 740}
-    at = await shop(windows, "plans", workspace=windows.site.acme, locale=locale, viewport=phone)
+    at = await shop(windows, "plans", workspace=windows.site.acme, locale=locale, viewport=PHONE)
     await expect(at.page.locator(".section .choice")).to_have_count(5)
     for title in ("history", "plans"):
         section = at.page.locator(f".section:has(#{title}-title)")

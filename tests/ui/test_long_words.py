@@ -7,10 +7,10 @@ from playwright.async_api import Page, expect
 
 from tests.ui.conftest import Windows
 from tests.ui.samples import LONG, PAYMENTS, PLANS, about, subscription
-from tests.ui.site import answer
+from tests.ui.site import PHONE, answer
 
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
+DESKTOP = {"width": 1280, "height": 900}
 NAME = LONG["name"]
 
 

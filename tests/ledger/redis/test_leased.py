@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -418,17 +418,24 @@ async def until_settled(ledger: LeasedLedger) -> None:
             await asyncio.sleep(0.01)
 
 
+@contextmanager
+def losing(relay: Relay, *, arrives: bool) -> Iterator[None]:
+    """No answer of Redis comes back. ``arrives``: what it is asked gets there."""
+    relay.deaf, relay.dumb = True, not arrives
+    yield
+    relay.deaf = relay.dumb = False
+
+
 async def test_what_nobody_wants_is_given_back_with_the_slice_that_came_with_it(mortal: RedisServer) -> None:
     relay = Relay(mortal.port)
     async with leasing(await relay.start(), 1) as (ledger,):
         await charge(ledger, bill(1, USERS))
-        relay.deaf = True
-        asked = bill(40, USERS, id_="x")
-        with pytest.raises(StoreUnavailable):
-            await ledger.charge(asked, now_us())
-        assert await exactly_left(mortal.url) == BUDGET - 41 - LEAST, "it was made, and a slice was cut"
-        ledger.call_off(asked)
-        relay.deaf = False
+        with losing(relay, arrives=True):
+            asked = bill(40, USERS, id_="x")
+            with pytest.raises(StoreUnavailable):
+                await ledger.charge(asked, now_us())
+            assert await exactly_left(mortal.url) == BUDGET - 41 - LEAST, "it was made, and a slice was cut"
+            ledger.call_off(asked)
         await until_settled(ledger)
         async with asyncio.timeout(30):
             while await exactly_left(mortal.url) != BUDGET - 1:
@@ -444,13 +451,12 @@ async def test_what_was_in_hand_is_not_lost_when_it_is_in_doubt_whether_it_went_
     relay = Relay(mortal.port)
     async with leasing(await relay.start(), 1) as (ledger,):
         await warm_up(ledger)
-        relay.deaf, relay.dumb = True, not arrives
-        asked = bill(LEAST + 1, USERS, id_="more than is in hand")
-        with pytest.raises(StoreUnavailable):
-            await ledger.charge(asked, now_us())
-        assert len(ledger) == 0
-        ledger.call_off(asked)
-        relay.deaf = relay.dumb = False
+        with losing(relay, arrives=arrives):
+            asked = bill(LEAST + 1, USERS, id_="more than is in hand")
+            with pytest.raises(StoreUnavailable):
+                await ledger.charge(asked, now_us())
+            assert len(ledger) == 0
+            ledger.call_off(asked)
         await until_settled(ledger)
     assert await exactly_left(mortal.url) == BUDGET - 2, (
         "it was given back, before or when it was known that it was not"
@@ -484,9 +490,8 @@ async def test_a_slice_of_which_nobody_knows_whether_it_went_back_is_not_lost(
     relay = Relay(mortal.port)
     async with leasing(await relay.start(), 1) as (ledger,):
         await warm_up(ledger)
-        relay.deaf, relay.dumb = True, not arrives
-        await ledger._return(USER)
-        relay.deaf = relay.dumb = False
+        with losing(relay, arrives=arrives):
+            await ledger._return(USER)
         await until_settled(ledger)
     assert await exactly_left(mortal.url) == BUDGET - 2
     await relay.stop()
