@@ -101,6 +101,5 @@ async def _act_now(sales: Sales, comparer: Comparer, run: Run) -> bool:
         if count >= _MOST:
             return True
         count += len(fresh)
-        for row in fresh:
-            await inbox.act_on(sales, row, partial(comparer.note, run))
+        await inbox.act_on_all(sales, fresh, partial(comparer.note, run))
     return False

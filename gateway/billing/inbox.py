@@ -1,7 +1,7 @@
 """What the provider says unasked: kept as it came, answered, then acted on; what failed is tried again."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from gateway import log
@@ -19,7 +19,8 @@ GIVEN_UP_US = 3 * DAY_US
 FIRST_WAIT_US = 30_000_000
 _LONGEST_WAIT_US = 3_600_000_000
 _BATCH = 100
-_AT_ONCE = 4
+_AT_ONCE = 8
+"""Of what waits: more would only stand in line at the provider."""
 MOST_AT_ONCE = 32
 """So many are acted on as they come; what comes meanwhile is acted on when it is due."""
 MOST_DUE = 500
@@ -91,10 +92,23 @@ async def act_on_due(sales: Sales) -> int:
     """Act on what is to be tried by now, ``MOST_DUE`` and a few at most. How many that were."""
     count = 0
     while count < MOST_DUE and (rows := await signals.due(sales.store, sales.now_us(), _BATCH)):
-        for start in range(0, len(rows), _AT_ONCE):
-            await asyncio.gather(*(act_on(sales, row) for row in rows[start : start + _AT_ONCE]))
+        await act_on_all(sales, rows)
         count += len(rows)
     return count
+
+
+async def act_on_all(sales: Sales, rows: Sequence[SignalRow], note: Note | None = None) -> None:
+    """Act on each, a few at a time. Raises ``StoreUnavailable``."""
+    waiting = iter(rows)
+
+    async def some() -> None:
+        for row in waiting:
+            await act_on(sales, row, note)
+
+    outcomes = await asyncio.gather(*(some() for _ in range(_AT_ONCE)), return_exceptions=True)
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
 
 
 def act_soon(sales: Sales, row: SignalRow, tasks: Tasks) -> None:

@@ -20,6 +20,8 @@ _SEEN_PER_SALE = 20
 """What is only looked past costs so much less."""
 _REACH_US = 29 * DAY_US
 """How old a page may be that still is of interest."""
+_REMEMBERED_US = 180 * DAY_US
+"""So long after it has run out what was bought once is compared: money goes back, and banks dispute, for months."""
 _BATCH = 100
 _THEIRS, _OURS, _DONE = "theirs", "ours", "done"
 
@@ -78,7 +80,8 @@ class Walker:
                 walk.place = None  # what we stopped at is not there any more
                 raise
             walk.phase, walk.place = _OURS, None
-        while ids := await orders.all_of(self._sales.store, self._sales.provider.name, walk.place or "", _BATCH):
+        store, name, since_us = self._sales.store, self._sales.provider.name, walk.run.started_us - _REMEMBERED_US
+        while ids := await orders.all_of(store, name, walk.place or "", _BATCH, since_us=since_us):
             for id_ in ids:
                 cost = 1 if await self._was_compared(id_, walk) else _SEEN_PER_SALE
                 if cost > 1:

@@ -207,14 +207,21 @@ async def due(
         return [(row.due_us, row.subscription_id) for row in found]
 
 
-async def all_of(store: Store, provider: str, after: str = "", limit: int = 1000) -> Sequence[str]:
-    """Sales through a provider that are not over, by their subscriptions, in the order of their ids ``after`` one."""
+async def all_of(
+    store: Store, provider: str, after: str = "", limit: int = 1000, *, since_us: int = 0
+) -> Sequence[str]:
+    """Sales through a provider that are not over, by their subscriptions, in the order of their ids ``after`` one.
+
+    ``since_us``: without what was bought once and had run out by then.
+    """
+    once, ends_us = subscriptions.c.mode == "payment", subscriptions.c.ends_us
     query = (
         sa.select(orders.c.subscription_id)
         .join(subscriptions, subscriptions.c.id == orders.c.subscription_id)
         .where(
             *_in_step(provider),
             subscriptions.c.status != Status.CANCELLED,
+            sa.or_(~once, ends_us.is_(None), ends_us >= since_us),
             orders.c.subscription_id > after,
         )
     )

@@ -1,14 +1,17 @@
 """More is asked of Stripe than it answers: customers go first, nobody waits for long, and nothing is lost."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
 
 from gateway.billing import customer_acts, inbox
-from gateway.core.problems import Unavailable
+from gateway.billing.sales import Sales
+from gateway.core.problems import StoreUnavailable, Unavailable
 from gateway.core.scope import Scope
 from gateway.core.subscription import Status
 from gateway.demo.stripe.delivery import signature
@@ -18,6 +21,7 @@ from gateway.payments.port import Signal
 from gateway.payments.stripe.pace import Pace
 from gateway.store import orders, signals, syncs
 from gateway.store.listing import Listing
+from gateway.store.signals import SignalRow
 from gateway.tasks import Tasks
 from tests.billing.shop import SECRET, Shop, another, draft, shop
 from tests.payments.stripe.hours import Hours
@@ -199,3 +203,55 @@ async def test_one_turn_of_what_is_due_ends_so_that_the_sync_has_its_own(
         assert await inbox.keep(here.sales, said)
     here.later(MINUTE)
     assert [await inbox.act_on_due(here.sales) for _ in range(3)] == [8, 4, 0]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+async def test_of_what_waits_some_are_acted_on_at_once_each_once(
+    here: Shop, monkeypatch: pytest.MonkeyPatch, *, lost: bool
+) -> None:
+    await here.sync()
+    pages = [await here.buy(Scope("user", f"u{number}"), user_id=f"u{number}") for number in range(12)]
+    for page in pages:
+        assert here.pay(page)
+    if not lost:
+        monkeypatch.setattr(inbox, "act_on", AsyncMock())
+        await here.fake.deliver()
+        monkeypatch.undo()
+    here.webhooks.waiting.clear()
+    under_way, most = set[asyncio.Task[object] | None](), 0
+
+    async def seen(sales: Sales, row: SignalRow, note: inbox.Note | None = None) -> SignalRow:
+        nonlocal most
+        under_way.add(asyncio.current_task())
+        most = max(most, len(under_way))
+        try:
+            return await act_on(sales, row, note)
+        finally:
+            under_way.discard(asyncio.current_task())
+
+    act_on = inbox.act_on
+    monkeypatch.setattr(inbox, "act_on", seen)
+    here.later(MINUTE)
+    if lost:
+        assert len((await here.sync()).changes) == len(pages)
+    else:
+        assert await inbox.act_on_due(here.sales) == len(pages)
+    assert most == inbox._AT_ONCE
+    assert [(await here.row(page.subscription_id)).status for page in pages] == [Status.ACTIVE] * len(pages)
+    assert {row.attempts for row in await signals.page(here.store, Listing(limit=100))} == {1}
+
+
+async def test_that_the_store_goes_away_ends_what_is_acted_on_and_loses_nothing(
+    here: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        said = Signal(f"evt_{number}", "price.updated", "catalog", "p", here.sales.now_us(), True, None, "{}")
+        assert await inbox.keep(here.sales, said)
+    here.later(MINUTE)
+    tried = AsyncMock(side_effect=StoreUnavailable("away"))
+    with monkeypatch.context() as away:
+        away.setattr(inbox, "act_on", tried)
+        with pytest.raises(StoreUnavailable):
+            await inbox.act_on_due(here.sales)
+    assert tried.await_count == inbox._AT_ONCE, "what cannot be written down is not begun"
+    assert await inbox.act_on_due(here.sales) == 30

@@ -11,10 +11,10 @@ from gateway.core.scope import Scope
 from gateway.core.subscription import Status
 from gateway.demo.stripe.server import Fault
 from gateway.selling import Selling
-from gateway.store import orders, syncs
+from gateway.store import orders, payments, syncs
 from gateway.store.store import Act
 from gateway.tasks import Tasks
-from tests.billing.shop import Shop, shop
+from tests.billing.shop import DAY_S, Shop, shop
 
 
 @pytest.fixture
@@ -196,3 +196,22 @@ async def test_many_sales_that_are_due_at_once_are_looked_at_in_parts(
     while await here.syncer.step(fence):
         reached.append(await active(here, ids))
     assert (reached, await active(here, ids)) == ([2, 4], 5)
+
+
+async def test_what_was_bought_once_and_ran_out_long_ago_is_looked_at_no_more(here: Shop) -> None:
+    row = await here.bought()
+    here.later(31 * DAY_S)
+    charge = next(iter(here.fake.books.kept["charges"].values()))
+    here.fake.money.refund(charge, 100)
+    here.webhooks.waiting.clear()
+    here.fake.books.events.clear()
+    seen = await here.sync(full=True)
+    (paid,) = await payments.page(here.store, 10, scope=row.scope, before=None)
+    assert (seen.compared, paid.refunded) == (1, 100), "money that went back is noticed after its time, too"
+    here.later(180 * DAY_S)
+    seen = await here.sync(full=True)
+    assert (seen.compared, seen.problems) == (0, [])
+    assert (await here.row(row.id)).status is Status.ACTIVE
+    here.fake.money.refund(charge, None)
+    await here.fake.deliver()
+    assert (await here.row(row.id)).status is Status.UNPAID, "unless somebody tells of it"
