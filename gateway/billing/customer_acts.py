@@ -1,6 +1,9 @@
 """What customers do with what they have bought, where the provider has a part in it."""
 
-from typing import NamedTuple, NoReturn
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import NamedTuple, NoReturn, TypeGuard
 
 from gateway.billing import once
 from gateway.billing.checkout import customer_of, item_of
@@ -20,6 +23,9 @@ from gateway.store.orders import PAYABLE
 from gateway.store.rows import SubscriptionRow
 
 _SECOND_US = 1_000_000
+_LOOK_US = 60 * _SECOND_US
+_AGREED_IS_OFF = "The plan is as it was, and what was agreed for its next period is off: choose that again."
+_OFF = {"reason": "agreed_is_off"}
 _PREVIEW_US = 15 * 60 * _SECOND_US
 """For so long a preview can be taken at its word: later the rest of the period is worth less."""
 
@@ -43,13 +49,38 @@ async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
         elif event is Event.END and row.mode == "payment":
             await _close_others(sales, row)
         elif row.external_id is not None:
-            match event:
-                case Event.STOP:
-                    await sales.provider.stop(row.external_id)
-                case Event.REACTIVATE:
-                    await sales.provider.resume(row.external_id)
-                case Event.END:
-                    await sales.provider.end(row.external_id)
+            async with looked_at_after(sales, row):
+                match event:
+                    case Event.STOP:
+                        await sales.provider.stop(row.external_id)
+                    case Event.REACTIVATE:
+                        await sales.provider.resume(row.external_id)
+                    case Event.END:
+                        await sales.provider.end(row.external_id)
+
+
+@dataclass(slots=True)
+class After:
+    """What an act that failed has left; ``None``: that could not be seen."""
+
+    found: SubscriptionRow | None = None
+
+
+@asynccontextmanager
+async def looked_at_after(sales: Sales, row: SubscriptionRow) -> AsyncIterator[After]:
+    """For an act of several requests, which can fail or be cut off in the middle: what it has left is looked at.
+
+    At once if it fails, and by the next sync if not even that can be done.
+    """
+    after = After()
+    async with sales.store.write(sales.mandate()) as act:
+        await orders.set_order(act, row.id, due_us=act.now_us + _LOOK_US)
+    try:
+        yield after
+    except ProviderError:
+        with suppress(ProviderError, TimeoutError):
+            after.found = (await settle(sales, row.id)).subscription
+        raise
 
 
 async def _unreal_elsewhere(sales: Sales, row: SubscriptionRow) -> bool:
@@ -133,7 +164,8 @@ async def change(
     """
     if _stays(row, plan_id):
         with asking():
-            await sales.provider.stay(row.external_id or "")
+            async with looked_at_after(sales, row):
+                await sales.provider.stay(row.external_id or "")
             return (await settle(sales, row.id)).subscription
     wanted = await _other(sales, row, plan_id)
     async with once.moving(sales, row, wanted.item, by) as move:
@@ -143,12 +175,19 @@ async def change(
                 _check_price(await _costs(sales, row, wanted, at_us), shown.amount_due)
             move.undone = False  # from here on it may be done, although no answer comes
             try:
-                changed = await _changed(sales, row, wanted, at_us)
+                async with looked_at_after(sales, row) as after:
+                    changed = await _changed(sales, row, wanted, at_us)
             except ProviderError as error:
+                if _is_to(after.found, plan_id):  # only the answer was lost
+                    return after.found
                 move.undone = not error.retry
+                if _lost(row, after.found):
+                    raise Conflict(f"This change was not made. {_AGREED_IS_OFF}", content=_OFF) from error
                 raise
             move.undone = plan_id not in (changed.plan_id, changed.next_plan_id)
             settled = (await settle(sales, row.id)).subscription
+        if move.undone and _lost(row, settled):
+            raise Conflict(f"The payment did not go through. {_AGREED_IS_OFF}", content=_OFF)
         if move.undone:
             raise Conflict(
                 "The payment did not go through, so the plan is as it was. Pay what is due, or try another card."
@@ -156,9 +195,23 @@ async def change(
     return settled
 
 
+def _is_to(row: SubscriptionRow | None, plan_id: str) -> TypeGuard[SubscriptionRow]:
+    """Whether it is to a plan, now or from its next period on."""
+    return row is not None and plan_id in (_plan_id(row), row.next_plan_id)
+
+
+def _lost(before: SubscriptionRow, after: SubscriptionRow | None) -> bool:
+    """Whether a change that was not made has cost what was agreed for the next period."""
+    return after is not None and before.next_plan_id is not None and after.next_plan_id is None
+
+
+def _plan_id(row: SubscriptionRow) -> str | None:
+    return row.plan.plan_id if isinstance(row.plan, PlanVersion) else None
+
+
 def _stays(row: SubscriptionRow, plan_id: str) -> bool:
     """Whether what was agreed for the next period is to be taken back."""
-    return row.next_plan_id is not None and isinstance(row.plan, PlanVersion) and row.plan.plan_id == plan_id
+    return row.next_plan_id is not None and _plan_id(row) == plan_id
 
 
 async def _changed(sales: Sales, row: SubscriptionRow, wanted: _Wanted, at_us: int) -> Agreement:

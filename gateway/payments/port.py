@@ -272,7 +272,8 @@ class Provider(Protocol):
     async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
         """Change to another plan now, reckoned for ``at_us``; a dearer one only once the difference is paid.
 
-        What was agreed for the next period before is off. Raises ``Scheduled``.
+        What was agreed for the next period before is off then, and holds as before if the change is not made; where
+        that fails too, it is off. Raises ``Scheduled``.
         """
         ...
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from gateway.core.subscription import Status
+from gateway.demo.stripe.objects import Object
 from gateway.store import payments, subscribed
 from tests.billing.fair import Fair
 from tests.billing.histories import SCOPES, STEPS, History, Step, plan_of, trials_are_single
@@ -91,11 +92,22 @@ async def played(stand: Fair, steps: list[Step], chance: int) -> None:
 
 
 async def same_plans(here: Shop) -> None:
-    """Who has a running subscription has the plan that it is to at the provider."""
+    """Who has a running subscription has the plan that it is to at the provider, now and next."""
     for row in await here.rows():
         if row.external_id is not None and row.status is not Status.CANCELLED:
-            of = here.fake.books.get("subscriptions", row.external_id)["items"]["data"][0]["price"]["metadata"]
-            assert plan_of(row) == of["plan_id"]
+            of = here.fake.books.get("subscriptions", row.external_id)
+            assert plan_of(row) == of["items"]["data"][0]["price"]["metadata"]["plan_id"]
+            assert row.next_plan_id == _waiting(here, of)
+
+
+def _waiting(here: Shop, of: Object) -> str | None:
+    """The plan that the schedule of a subscription still waits for."""
+    schedule = here.fake.books.kept["schedules"].get(of["schedule"])
+    if schedule is None or schedule["phases"][-1]["start_date"] == schedule["current_phase"]["start_date"]:
+        return None
+    plan_id = schedule["metadata"]["plan_id"]
+    now = of["items"]["data"][0]["price"]["metadata"]["plan_id"]
+    return None if plan_id == now else str(plan_id)
 
 
 async def none_dropped_too_soon(here: Shop) -> None:

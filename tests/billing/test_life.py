@@ -15,6 +15,7 @@ from gateway.billing.subscriptions import Viewer, end, reactivate, stop
 from gateway.core.plan import THROUGHPUT, PlanLimit
 from gateway.core.problems import Conflict, NotFound, Unprocessable
 from gateway.core.subscription import Event, PlanVersion, Status
+from gateway.demo.stripe.server import Fault
 from gateway.store import audit, payments, plans, subscribed, subscriptions
 from gateway.store.audit import Sought
 from gateway.store.rows import SubscriptionRow, Terms
@@ -209,13 +210,18 @@ async def test_a_customer_stops_and_takes_up_again_at_stripe_too(here: Shop) -> 
     assert (over.status, over.cancelled_us) == (Status.CANCELLED, row.period_end_us)
 
 
-async def test_what_stripe_refuses_changes_nothing_here(here: Shop) -> None:
+@pytest.mark.parametrize("over", [False, True])
+async def test_what_stripe_refuses_is_not_done_here_either_and_looked_at(here: Shop, *, over: bool) -> None:
     row = await here.bought(mode="subscription")
-    here.fake.money.end(here.fake.books.get("subscriptions", row.external_id or ""))
-    here.webhooks.waiting.clear()
+    if over:  # nobody has told us
+        here.fake.money.end(here.fake.books.get("subscriptions", row.external_id or ""))
+        here.webhooks.waiting.clear()
+    else:
+        here.fake.faults.append(Fault("subscriptions/", 400))
     with pytest.raises(Exception, match="payment provider"):
         await stop(here.store, row.id, ME, here.by(), lambda row, event: tell(here, row, event))
-    assert await here.row(row.id) == row
+    after = await here.row(row.id)
+    assert after == row if not over else after.status is Status.CANCELLED
 
 
 async def test_an_order_that_is_dropped_can_be_paid_no_more(here: Shop) -> None:

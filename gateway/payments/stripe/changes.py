@@ -1,13 +1,25 @@
 """Another plan for a running subscription: first what it would cost, then the change, reckoned for the same instant."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from gateway.payments.port import Line, Preview
+from gateway import log
+from gateway.payments.port import Line, Preview, ProviderError
+from gateway.payments.stripe import schedules
 from gateway.payments.stripe.amounts import from_stripe
 from gateway.payments.stripe.client import Client, Json
 from gateway.payments.stripe.convert import id_of, only_item
+from gateway.payments.stripe.schedules import Then
 
 _SECOND_US = 1_000_000
+_log = log.get_logger(__name__)
+
+
+class Asked(NamedTuple):
+    """A change to ``price``, reckoned for ``at_us``; ``key``: the same for the same wish."""
+
+    price: str
+    at_us: int
+    key: str
 
 
 async def preview(client: Client, agreement: str, price: str, at_us: int) -> Preview:
@@ -26,21 +38,45 @@ async def preview(client: Client, agreement: str, price: str, at_us: int) -> Pre
     return Preview(from_stripe(said["amount_due"], currency), currency, lines, at_us // _SECOND_US * _SECOND_US)
 
 
-async def change(client: Client, agreement: str, price: str, at_us: int, key: str) -> Json:
-    """Change at once; a dearer plan counts when the difference is paid, else the old one stays.
+async def change(client: Client, agreement: str, asked: Asked, app: str) -> Json:
+    """Change at once; a dearer plan counts when the difference is paid, else the old one stays, and what was agreed.
 
     Each try leaves an invoice. Its predecessor in the key makes one change of two clicks, and a new try of one that was
     declined before.
     """
     subscription = await client.get(f"subscriptions/{agreement}")
-    return await client.post(
-        f"subscriptions/{agreement}",
-        key=f"{key}-{id_of(subscription.get('latest_invoice'))}",
-        items=_items(subscription, price),
-        proration_date=at_us // _SECOND_US,
-        proration_behavior="always_invoice",
-        payment_behavior="pending_if_incomplete",
-    )
+    items = _items(subscription, asked.price)
+    agreed = await schedules.release(client, agreement, app)
+    try:
+        changed = await client.post(
+            f"subscriptions/{agreement}",
+            key=f"{asked.key}-{id_of(subscription.get('latest_invoice'))}",
+            items=items,
+            proration_date=asked.at_us // _SECOND_US,
+            proration_behavior="always_invoice",
+            payment_behavior="pending_if_incomplete",
+        )
+    except ProviderError:
+        if agreed is not None:
+            await _put_back(client, agreement, agreed, asked, app)
+        raise
+    if agreed is None or only_item(changed)["price"]["id"] == asked.price:
+        return changed
+    await _put_back(client, agreement, agreed, asked, app)
+    return await client.get(f"subscriptions/{agreement}", expand=["schedule"])
+
+
+async def _put_back(client: Client, agreement: str, agreed: Then, asked: Asked, app: str) -> None:
+    """What was agreed for the next period holds as before, unless the change was made all the same.
+
+    If that fails as well, it is off: then whoever asked finds it so.
+    """
+    try:
+        found = await client.get(f"subscriptions/{agreement}")
+        if only_item(found)["price"]["id"] != asked.price:
+            await schedules.make(client, agreement, agreed, app)
+    except ProviderError as error:
+        _log.warning("what was agreed for the next period is off", of=agreement, plan=agreed.plan_id, why=error.code)
 
 
 def _items(subscription: Json, price: str) -> list[dict[str, Any]]:

@@ -151,9 +151,8 @@ class StripeProvider:
 
     async def change(self, agreement: str, item: Item, at_us: int, key: str) -> Agreement:
         """See the port."""
-        await schedules.release(self._client, agreement, self._app)
-        changed = await changes.change(self._client, agreement, await self._price(item), at_us, key)
-        return convert.agreement(changed, self._app)
+        asked = changes.Asked(await self._price(item), at_us, key)
+        return convert.agreement(await changes.change(self._client, agreement, asked, self._app), self._app)
 
     async def change_later(self, agreement: str, item: Item) -> Agreement:
         """See the port."""

@@ -11,7 +11,7 @@ from gateway import log
 from gateway.payments.port import ProviderError, Scheduled
 from gateway.payments.stripe import phases
 from gateway.payments.stripe.client import Client, Json
-from gateway.payments.stripe.convert import only_item
+from gateway.payments.stripe.convert import id_of, only_item
 
 _LEFT = "left_schedule"
 """In a subscription's metadata: whose schedule was released because it ends."""
@@ -51,14 +51,17 @@ async def make(client: Client, agreement: str, then: Then, app: str) -> None:
     )
 
 
-async def release(client: Client, agreement: str, app: str) -> None:
-    """What we have agreed for the next period is off. Raises ``Scheduled`` where somebody else has scheduled it."""
+async def release(client: Client, agreement: str, app: str) -> Then | None:
+    """What we have agreed for the next period is off: what that was. Raises ``Scheduled`` if it is not our schedule."""
     schedule = phases.running(await _read(client, agreement))
     if schedule is None:
-        return
+        return None
     if not phases.is_ours(schedule, app):
         raise Scheduled
     await _let_go(client, schedule)
+    plan_id, last = phases.agreed_next(schedule, app), schedule["phases"][-1]
+    price = id_of(last["items"][0]["price"])
+    return None if plan_id is None or price is None else Then(price, plan_id, last.get("description") or "")
 
 
 async def stop(client: Client, agreement: str, app: str) -> Json:

@@ -30,6 +30,8 @@ EVENTS = (
     "customer.subscription.trial_will_end",
     "customer.subscription.pending_update_applied",
     "customer.subscription.pending_update_expired",
+    "subscription_schedule.updated",
+    "subscription_schedule.released",
     "invoice.paid",
     "invoice.payment_failed",
     "invoice.payment_action_required",
@@ -56,6 +58,7 @@ EVENTS = (
 _SUBJECTS: Mapping[str, Subject] = {
     "checkout.session": "order",
     "subscription": "agreement",
+    "subscription_schedule": "agreement",
     "invoice": "payment",
     "charge": "payment",
     "refund": "payment",
@@ -131,6 +134,8 @@ def traced(signal: Signal, app: str) -> Trace:
             return "owner", Owner(named, order=about["id"], agreement=id_of(about.get("subscription")))
         case "subscription":
             return "owner", Owner(named, agreement=about["id"])
+        case "subscription_schedule":
+            return "owner", Owner(agreement=id_of(about["subscription"]) or id_of(about["released_subscription"]))
         case "invoice":
             tag = tag_of_invoice(about, app)
             return "owner", Owner(None if tag is None else tag.subscription, agreement=subscription_of(about))
