@@ -84,6 +84,26 @@ async def test_a_forged_token_of_the_same_name_ends_no_session(windows: Windows,
     await expect(page.get_by_text("Your session has ended.")).to_have_count(0)
 
 
+async def test_a_token_of_somebody_else_that_is_no_good_ends_no_session_though_it_is_wanted(
+    windows: Windows, site: Site
+) -> None:
+    page = await windows.visit("/billing", "alice", workspace=site.acme)
+    windows.watches[-1].expect("401")
+    await expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    head, claims, _ = site.tokens["bob"].split(".")
+    await follow(page, f"{head}.{claims}.c2lnbmVkLWJ5LW5vYm9keQ", f"&workspace={site.beta}")
+    dialog = page.get_by_role("dialog", name=QUESTION)
+    await dialog.get_by_role("button", name="Use the link's token").click()
+    await expect(page.get_by_text("The link's token was not taken: you are signed in as before")).to_be_visible()
+    await expect(dialog).to_be_hidden()
+    kept = json.loads(await page.evaluate("sessionStorage.getItem('weighbridge.session')"))
+    assert kept["token"] == site.tokens["alice"]
+    await expect(page.get_by_label("Workspace")).to_have_value(site.acme)
+    async with page.expect_response("**/billing/usage") as refreshed:
+        await page.get_by_role("button", name="Refresh").click()
+    assert (await refreshed.value).status in {200, 304}
+
+
 async def test_who_was_nobody_is_told_whom_the_link_has_made_them(windows: Windows) -> None:
     page = await windows.visit("/billing", "alice")
     await expect(page.get_by_text("The link has signed you in as Alice.")).to_be_visible()

@@ -2,6 +2,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.async_api import Page, Request, Route, expect
 
 from tests.ui.conftest import Windows
@@ -169,6 +170,34 @@ async def test_a_workspace_that_is_gone_takes_nobodys_own_budget_with_it(windows
     await expect(page.get_by_role("meter", name="You")).to_be_visible()
     await expect(page.get_by_label("Workspace")).to_have_value("")
     await expect(page.get_by_role("region", name="Usage").get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("view", ["subscriptions", "payments"])
+async def test_a_workspace_that_is_gone_is_left_in_every_view(windows: Windows, view: str) -> None:
+    page, watch = await windows.open()
+    watch.expect("403", "404")
+    await page.goto(
+        windows.site.address("/billing", "alice", workspace="aa0e8400-0000-4000-8000-00000000dead", view=view)
+    )
+    await expect(page.get_by_text("aa0e8400 cannot be shown: what you see is yours alone")).to_be_visible()
+    await expect(page.get_by_label("Workspace")).to_have_value("")
+    await expect(page.get_by_role("main").get_by_role("alert")).to_have_count(0)
+    await expect(page.get_by_text(f"No {view}", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("view", ["subscriptions", "payments"])
+async def test_who_may_not_see_what_their_workspace_has_bought_stays_in_it(
+    windows: Windows, site: Site, view: str
+) -> None:
+    page, watch = await windows.open()
+    watch.expect("403")
+    said = {"message": "Your policies in this workspace do not include billing.read."}
+    await answer(page, f"**/billing/{view[:-1]}?*", said, status=403)
+    async with page.expect_response("**/billing/usage") as member:
+        await page.goto(windows.site.address("/billing", "alice", workspace=site.acme, view=view))
+    await (await member.value).finished()
+    await expect(page.get_by_role("main").get_by_role("alert")).to_contain_text("do not include billing.read")
+    await expect(page.get_by_label("Workspace")).to_have_value(site.acme)
 
 
 async def test_ones_own_history_is_asked_for_without_the_workspace(windows: Windows, site: Site) -> None:

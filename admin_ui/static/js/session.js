@@ -72,15 +72,14 @@ export function accept({ token, refresh, workspace: named }) {
 let untried = null;
 
 /**
- * Take a newer token of the same person, by its own word, without a question: once `ask` has shown that it is good.
+ * Take a newer token of the same person, by its own word, without a question: once `good` has shown that it is good.
  * Anybody can write a name into a token, and one that is refused must end no session.
- * @param {(token: string) => Promise<unknown>} ask throws where it is refused
+ * @param {(token: string) => Promise<boolean>} good whether it is
  */
-export async function takeNewer(ask) {
+export async function takeNewer(good) {
   const given = untried;
   untried = null;
-  if (!given) return;
-  await ask(given.token);
+  if (!given || !(await good(given.token))) return;
   const { token } = session.value;
   if (token && alike(token, given.token)) accept(given);
 }

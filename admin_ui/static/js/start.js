@@ -6,8 +6,8 @@ import { begin, session, takeNewer, useWorkspaceHeader } from "./session.js";
 import { beginTheme } from "./theme.js";
 import { readRoute } from "./route.js";
 import { setCurrencies } from "./format.js";
-import { api, Failure } from "./http.js";
-import { ownerOf } from "./whose.js";
+import { api } from "./http.js";
+import { isGood, ownerOf } from "./whose.js";
 import { useLive } from "./live.js";
 import { Loaded } from "./parts/ui.js";
 import { Broken, Frame, Mark } from "./parts/frame.js";
@@ -25,7 +25,7 @@ export async function start(view) {
   window.addEventListener("unhandledrejection", (event) => tellOfFault(event.reason));
   await beginLanguage();
   void tellWho(handed);
-  void tryNewer();
+  void takeNewer(isGood);
   const place = /** @type {HTMLElement} */ (document.getElementById("app"));
   place.replaceChildren();
   render(html`<${Root} view=${view} />`, place);
@@ -35,7 +35,7 @@ export async function start(view) {
 function handedOver() {
   if (!/[#&/]access_token=/.test(location.hash)) return;
   void tellWho(begin());
-  void tryNewer();
+  void takeNewer(isGood);
   readRoute();
 }
 
@@ -44,16 +44,6 @@ async function tellWho(subject) {
   if (subject === null) return;
   const who = await ownerOf(session.value.token) ?? subject;
   toast(who ? t("handed.as", { who }) : t("handed.in"));
-}
-
-/** A link with a newer token of whoever is signed in: who did not ask for it is told if it is no good. */
-async function tryNewer() {
-  try {
-    await takeNewer((token) => api("/me", { token }));
-  } catch (failure) {
-    if (!(failure instanceof Failure)) throw failure;
-    toast(failure, { what: t("handed.refused") });
-  }
 }
 
 /** A fault of the page itself: nothing that was pressed may do nothing without a word. @param {any} reason */

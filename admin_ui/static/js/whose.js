@@ -1,9 +1,27 @@
-// What the owner of a token is called: as the server says, else as the token itself does.
+// The owner of a token that a link may have brought: whether it is taken, and what they are called.
 
+import { t } from "./i18n.js";
 import { api, Failure } from "./http.js";
 import { claimsOf } from "./session.js";
+import { toast } from "./parts/toasts.js";
 
 /**
+ * Whether a link's token is taken. Whoever followed the link is told if it is not: one that is refused ends no session.
+ * @param {string} token
+ */
+export async function isGood(token) {
+  try {
+    await api("/me", { token });
+    return true;
+  } catch (failure) {
+    if (!(failure instanceof Failure)) throw failure;
+    toast(failure, { what: t("handed.refused") });
+    return false;
+  }
+}
+
+/**
+ * As the server says, else as the token itself does.
  * @param {string | null} token in use, or offered by a link
  * @returns {Promise<string | null>} `null`: nobody says
  */

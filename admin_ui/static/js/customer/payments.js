@@ -7,6 +7,7 @@ import { api, withQuery } from "../http.js";
 import { useLive } from "../live.js";
 import { Choice, Empty, Loaded, State, Time } from "../parts/ui.js";
 import { Table } from "../parts/table.js";
+import { useLeavingIfGone } from "./leaving.js";
 
 const PORTION = 50;
 
@@ -17,6 +18,7 @@ export function Payments({ workspace }) {
   const inWorkspace = whose === "workspace" && workspace ? workspace.id : null;
   const first = withQuery("/payment", { limit: PORTION });
   const live = useLive(first, { workspace: inWorkspace, load: (signal) => api(first, { workspace: inWorkspace, signal }).then(portion) });
+  useLeavingIfGone(live.failure, inWorkspace ? workspace : null);
   const cursor = live.data?.next;
   const more = cursor ? async () => {
     const next = portion(await api(withQuery("/payment", { limit: PORTION, cursor }), { workspace: inWorkspace }));

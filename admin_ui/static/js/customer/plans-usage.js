@@ -1,18 +1,18 @@
 // Plans & Usage: what is left and until when, what used it, whether somebody is being refused, and what can be bought.
 
-import { html, useEffect, useShared } from "../base.js";
+import { html, useShared } from "../base.js";
 import { t, tWord } from "../i18n.js";
 import { duration, minuteOf, rate, windowName } from "../format.js";
 import { useLive } from "../live.js";
-import { Failure, listOrNone, withQuery } from "../http.js";
+import { listOrNone, withQuery } from "../http.js";
 import { scopeForecast, spentPerSecond, usageKey } from "../budget.js";
 import { serverNow } from "../clock.js";
-import { choose, session, workspace as chosenWorkspace } from "../session.js";
+import { session } from "../session.js";
 import { stateOf } from "../subscription.js";
 import { Button, Empty, Loaded, Missing } from "../parts/ui.js";
-import { toast } from "../parts/toasts.js";
 import { Gauge } from "../parts/gauge.js";
 import { historyPath, useHistory, UsageHistory } from "../parts/history.js";
+import { useLeaving } from "./leaving.js";
 import { isRefusing, Refused, refusedLately } from "./refused.js";
 import { PlanCards } from "./plans.js";
 
@@ -58,20 +58,6 @@ export function PlansAndUsage({ about, me, workspace }) {
     <${UsageHistory} scopes=${historyScopes(me, workspace)} workspace=${workspace?.id ?? null} waits=${!me} hours=${recent} aheadOf=${(/** @type {string} */ scope) => aheadOf(usage.data ?? [], scope, recent[/** @type {"user" | "workspace"} */ (scope)]?.data)} />
     <${Missing} live=${held.failure ? held : own} what=${t("held.failed")} />
     <${PlanCards} about=${about} me=${me} workspace=${workspace} plans=${plans} subscriptions=${subscriptions} usage=${usage.data ?? []} />`;
-}
-
-/**
- * A workspace that is gone, or has let somebody go, takes nobody's own budget out of sight: it is left, and that is said.
- * @param {Failure | null} failure
- * @param {{id: string, name: string} | null} workspace
- */
-function useLeaving(failure, workspace) {
-  const picked = useShared(chosenWorkspace);
-  useEffect(() => {
-    if (!failure || !workspace || workspace.id !== picked || ![400, 403, 404].includes(failure.status)) return;
-    toast(failure, { what: t("workspace.left", { name: workspace.name }) });
-    choose(null);
-  }, [failure]);
 }
 
 /**

@@ -14,6 +14,7 @@ import { toast } from "../parts/toasts.js";
 import { useTurned } from "../parts/table.js";
 import { planLimits } from "../parts/plan-card.js";
 import { number } from "../format.js";
+import { useLeavingIfGone } from "./leaving.js";
 import { leaveFor, rememberCheckout } from "./checkout.js";
 import { ChangePlan } from "./change-plan.js";
 
@@ -23,6 +24,7 @@ export function Subscriptions({ about, me, workspace }) {
   useEffect(() => setWhose(workspace ? "workspace" : "mine"), [workspace?.id]);
   const inWorkspace = whose === "workspace" && workspace ? workspace.id : null;
   const { live, more } = usePages("/subscription", { created_at: "desc" }, { every: pace, workspace: inWorkspace });
+  useLeavingIfGone(live.failure, inWorkspace ? workspace : null);
   const [changing, setChanging] = useState(/** @type {Subscription | null} */ (null));
   const plans = useLive(changing ? withQuery("/plan", { active: true, limit: 1000 }) : null);
   const sells = about.payments.providers.length > 0;

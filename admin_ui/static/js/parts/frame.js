@@ -4,7 +4,7 @@ import { html, useEffect, useErrorBoundary, useRef, useShared, useState } from "
 import { chooseLanguage, language, LANGUAGES, t } from "../i18n.js";
 import { accept, choose, offered, session, signOut, subjectOf, workspace } from "../session.js";
 import { forget } from "../http.js";
-import { ownerOf } from "../whose.js";
+import { isGood, ownerOf } from "../whose.js";
 import { chooseTheme, theme } from "../theme.js";
 import { keepers, link } from "../route.js";
 import { Button } from "./ui.js";
@@ -64,7 +64,10 @@ function HandedOver() {
   const { token } = useShared(session);
   if (!given) return null;
   const stay = () => offered.set(null);
-  const change = () => {
+  const change = async () => {
+    const good = await isGood(given.token);
+    if (offered.value !== given) return; // meanwhile somebody has stayed, or followed another link
+    if (!good) return stay();
     forget();
     accept(given);
   };
