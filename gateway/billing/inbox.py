@@ -10,7 +10,7 @@ from gateway.billing.settle import Settled, settle
 from gateway.core.problems import NotFound, Problem
 from gateway.payments.attended import unattended
 from gateway.payments.port import Busy, Foreign, Owner, ProviderError, Signal, Subject
-from gateway.store import orders, signals, syncs
+from gateway.store import orders, plans, signals, syncs
 from gateway.store.signals import NewSignal, SignalRow
 from gateway.tasks import Tasks
 
@@ -138,8 +138,19 @@ async def sale_of(sales: Sales, signal: Signal) -> tuple[str, Owner] | None:
     if found is not None:
         return found, owner
     if owner.subscription is None:
+        await _refuse_unsold(sales, owner)
         return None  # an agreement that nobody of ours began
     raise Unmatched(f"it is about the subscription {owner.subscription}, which is not here")
+
+
+async def _refuse_unsold(sales: Sales, owner: Owner) -> None:
+    """Money for a plan of ours that was not sold here: whoever paid has nothing for it. Raises ``Unmatched``."""
+    if owner.plan is None:
+        return
+    async with sales.store.read() as connection:
+        plan = await plans.find(connection, owner.plan)
+    if plan is not None:
+        raise Unmatched(f"it pays for the plan {plan.slug}, and was not sold here: give the plan by hand, or refund it")
 
 
 async def _act(sales: Sales, row: SignalRow, note: Note | None) -> str | None:

@@ -142,11 +142,15 @@ class Signal(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """Whom something at the provider belongs to, as far as it says. All ``None``: not of ours."""
+    """Whom something at the provider belongs to, as far as it says. All ``None``: not of ours.
+
+    ``plan``: of ours, and paid for, where nothing says by whom.
+    """
 
     subscription: str | None = None
     order: str | None = None
     agreement: str | None = None
+    plan: str | None = None
 
 
 Verdict = Literal["good", "look", "bad", "ask"]

@@ -20,6 +20,8 @@ from gateway.store import prices as stored
 from gateway.store.listing import Listing
 from tests.billing.shop import ACME, ALICE, DAY_S, POLICY, Shop, draft, prices, shop
 
+DAYS = {"interval": "day", "interval_count": 30}
+
 
 @pytest.fixture
 async def here(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Shop]:
@@ -243,6 +245,24 @@ async def test_a_message_that_matches_nothing_is_kept_and_tried_again(here: Shop
     assert here.sales.counts.unmatched == 1
     again = await inbox.replay(here.sales, failed.id)
     assert (again.state, again.attempts) == ("failed", 2)
+
+
+async def test_what_is_paid_for_a_plan_that_was_sold_by_hand_in_the_dashboard_is_told(here: Shop) -> None:
+    await here.bought(mode="subscription")
+    client = here.sales.provider._client  # type: ignore[attr-defined]
+    (price,) = [each for each in here.fake.books.kept["prices"].values() if each["lookup_key"].endswith("_renewed")]
+    theirs = await client.post(
+        "prices", currency="usd", unit_amount=700, product_data={"name": "Theirs"}, recurring=DAYS
+    )
+    for each in (price, theirs):
+        customer = await client.post("customers", description="somebody")
+        await client.post("payment_methods/pm_card_visa/attach", customer=customer["id"])
+        said = {"customer": customer["id"], "items": [{"price": each["id"]}], "default_payment_method": "pm_card_visa"}
+        await client.post("subscriptions", **said)
+    await here.fake.deliver()
+    (failed,) = await signals.page(here.store, Listing(), state="failed")
+    assert (failed.kind, here.sales.counts.unmatched) == ("invoice.paid", 1)
+    assert failed.problem == "it pays for the plan pro, and was not sold here: give the plan by hand, or refund it"
 
 
 async def test_messages_come_twice_and_of_other_shops_and_count_for_nothing(here: Shop) -> None:

@@ -8,7 +8,7 @@ import orjson
 
 from gateway.core.sale import Tag
 from gateway.payments.port import BadSignature, Owner, Signal, Subject
-from gateway.payments.stripe.catalog import named_by_us
+from gateway.payments.stripe.catalog import named_by_us, plan_of_product
 from gateway.payments.stripe.convert import id_of, subscription_of, tag_of, tag_of_invoice
 
 TOLERANCE_US = 300_000_000
@@ -137,10 +137,24 @@ def traced(signal: Signal, app: str) -> Trace:
         case "subscription_schedule":
             return "owner", Owner(agreement=id_of(about["subscription"]) or id_of(about["released_subscription"]))
         case "invoice":
-            tag = tag_of_invoice(about, app)
-            return "owner", Owner(None if tag is None else tag.subscription, agreement=subscription_of(about))
+            tag, of = tag_of_invoice(about, app), subscription_of(about)
+            named = None if tag is None else tag.subscription
+            return "owner", Owner(named, agreement=of, plan=_paid_for(about) if tag is None and of else None)
         case "charge" | "refund" | "dispute" | "payment_intent" if named is None:
             intent = about["id"] if about["object"] == "payment_intent" else id_of(about.get("payment_intent"))
             return ("owner", Owner()) if intent is None else ("intent", intent)
         case _:
             return "owner", Owner(named)
+
+
+def _paid_for(invoice: Mapping[str, Any]) -> str | None:
+    """The plan whose product was paid for, by whoever. Also what was sold by hand, in the dashboard, is on it."""
+    if invoice.get("status") != "paid" or not invoice.get("amount_paid"):
+        return None
+    products = [((line.get("pricing") or {}).get("price_details") or {}).get("product") for line in _lines(invoice)]
+    return next((plan for each in products if each and (plan := plan_of_product(str(each)))), None)
+
+
+def _lines(invoice: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = (invoice.get("lines") or {}).get("data") or ()
+    return found
