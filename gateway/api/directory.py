@@ -1,5 +1,6 @@
 """The users and workspaces that came by, so that admins find people by name. For admins."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -10,12 +11,14 @@ from gateway.api.fields import AskedWhole, Said, SearchText, Time, Told, wrong
 from gateway.api.reply import Reply
 from gateway.api.route import Who, route
 from gateway.core.scope import Scope, normalise_id
-from gateway.identity.asking import NOBODY_KNOWS
+from gateway.identity.asking import NOBODY_KNOWS, SECOND_US
 from gateway.store import directory
 from gateway.store.listing import LARGEST_PAGE
 
 _FURTHEST = 10**9
 _MOST_IDS = 100
+_LATELY_US = 300 * SECOND_US
+"""Longer than names are asked for once, and than a worker takes to write down whom it has seen."""
 
 
 def _ids(value: object) -> tuple[str, ...]:
@@ -81,6 +84,9 @@ async def _learn_names(call: Call, desk: Desk) -> None:
         named = await probe.ask(who, carried, call.now_us)
     except NOBODY_KNOWS:
         return
+    if not named:  # asked a moment ago: who has come by since may have been in that answer
+        await _name_newcomers(call, desk, probe.told(who))
+        return
     own = Scope("user", call.caller.user or "")
     if own in named:  # admins may never send anything that is metered, and are named in the audit log
         await directory.note(desk.store, {own: call.now_us}, call.now_us)
@@ -88,6 +94,14 @@ async def _learn_names(call: Call, desk: Desk) -> None:
     news = {scope: name for scope, name in named.items() if scope in known and known[scope] != name}
     if news:
         await directory.name(desk.store, news, call.now_us)
+
+
+async def _name_newcomers(call: Call, desk: Desk, told: Mapping[Scope, str]) -> None:
+    """Give those a name that were seen lately and are in ``told``."""
+    if told:
+        new = await directory.nameless(desk.store, call.now_us - _LATELY_US)
+        if news := {scope: told[scope] for scope in new if scope in told}:
+            await directory.name(desk.store, news, call.now_us)
 
 
 ROUTES = (route("GET", "/directory", get_directory, who=Who.ADMIN, asks=DirectoryQuery, tells=Seen, lists=True),)

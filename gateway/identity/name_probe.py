@@ -5,6 +5,7 @@ lists of users hold password hashes as well, which go no further.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.scope import Scope, normalise_id
@@ -18,6 +19,8 @@ from gateway.tasks import Tasks
 PAGE = 500
 MOST_PAGES = 10
 """So many users get names in one go: 5,000. Others get theirs when somebody looks for them again."""
+_MOST_REMEMBERED = 8
+"""So many admins' last answers are kept: each may be of thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class NameProbe:
         self._question = question
         self._asking: Asking[str, dict[Scope, str]] = Asking(question, fetch, tasks, "names")
         self._asked_us: Kept[str, int] = Kept(question.entries)
+        self._told: Kept[str, Mapping[Scope, str]] = Kept(_MOST_REMEMBERED)
 
     async def ask(self, who: Identified, carried: Carried, now_us: int) -> dict[Scope, str]:
         """Names of whom the caller may see; none if there is nothing to ask with, or it was asked a moment ago.
@@ -54,7 +58,13 @@ class NameProbe:
         if last_us is not None and last_us <= now_us < last_us + self._question.every_us:
             return {}
         self._asked_us.put(user, now_us)
-        return await self._asking.join(user, (user, carried), lambda: self._all(carried), now_us)
+        told = await self._asking.join(user, (user, carried), lambda: self._all(carried), now_us)
+        self._told.put(user, told)
+        return told
+
+    def told(self, who: Identified) -> Mapping[Scope, str]:
+        """What the last answer to the caller said: somebody in it may have come by only since."""
+        return self._told.get(who.principal.user or "") or {}
 
     async def _all(self, carried: Carried) -> dict[Scope, str]:
         found = {Scope("workspace", id_): name for id_, name in await self._list(self._question.workspaces, carried)}

@@ -55,6 +55,16 @@ async def names_of(store: Store, scopes: Collection[Scope]) -> Mapping[Scope, st
     return {scope: known[scope] for scope in scopes if scope in known}
 
 
+async def nameless(store: Store, since_us: int) -> tuple[Scope, ...]:
+    """Those that were seen since then and have no name, the last ``_MOST_CALLED`` of them."""
+    query = sa.select(directory.c.kind, directory.c.id).where(
+        directory.c.last_seen_us >= since_us, directory.c.name.is_(None)
+    )
+    async with store.read() as connection:
+        found = await connection.execute(query.order_by(directory.c.last_seen_us.desc()).limit(_MOST_CALLED))
+        return tuple(Scope(row.kind, row.id) for row in found)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Who is looked for. ``text``: in id or name. ``ids``: one of these."""

@@ -40,6 +40,16 @@ async def test_names_come_from_the_upstream_with_the_admins_own_token(store_url:
         assert "password" not in text
 
 
+async def test_who_comes_by_after_names_were_told_has_one_at_once(store_url: str, tmp_path: Path) -> None:
+    async with selling(store_url, tmp_path) as here:
+        await got(here, "/directory", ADMIN)
+        await here.ask("/user/me", BOB)
+        asked = len(here.arrived)
+        (found,) = await got(here, "/directory?text=bob", ADMIN)
+        assert (found["id"], found["name"]) == (BOB.id, "Bob")
+        assert len(here.arrived) == asked, "the upstream was asked a moment ago"
+
+
 async def test_people_are_looked_up_by_their_ids(shop: World, admin: Client) -> None:
     await shop.ask("/user/me", BOB)
     await shop.ask("/contact", ALICE, workspace=ACME.id)

@@ -12,6 +12,7 @@ from tests.ui.conftest import Windows
 from tests.ui.samples import REVENUE, at
 from tests.ui.site import Site, answer, violations
 from tests.ui.test_admin import admin, make_plan
+from tests.ui.traffic import Traffic
 
 
 async def test_the_overview_shows_load_its_causes_and_the_parts(windows: Windows, site: Site) -> None:
@@ -36,6 +37,28 @@ async def test_the_overview_names_whose_fallback_was_used_and_says_over_how_long
     await expect(row).to_contain_text("Dave")
     await expect(page.get_by_role("heading", name="Who uses most in the last 5 minutes")).to_be_visible()
     await expect(page.get_by_role("heading", name="What is used most in the last 5 minutes")).to_be_visible()
+
+
+async def test_who_has_just_come_by_is_called_by_name_within_seconds(windows: Windows, site: Site) -> None:
+    site.call("/contact", "alice", workspace=site.acme)
+    page, _ = await windows.open()
+    known: list[dict[str, str]] = []
+
+    async def directory(route: Route) -> None:
+        await route.fulfill(json=known)
+
+    await page.route("**/billing/directory?*", directory)
+    await page.clock.install()
+    async with page.expect_response(re.compile("/billing/directory")):
+        await page.goto(site.address("/billing-admin", "su", view="overview"))
+    users = page.get_by_role("table", name="Who uses most")
+    await expect(users.get_by_title(site.acme)).to_be_visible()
+    known.append({"kind": "workspace", "id": site.acme, "name": "Acme"})
+    traffic = Traffic(page)
+    await traffic.pass_over(20, 5)
+    await expect(users.get_by_title(site.acme)).to_have_text("Acme")
+    await traffic.pass_over(50, 5)
+    assert traffic.asked["/billing/directory"] <= 4, "who has none is asked for ever less, who has one is not"
 
 
 async def test_the_overview_says_of_when_it_is(windows: Windows) -> None:

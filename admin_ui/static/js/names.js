@@ -14,11 +14,13 @@ const LARGEST = 10_000;
 /** A name may change, and whoever has none may get one; after a failure there is a pause as well. */
 const HOLDS_MS = 300_000;
 const AGAIN_MS = 60_000;
+/** Who has just come by may get one in a moment: asked for so soon, then after twice as long each time. */
+const SOON_MS = 5_000;
 
 /** Small budgets for when the others are empty, each under its user's id. */
 const FALLBACK = "fallback";
 
-/** @typedef {{name: string | null, until: number}} Called */
+/** @typedef {{name: string | null, until: number, pause: number}} Called `pause`: how long it is not asked for again, where nobody is found */
 /** @type {Map<string, Called>} by kind and id */
 const known = new Map();
 /** @type {Set<string>} ids that were drawn and are not known */
@@ -67,7 +69,7 @@ async function lookUp() {
   timer = undefined;
   for (const id of ids) asking.add(id);
   const mine = person;
-  /** @type {[string[], Known[]][]} */
+  /** @type {[string[], Known[] | null][]} */
   const answers = [];
   /** @type {Failure | null} */
   let missed = null;
@@ -77,7 +79,7 @@ async function lookUp() {
       answers.push([some, await api(withQuery("/directory", { ids: some.join("\n"), limit: 2 * MOST }))]);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
-      answers.push([some, []]);
+      answers.push([some, null]);
       missed = failure;
     }
   }
@@ -89,18 +91,22 @@ async function lookUp() {
 }
 
 /**
- * @param {[string[], Known[]][]} answers who was asked for, and who was found
+ * @param {[string[], Known[] | null][]} answers who was asked for, and who was found; `null`: nobody could say
  * @returns {boolean} whether somebody is called otherwise than before
  */
 function learn(answers) {
   const now = Date.now();
   let news = false;
   for (const [asked, found] of answers) {
-    for (const id of asked) for (const kind of ["user", "workspace"]) if (!known.get(`${kind} ${id}`)?.name) known.set(`${kind} ${id}`, { name: null, until: now + AGAIN_MS });
-    for (const { kind, id, name } of found) {
+    for (const id of asked) for (const kind of ["user", "workspace"]) {
+      const was = known.get(`${kind} ${id}`);
+      const pause = found ? Math.min(AGAIN_MS, was ? 2 * was.pause : SOON_MS) : AGAIN_MS;
+      known.set(`${kind} ${id}`, { name: was?.name ?? null, until: now + pause, pause });
+    }
+    for (const { kind, id, name } of found ?? []) {
       if (!name) continue;
       news ||= known.get(`${kind} ${id}`)?.name !== name;
-      known.set(`${kind} ${id}`, { name, until: now + HOLDS_MS });
+      known.set(`${kind} ${id}`, { name, until: now + HOLDS_MS, pause: SOON_MS });
     }
   }
   return news;
