@@ -25,6 +25,8 @@ class Bound(NamedTuple):
     admitted_too_much: str
 
 
+_REBUILT_EARLY = f"what was given back within {NEAR_S} s of a budget's last charge, or since"
+_REBUILT_TOO_MUCH = f"what was charged in the last {FLUSH_MS} ms of gateways that were killed"
 _ANY = (
     Bound("Redis and all gateways work", "0", "0"),
     Bound(
@@ -49,9 +51,18 @@ _ANY = (
         "0",
         "cost, for each that its journal had not written yet",
     ),
-    Bound("Redis restarts with appendfsync always", "0", "0"),
-    Bound("Redis restarts with appendfsync everysec", "0", "what was charged in its last second"),
-    Bound("Redis restarts from a snapshot (RDB) without AOF", "0", "what was charged since that snapshot"),
+    Bound("Redis restarts with appendfsync always, and is no cluster", "0", "0"),
+    Bound("Redis restarts otherwise, and every gateway brings its journal", _REBUILT_EARLY, _REBUILT_TOO_MUCH),
+    Bound(
+        "Redis restarts with appendfsync everysec, and a gateway never comes back",
+        _REBUILT_EARLY,
+        "what only that gateway charged in the last second of Redis",
+    ),
+    Bound(
+        "Redis restarts from a snapshot (RDB) without AOF, and a gateway never comes back",
+        _REBUILT_EARLY,
+        "what only that gateway charged since that snapshot",
+    ),
     Bound("Redis fails over to a replica", "0", "what was charged within the replication lag"),
     Bound(
         "Redis fails over because a partition cut its primary off",
@@ -61,8 +72,8 @@ _ANY = (
     ),
     Bound(
         "Redis comes back empty, and every gateway brings its journal",
-        f"what was given back within {NEAR_S} s of a budget's last charge, or since",
-        f"what was charged in the last {FLUSH_MS} ms of gateways that were killed",
+        _REBUILT_EARLY,
+        _REBUILT_TOO_MUCH,
     ),
     Bound(
         "Redis comes back empty, and a gateway never comes back",
@@ -81,7 +92,7 @@ _LEASED = (
     Bound("a refund or a change elsewhere, leased", "cost, for a second at most", "0"),
     Bound(f"the last {GUARD_MS} ms of a window, leased", "what other gateways hold of it, the same each", "0"),
     Bound(
-        "a gateway dies or does not answer within 0.1 s, or Redis comes back empty,"
+        "a gateway dies or does not answer within 0.1 s, or Redis restarts or comes back empty,"
         f" or is away for more than {HORIZON_S} s while an answer is lost, leased",
         f"min({MOST_HELD}, amount / {SHARE}), for each such gateway, until the window ends",
         "0",

@@ -78,11 +78,14 @@ class WireCarrier:
     def _send(self, command: str, script: str, call: Call, answered: Callable[[Outcome], None]) -> None:
         wire = self._wire
         assert wire is not None  # noqa: S101  (for the types: it is ready)
-        line = (command, script, len(call.keys), *call.keys, *call.args)
+        believed, *args = call.args
+        line = (command, script, len(call.keys), *call.keys, wire.known.get(believed, believed), *args)
         wire.send(line, partial(self._heard, wire, call, answered))
 
     def _heard(self, wire: Wire, call: Call, answered: Callable[[Outcome], None], reply: Any) -> None:  # noqa: ANN401
         if type(reply) is list:
+            if (believed := call.args[0]) not in wire.known and reply[1:2] != [b"epoch"]:
+                wire.known = {believed: str(believed).partition(" ")[0] + " "}
             answered(reply)
         elif reply is LOST:
             answered(Unheard("ConnectionError"))

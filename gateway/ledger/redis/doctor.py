@@ -43,7 +43,7 @@ async def _examine_node(node: Node, nodes: Sequence[Node]) -> list[Finding]:
     try:
         found = await _examine(node.client.execute_command, node.role)
         if node.role == "primary" and len({each.role for each in nodes}) > 1:
-            found.append(_cut_off(await _setting(node.client.execute_command, "min-replicas-to-write")))
+            found.append(_cut_off(await setting(node.client.execute_command, "min-replicas-to-write")))
     except (RedisError, OSError, TimeoutError) as error:
         found = [_unheard(error)]
     return [finding._replace(what=f"{node.name}: {finding.what}") for finding in found]
@@ -58,9 +58,9 @@ def _unheard(error: Exception) -> Finding:
 async def _examine(ask: Ask, expected: str = "primary") -> list[Finding]:
     version = _text(await ask("INFO", "server"), "redis_version")
     found = [Finding("good", f"Redis {version} answers")]
-    found.append(_eviction(await _setting(ask, "maxmemory-policy"), await _setting(ask, "maxmemory")))
-    saves = bool(await _setting(ask, "save"))
-    found.append(_durability(await _setting(ask, "appendonly"), await _setting(ask, "appendfsync"), saves=saves))
+    found.append(_eviction(await setting(ask, "maxmemory-policy"), await setting(ask, "maxmemory")))
+    saves = bool(await setting(ask, "save"))
+    found.append(_durability(await setting(ask, "appendonly"), await setting(ask, "appendfsync"), saves=saves))
     role = _text(await ask("INFO", "replication"), "role")
     if role != "master" and expected == "primary":
         found.append(
@@ -100,7 +100,7 @@ def _durability(appendonly: str | None, fsync: str | None, *, saves: bool) -> Fi
         return Finding("risk", "appendonly cannot be read", "a restart may empty Redis", "see that it is yes")
     if appendonly != "yes":
         if saves:
-            risk = "a restart puts Redis back to its last snapshot: what was charged since then is free, unnoticed"
+            risk = "a restart puts Redis back to its last snapshot: what was charged since and no journal knows is free"
         else:
             risk = "a restart empties Redis: budgets are filled from the journals, and what those do not know is free"
         return Finding("bad", "appendonly no", risk, "CONFIG SET appendonly yes")
@@ -109,12 +109,12 @@ def _durability(appendonly: str | None, fsync: str | None, *, saves: bool) -> Fi
     return Finding(
         "risk",
         f"appendonly yes, appendfsync {fsync}",
-        "a power cut loses the charges of the last second (everysec) or of half a minute (no)",
+        "a power cut loses the charges of the last second (everysec) or of half a minute (no) that no journal knows",
         "appendfsync always, where a second of free requests is too much",
     )
 
 
-async def _setting(ask: Ask, name: str) -> str | None:
+async def setting(ask: Ask, name: str) -> str | None:
     """A setting; ``None``: the server does not tell (managed ones may not)."""
     try:
         found = await ask("CONFIG", "GET", name)

@@ -28,6 +28,10 @@ class Names:
         """All markers: one, or on a cluster one for each hash tag."""
         return [self._marker(shard) for shard in range(SHARDS)] if self._sharded else [f"{self._prefix}:epoch"]
 
+    def home(self, marker: str) -> str:
+        """The key beside a marker that says in which run of a server it was believed last."""
+        return f"{marker}-home"
+
     def common(self, name: str) -> str:
         """A key that belongs to no scope."""
         return f"{self._prefix}:{name}"

@@ -15,6 +15,7 @@ from gateway.clock import new_id
 from gateway.core.scope import Scope
 from gateway.ledger.port import Kept
 from gateway.ledger.redis.batch import Batches
+from gateway.ledger.redis.home import FILLING, Homes
 from gateway.ledger.redis.names import Names
 from gateway.ledger.redis.scripts import FINISH, MERGE
 from gateway.ledger.redis.servers import Call, Refused, Servers, Unheard
@@ -29,7 +30,6 @@ WATCH_S = 1.0
 """How often it is looked whether Redis is there, if nobody asks; well below ``GATHER_S``."""
 _FIRST_S, _LAST_S = 0.05, 1.0
 _RENEWED_S = 0.2
-_FILLING = b"!"
 _BEING_FILLED = "it is being filled from the journals"
 
 _log = log.get_logger(__name__)
@@ -44,10 +44,14 @@ class Presence:
         self._servers, self._batches, self._names, self._kept = servers, batches, names, kept
         self._now_us = now_us
         self._gather_s = gather_s
+        self._homes = Homes(servers, names)
         self._tasks = Tasks(stubborn=True)
         self._me = new_id()
         self._renewed_s = 0.0
         self._since: dict[str, float] = {}
+        self._believed: dict[str, bytes] = {}
+        self._seen_s: float | None = None
+        """When Redis was last there, with the memory that it should have."""
         self.before_filling: Callable[[Callable[[Scope], bool]], None] = lambda _lost: None
         """What the journal does not know of scopes that were lost is let go of."""
         self.on_move: Callable[[], None] = lambda: None
@@ -93,6 +97,7 @@ class Presence:
             await asyncio.sleep(WATCH_S)
             if not self.here:
                 continue
+            now_s = asyncio.get_running_loop().time()
             if await self._servers.moved():
                 self.on_move()
                 await self.renew()
@@ -103,11 +108,10 @@ class Presence:
             except (RedisError, OSError, TimeoutError) as error:
                 self.failed(_reason(error))
                 continue
-            expected = self._batches.epochs
-            if any(
-                value != expected[marker].encode() for marker, value in zip(self._names.markers, values, strict=True)
-            ):
+            if dict(zip(self._names.markers, values, strict=True)) != self._believed:
                 self.failed("epoch")
+            elif self.here:
+                self._seen_s = now_s
 
     async def _filled(self) -> bool:
         """Whether only a new ledger's time to come was to be waited for."""
@@ -137,24 +141,28 @@ class Presence:
         return self.here
 
     async def _enter(self) -> bool:
-        markers = self._names.markers
+        markers, now_s = self._names.markers, asyncio.get_running_loop().time()
+        runs = await self._homes.settle(None if self._seen_s is None else now_s - self._seen_s)
         values = await self._read(markers)
         missing = [marker for marker, value in zip(markers, values, strict=True) if value is None]
         if missing:
             _log.warning("the ledger has no memory, it is filled from the journals", markers=len(missing))
-            fresh = _FILLING + new_id().encode()
+            fresh = FILLING + new_id().encode()
             await self._servers.ask_all([("SET", marker, fresh, "NX") for marker in missing])
             values = await self._read(markers)
         found = {marker: value for marker, value in zip(markers, values, strict=True) if value is not None}
-        epochs = {marker: value.removeprefix(_FILLING).decode() for marker, value in found.items()}
+        epochs = {marker: value.removeprefix(FILLING).decode() for marker, value in found.items()}
         all_of = ",".join(sorted(set(epochs.values())))
         if (filled := self._kept.filled()) != all_of:
             await self._fill(epochs, frozenset(filled.split(",")))
             self._kept.fill(all_of)
-        for epoch in {value.removeprefix(_FILLING).decode() for value in found.values() if value[:1] == _FILLING}:
-            await self._finish(epoch, [marker for marker, value in found.items() if value == _FILLING + epoch.encode()])
-        ready = len(found) == len(markers) and all(value[:1] != _FILLING for value in await self._present(markers))
-        self._batches.epochs = epochs
+        for epoch in {value.removeprefix(FILLING).decode() for value in found.values() if value[:1] == FILLING}:
+            await self._finish(epoch, [marker for marker, value in found.items() if value == FILLING + epoch.encode()])
+        ready = len(found) == len(markers) and all(value[:1] != FILLING for value in await self._present(markers))
+        if ready:
+            self._seen_s = now_s
+        self._believed = {marker: epoch.encode() for marker, epoch in epochs.items()}
+        self._batches.epochs = {marker: f"{epoch} {runs[marker]}" for marker, epoch in epochs.items()}
         self.reason = "" if ready else _BEING_FILLED
         return ready
 
@@ -162,7 +170,7 @@ class Presence:
         return await self._servers.ask_all([("GET", marker) for marker in markers])
 
     async def _present(self, markers: Sequence[str]) -> list[bytes]:
-        return [value or _FILLING for value in await self._read(markers)]
+        return [value or FILLING for value in await self._read(markers)]
 
     async def _fill(self, epoch_of: Mapping[str, str], filled: AbstractSet[str]) -> None:
         """Bring in what the journal knows, and tell the others while it lasts. What was ``filled`` before has it."""

@@ -19,7 +19,8 @@ def _script(*names: str) -> Script:
     return Script(text, sha1(text.encode()).hexdigest())  # noqa: S324  (Redis names scripts so)
 
 
-ACTS = _script("numbers", "bucket", "marks", "scope", "draws", "slices", "acts")
-DEBITS = _script("numbers", "bucket", "marks", "debits")
+ACTS = _script("epoch", "numbers", "bucket", "marks", "scope", "draws", "slices", "acts")
+DEBITS = _script("epoch", "numbers", "bucket", "marks", "debits")
 MERGE = _script("numbers", "bucket", "scope", "merge")
 FINISH = _script("finish")
+HOME = _script("home")

@@ -30,6 +30,8 @@ class Wire(asyncio.Protocol):
         self._waiting: deque[Answered] = deque()
         self._transport: asyncio.Transport | None = None
         self.is_open = False
+        self.known: dict[str | bytes, str | bytes] = {}
+        """What is known to be so of this server, and how that is said from then on (``lua/epoch.lua``)."""
         self.answers = 0
         """How many have come: if that stands still while somebody waits, nobody is there any more."""
 

@@ -1,7 +1,7 @@
 -- Acts on scopes, each atomic, all that were waiting in one call. What is unusual is not decided here: the state is
 -- handed out, gateway/core decides, and comes back with what to write if the state is still the same.
 --
--- KEYS[1]: the marker with the ledger's epoch; then the scopes' hashes. ARGV[1]: the epoch that is expected.
+-- KEYS[1]: the marker with the ledger's epoch; then the scopes' hashes. ARGV[1]: what is believed (epoch.lua).
 -- ARGV[2]: a JSON array of acts. ARGV[3]: how far ahead of Redis's clock (us) an act's instant may be; '-': instants
 -- are taken as they come. Returns the time in microseconds, and for each act a word and the state before:
 --   'done' or 'short', and the texts of the act's limits, then of its gifts; for a slice what it got, or whether
@@ -223,8 +223,8 @@ end
 
 local time = redis.call('TIME')
 local replies = {time[1] .. string.rep('0', 6 - #time[2]) .. time[2]}
-local epoch = redis.call('GET', KEYS[1])
-if epoch ~= ARGV[1] then
+local believed, epoch = is_believed(KEYS[1], ARGV[1])
+if not believed then
     return {replies[1], {'epoch', epoch}}
 end
 local slot = math.floor(tonumber(time[1]) / HORIZON_S)

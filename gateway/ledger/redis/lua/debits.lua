@@ -2,7 +2,7 @@
 --
 -- KEYS[1]: the marker with the ledger's epoch. KEYS[2]: where the outcome of this call is remembered. Then the scopes'
 -- hashes, one for each who is asked, debit by debit.
--- ARGV[1]: the epoch that is expected. ARGV[2]: now. ARGV[3]: how the debits ask, one word each: the numbers of the
+-- ARGV[1]: what is believed (epoch.lua). ARGV[2]: now. ARGV[3]: how the debits ask, one word each: the numbers of the
 -- demands that are made of those who are asked, joined by '+', and ':' with the slice that is wanted of the first, if he pays;
 -- empty: the call is called off, if it was not made yet. ARGV[4]: whose slices they are, by how much what is left is
 -- divided for one, see slices.lua, and how far ahead of Redis's clock (us) now may be ('-': it is taken as it comes). Then
@@ -243,8 +243,7 @@ end
 
 local time = redis.call('TIME')
 local clock = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
-local epoch = redis.call('GET', KEYS[1])
-if epoch ~= ARGV[1] then
+if not is_believed(KEYS[1], ARGV[1]) then
     return {clock, 'epoch'}
 end
 local known = redis.call('GET', KEYS[2])
