@@ -323,6 +323,27 @@ async def test_what_cannot_be_kept_is_not_said_to_be_and_comes_again(here: Marke
     assert (await left(here.here))[0] == "1000"
 
 
+async def test_who_would_wait_too_long_for_stripe_is_told_and_a_webhook_is_answered_all_the_same(here: Market) -> None:
+    order = await here.order()
+    await here.pay(order["checkout_url"])
+    selling = here.here.gateway._selling
+    assert selling is not None
+    pace = selling.sales.provider._client._pace  # type: ignore[attr-defined]
+    pace.slow_down(120)
+    said = {"plan_id": here.plan, "payment_mode": "subscription", **URLS}
+    answer = await here.here.ask("/billing/subscription/checkout", ALICE, method="POST", json=said)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    told = await answer.json()
+    assert told["content"]["reason"] == "busy"
+    assert "So much is asked of the payment provider just now" in str(told)
+    await settled(here)
+    (event,) = await here.call("GET", "/webhook-event?type=checkout.session.completed", BOB)
+    assert (event["status"], event["attempts"]) == ("failed", 0)
+    pace._rest_until_us = 0
+    assert (await here.call("POST", f"/webhook-event/{event['id']}/replay", BOB))["status"] == "done"
+    assert (await left(here.here))[0] == "1000"
+
+
 async def test_no_secret_is_in_a_log_an_error_or_the_audit_log(here: Market, capfd: pytest.CaptureFixture[str]) -> None:
     await here.pay((await here.order())["checkout_url"])
     await settled(here)
