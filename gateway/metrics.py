@@ -66,7 +66,9 @@ INSTRUMENTS = (
     Instrument("payment_signals_open", "gauge", "Signals that were not acted on yet.", ("provider",)),
     Instrument("payment_signal_age_seconds", "gauge", "Age of the oldest of these.", ("provider",)),
     Instrument("payment_unmatched", "counter", "Sales of ours at the provider that are not here.", ("provider",)),
-    Instrument("payment_cursor_age_seconds", "gauge", "How old the last happening is that was read.", ("provider",)),
+    Instrument(
+        "payment_cursor_age_seconds", "gauge", "Age of the moment up to which all happenings were read.", ("provider",)
+    ),
     Instrument("payment_overdue", "gauge", "Sales that should have been compared by now.", ("provider",)),
     Instrument(
         "payment_catalog_drift",

@@ -151,7 +151,7 @@ class Selling:
             _log.warning("a dry run is lost", reason=type(error).__name__)
 
     async def _measure(self) -> None:
-        sales, at_us = self.sales, now_us()
+        sales, at_us = self.sales, self.sales.now_us()
         counts = await signals.counts(sales.store)
         oldest_us = await signals.oldest_open_us(sales.store)
         row = await syncs.get(sales.store, sales.provider.name)

@@ -38,8 +38,10 @@ async def hear(sales: Sales, comparer: Comparer, row: SyncRow, run: Run, said: P
                     break
     except Gone:
         run.full = True
-        return replace(row, cursor=None, cursor_us=None), False
+        return replace(row, cursor=None, cursor_us=started_us - _OVERLAP_US), False
     run.happenings += count
+    if not more:
+        cursor_us = max(cursor_us, started_us - _OVERLAP_US)  # nothing has happened until then that was not read
     more = await _act_now(sales, comparer, run) or more
     return replace(row, cursor=cursor, cursor_us=cursor_us), more
 

@@ -51,6 +51,23 @@ async def test_what_no_webhook_told_is_read_from_the_list_of_events_once(here: S
     assert len(await signals.page(here.store, Listing(limit=1000))) == len(kept)
 
 
+async def test_where_nothing_happens_for_days_it_is_known_that_nothing_has(here: Shop) -> None:
+    await here.bought()
+    for day in range(40):
+        await here.sync()
+        row = await syncs.get(here.store, "stripe")
+        assert row.cursor_us is not None
+        assert here.sales.now_us() - row.cursor_us <= 300_000_000, "and nobody is alarmed by a quiet week"
+        here.later(DAY_S)
+        if day == 31:  # Stripe keeps events for a month
+            here.fake.books.events.clear()
+    page = await here.buy()
+    here.pay(page)
+    here.webhooks.waiting.clear()
+    run = await here.sync()
+    assert (list(run.changes), run.problems) == ([page.subscription_id], [])
+
+
 async def test_an_unpaid_order_is_looked_up_even_if_stripe_has_no_events(here: Shop) -> None:
     await here.sync()
     page = await here.buy()
