@@ -22,6 +22,8 @@ _ELSEWHERE = frozenset(
     {"READONLY", "CLUSTERDOWN", "MASTERDOWN", "MovedError", "AskError", "TryAgainError", "SlotNotCoveredError"}
 )
 """Reasons that mean: another server does it by now."""
+_OF_ONE_NODE = frozenset({"OOM", "MISCONF", "NOREPLICAS"})
+"""Reasons for which a node takes no writes, though it is there."""
 _SHORT = ((b"Retry-After", b"1"),)
 
 
@@ -63,17 +65,19 @@ class Line:
             unsure = unsure or isinstance(outcome, Unheard)
         stale = outcome.reason == STALE
         if not stale:
-            self._presence.failed(outcome.reason, serious=not _is_of_one_act(outcome))
+            self._presence.failed(outcome.reason, serious=not self._is_of_one_act(outcome))
         if unsure and "id" in act:
             raise Unknown("Budgets cannot be checked at the moment. Try again shortly.", headers=_SHORT)
         raise Stale("Budgets cannot be checked at the moment. Try again shortly.", headers=_SHORT) if stale else away()
 
     async def forget_kept(self, kept: Mapping[str, Scope]) -> None:
         """Let Redis forget acts that it was told to keep, by their charge's id. If that fails, time does it."""
-        names = [(self._names.scope(scope) + b":late", f"late:{id_}") for id_, scope in kept.items()]
+        names = [(self._names.kept(scope), f"late:{id_}") for id_, scope in kept.items()]
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await self._batches.servers.ask_all([("HDEL", key, id_) for key, id_ in names])
 
-
-def _is_of_one_act(outcome: Refused | Unheard) -> bool:
-    return isinstance(outcome, Refused) and outcome.reason.startswith("a script failed")
+    def _is_of_one_act(self, outcome: Refused | Unheard) -> bool:
+        """Whether others may well go on: a node of a cluster speaks for its own scopes only."""
+        if not isinstance(outcome, Refused):
+            return False
+        return outcome.reason.startswith("a script failed") or (self._names.sharded and outcome.reason in _OF_ONE_NODE)

@@ -30,6 +30,7 @@ WATCH_S = 1.0
 """How often it is looked whether Redis is there, if nobody asks; well below ``GATHER_S``."""
 _FIRST_S, _LAST_S = 0.05, 1.0
 _RENEWED_S = 0.2
+_TELL_AGAIN_S = 1.0
 _BEING_FILLED = "it is being filled from the journals"
 
 _log = log.get_logger(__name__)
@@ -48,6 +49,7 @@ class Presence:
         self._tasks = Tasks(stubborn=True)
         self._me = new_id()
         self._renewed_s = 0.0
+        self._told_of = "", 0.0
         self._since: dict[str, float] = {}
         self._believed: dict[str, bytes] = {}
         self._seen_s: float | None = None
@@ -69,12 +71,19 @@ class Presence:
     def failed(self, reason: str, *, serious: bool = True) -> None:
         """A call failed. If it is ``serious``, nobody asks until Redis answers again."""
         if not serious:
-            _log.error("the ledger could not do an act", reason=reason)
+            self._tell_of_act(reason)
         elif self.here:
             self.here, self.reason = False, reason
             self.losses += 1
             _log.error("the ledger is away, on_store_failure applies", reason=reason)
             self._tasks.start(self._come_back(), "look for Redis")
+
+    def _tell_of_act(self, reason: str) -> None:
+        """Once a second, however many acts fail for that reason."""
+        now_s = asyncio.get_running_loop().time()
+        if self._told_of[0] != reason or now_s - self._told_of[1] >= _TELL_AGAIN_S:
+            self._told_of = reason, now_s
+            _log.error("the ledger could not do an act", reason=reason)
 
     async def renew(self) -> None:
         """Connect anew: what answered may be another server now. Once, however many ask for it."""
@@ -133,7 +142,8 @@ class Presence:
     async def _try(self) -> bool:
         """Whether Redis answers, takes writes, and has the memory that it should have."""
         try:
-            await self._servers.ask("SET", self._names.common("probe"), self._me, "PX", 1000)
+            if not self._names.sharded:  # each node of a cluster says by itself whether it takes writes
+                await self._servers.ask("SET", self._names.common("probe"), self._me, "PX", 1000)
             self.here = await self._enter()
         except (RedisError, OSError, TimeoutError) as error:
             self.reason = _reason(error)

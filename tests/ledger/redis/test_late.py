@@ -4,6 +4,7 @@ import pytest
 
 from gateway.core.cascade import Charge
 from gateway.core.problems import StoreUnavailable
+from gateway.core.scope import Scope
 from gateway.ledger.port import Late
 from tests.core.budgets import NOW, WORKSPACE, bill, default_of, per, plan
 from tests.ledger.redis.test_away import until_back
@@ -32,11 +33,29 @@ async def test_a_late_debit_is_made_once_though_its_gateway_was_killed_before_it
 async def test_what_is_written_down_need_not_be_remembered(mortal: RedisServer) -> None:
     async with ledger_at(mortal.url) as ledger:
         charges = [await ledger.drain(bill(1, USERS, id_=str(number)), NOW, late=Late()) for number in range(5)]
-        kept = [key for key in mortal.client().scan_iter() if str(key).endswith(":late'")]
+        kept = [key for key in mortal.client().scan_iter() if str(key).endswith("late'")]
         assert [mortal.client().hlen(key) for key in kept] == [5]
         await ledger.confirm(charges)
         assert not mortal.client().exists(*kept)
         assert await left(ledger) == [95]
+
+
+async def test_what_is_kept_beside_a_scope_is_no_scope_whatever_ids_there_are(mortal: RedisServer) -> None:
+    """Names of one shard differ by their ends only; of two of them one is the other's with what is kept beside it."""
+    budget = plan(per(100))
+    async with ledger_at(mortal.url) as ledger:
+        names = ledger._quick._around.names
+        await ledger.drain(bill(1, USERS), NOW, late=Late())
+        await ledger.hold(bill(1, USERS, id_="hold"), NOW, deadline_us=NOW + 1, owner="me")
+        beside = [key for key in mortal.client().scan_iter() if names.scope(USERS.scope) in key and b"epoch" not in key]
+        assert len(beside) == 3, "the scope, what is kept of late debits, and what was answered just now"
+        for key in set(beside) - {names.scope(USERS.scope)}:
+            with pytest.raises(UnicodeDecodeError):
+                key.decode("utf-8", "surrogatepass")
+        for end in (":late", "\u00fflate", "late"):
+            other = default_of(budget, Scope("user", f"{USERS.scope.id}{end}"))
+            await paid(ledger, 1, other, id_=end)
+            assert await left(ledger, other) == [99]
 
 
 async def test_a_debt_is_written_to_redis_and_refuses_until_it_is_paid(mortal: RedisServer) -> None:

@@ -60,6 +60,32 @@ async def test_a_node_that_forgot_is_filled_before_it_admits_anything(nodes: lis
         assert [await left(ledger, each) for each in MANY] == [[6]] * len(MANY)
 
 
+async def test_a_node_that_takes_no_writes_keeps_only_its_own_scopes_from_being_charged(
+    nodes: list[RedisServer],
+) -> None:
+    async with ledger_at(f"redis+cluster://127.0.0.1:{nodes[0].port}") as ledger:
+        for number, each in enumerate(MANY):
+            await paid(ledger, 1, each, id_=str(number))
+        full = nodes[1].client()
+        there = {str(key).rpartition(":")[2].rstrip("'") for key in full.keys("t:*:user:*")}
+        of_full = [each for each in MANY if each.scope.id in there]
+        others = [each for each in MANY if each.scope.id not in there]
+        assert of_full
+        assert others
+        full.config_set("maxmemory", "1")
+        for number in range(3):
+            for each in of_full:
+                with pytest.raises(StoreUnavailable):
+                    await ledger.charge(bill(1, each, id_=f"{number} full"), NOW)
+            for each in others:
+                await paid(ledger, 1, each, id_=f"{number} {each.scope.id}")
+        assert (ledger.failure, ledger._presence.losses) == (None, 0)
+        full.config_set("maxmemory", "0")
+        for each in of_full:
+            await paid(ledger, 1, each, id_=f"again {each.scope.id}")
+        assert [await left(ledger, each) for each in MANY] == [[8] if each in of_full else [6] for each in MANY]
+
+
 async def test_slices_on_a_cluster_come_back_before_anybody_is_refused(
     nodes: list[RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,15 +13,18 @@
 -- How long the outcome of an act is remembered at least, so that whoever did not hear it can ask again.
 local HORIZON_S = 30
 
+-- A byte that no id has, so that what is kept beside one scope is never another scope's: ids are UTF-8.
+local BESIDE = '\255'
+
 local function outcomes_key(key, slot)
-    return key .. ':' .. digits(slot)
+    return key .. BESIDE .. digits(slot)
 end
 
 -- How long it is remembered of an act that is to be kept, unless its gateway says that it need not.
 local KEPT_S = 604800
 
 local function kept_key(key)
-    return key .. ':late'
+    return key .. BESIDE .. 'late'
 end
 
 -- What became of an act that was sent before; nil: nothing yet.
