@@ -107,10 +107,10 @@ class Selling:
         dry = Tasks()
         try:
             while True:
-                self.syncer.wanted.clear()
+                sales.wanted.clear()
                 if not await self._turn(held.fence, dry):
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self.syncer.wanted.wait(), sales.policy.sync_every_us / 1_000_000)
+                        await asyncio.wait_for(sales.wanted.wait(), sales.policy.sync_every_us / 1_000_000)
         finally:
             self._figures = {}
             await dry.close()

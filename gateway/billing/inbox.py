@@ -22,7 +22,7 @@ _BATCH = 100
 _AT_ONCE = 8
 """Of what waits: more would only stand in line at the provider."""
 MOST_AT_ONCE = 32
-"""So many are acted on as they come; what comes meanwhile is acted on when it is due."""
+"""So many are acted on as they come; what comes meanwhile is left to the job."""
 MOST_DUE = 500
 """After so many that were due, something else has its turn."""
 
@@ -113,8 +113,12 @@ async def act_on_all(sales: Sales, rows: Sequence[SignalRow], note: Note | None 
 
 def act_soon(sales: Sales, row: SignalRow, tasks: Tasks) -> None:
     """Act on it beside the answer that its sender waits for; in a flood it waits in the inbox for its turn."""
-    if row.state == "received" and len(tasks) < MOST_AT_ONCE:
+    if row.state != "received":
+        return
+    if len(tasks) < MOST_AT_ONCE:
         tasks.start(act_on(sales, row), "act on a signal")
+    else:
+        sales.wanted.set()
 
 
 def signal_of(sales: Sales, row: SignalRow) -> Signal:

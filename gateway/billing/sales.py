@@ -63,6 +63,8 @@ class Sales:
         self.store, self.provider, self.policy, self.now_us = store, provider, policy, now_us
         self.counts = Counts()
         self.tasks = Tasks()
+        self.wanted = asyncio.Event()
+        """Set when the job has something to do before its time."""
         self._turns: dict[str, asyncio.Lock] = {}
 
     def mandate(self, kind: Literal["provider", "gateway"] = "provider") -> Mandate:

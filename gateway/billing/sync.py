@@ -48,8 +48,6 @@ class Syncer:
         self._watch = catalog_push.Watch(sales)
         self._walk_after_us, self._tidy_after_us = 0, 0
         self.last: Run | None = None
-        self.wanted = asyncio.Event()
-        """Set when somebody asks for a run, so that it need not wait for its time."""
 
     async def run(self, *, full: bool = False, dry_run: bool = False, progress: Progress = unsaid) -> Run:
         """One run to its end. What goes wrong with one sale is written down, and the others go on.
@@ -96,7 +94,7 @@ class Syncer:
         word = ("dryfull" if full else "dry") if dry_run else ("full" if full else "recent")
         async with self._fenced(None) as act:
             await syncs.ask(act, self._name, word)
-        self.wanted.set()
+        self._sales.wanted.set()
 
     async def dry(self, fence: Fence, *, full: bool) -> None:
         """A dry run whose findings are kept with the others."""

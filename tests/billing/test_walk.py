@@ -121,7 +121,7 @@ async def test_a_place_that_is_gone_begins_anew(here: Shop) -> None:
 async def test_a_run_that_is_asked_for_is_asked_for_once_and_wakes_whoever_waits(here: Shop) -> None:
     for full, dry_run in ((True, False), (False, True), (True, False)):
         await here.syncer.ask(full=full, dry_run=dry_run)
-    assert here.syncer.wanted.is_set()
+    assert here.sales.wanted.is_set()
     async with here.store.write(here.by()) as act:
         assert await syncs.take_asked(act, "stripe") == {"full", "dry"}
         assert await syncs.take_asked(act, "stripe") == frozenset()
