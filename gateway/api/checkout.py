@@ -70,7 +70,7 @@ async def change_plan(call: Call, desk: Desk) -> Reply:
     """
     row, _ = await owned(call, desk, call.params["id"])
     said = call.body(PlanChangeOrder)
-    shown = Shown(said.proration_date, said.amount_due)
+    shown = Shown(said.proration_date, said.amount_due, said.begins_at, said.amount_then)
     return await told_reply(desk, await customer_acts.change(selling(desk), row, said.plan_id, call.mandate, shown))
 
 
@@ -92,6 +92,7 @@ async def preview_change(call: Call, desk: Desk) -> Reply:
             lines=lines,
             proration_date=found.at_us,
             begins_at=found.begins_us,
+            amount_then=found.amount_then,
         )
     )
 

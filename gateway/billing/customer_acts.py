@@ -31,10 +31,12 @@ _PREVIEW_US = 15 * 60 * _SECOND_US
 
 
 class Shown(NamedTuple):
-    """What a preview has said: for which instant it was reckoned, and what was due."""
+    """What a preview has said: for which instant it was reckoned, and what is due now, and when it begins."""
 
     at_us: int
     amount_due: int
+    begins_us: int | None = None
+    amount_then: int | None = None
 
 
 async def tell(sales: Sales, row: SubscriptionRow, event: Event) -> None:
@@ -172,7 +174,7 @@ async def change(
         at_us = by.now_us if shown is None else _still_good(row, shown, by.now_us)
         with asking():
             if shown is not None:
-                _check_price(await _costs(sales, row, wanted, at_us), shown.amount_due)
+                _check_price(await _costs(sales, row, wanted, at_us), shown)
             move.undone = False  # from here on it may be done, although no answer comes
             try:
                 async with looked_at_after(sales, row) as after:
@@ -224,18 +226,21 @@ async def _changed(sales: Sales, row: SubscriptionRow, wanted: _Wanted, at_us: i
 async def _costs(sales: Sales, row: SubscriptionRow, wanted: _Wanted, at_us: int) -> Preview:
     item = wanted.item
     if wanted.begins_us is not None:
-        return Preview(0, item.currency, (Line(item.name, item.amount),), at_us, wanted.begins_us)
+        return Preview(0, item.currency, (Line(item.name, item.amount),), at_us, wanted.begins_us, item.amount)
     with asking():
         return await sales.provider.preview(row.external_id or "", item, at_us)
 
 
-def _check_price(costs: Preview, shown: int) -> None:
-    """Raises ``Conflict`` if a change costs something else than was ``shown``."""
-    if costs.amount_due != shown:
-        raise Conflict(
-            "This costs something else by now. Look at it again.",
-            content={"reason": "preview_changed", "amount_due": costs.amount_due, "currency": costs.currency},
-        )
+def _check_price(costs: Preview, shown: Shown) -> None:
+    """Raises ``Conflict`` if a change costs something else than was ``shown``, now or then, or begins another time."""
+    due = {"amount_due": costs.amount_due, "amount_then": costs.amount_then, "currency": costs.currency}
+    if costs.amount_due != shown.amount_due or costs.amount_then != shown.amount_then:
+        reason = "This costs something else by now. Look at it again."
+    elif costs.begins_us != shown.begins_us:
+        reason = "This begins at another time by now. Look at it again."
+    else:
+        return
+    raise Conflict(reason, content={"reason": "preview_changed", **due})
 
 
 def _still_good(row: SubscriptionRow, shown: Shown, now_us: int) -> int:

@@ -104,7 +104,7 @@ class Line(NamedTuple):
 class Preview(NamedTuple):
     """What a change of plan would cost now. ``at_us``: the instant it is reckoned for; hand it back to change.
 
-    ``begins_us``: when the other plan begins, and is paid; ``None``: at once.
+    ``begins_us``: when the other plan begins, and ``amount_then``, what it costs then; ``None``: at once.
     """
 
     amount_due: int
@@ -112,6 +112,7 @@ class Preview(NamedTuple):
     lines: tuple[Line, ...]
     at_us: int
     begins_us: int | None = None
+    amount_then: int | None = None
 
 
 class Drift(NamedTuple):

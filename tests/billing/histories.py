@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from gateway.billing import checkout, customer_acts
 from gateway.billing.checkout import Page
-from gateway.billing.customer_acts import Shown
 from gateway.core.problems import Problem
 from gateway.core.scope import Scope
 from gateway.core.subscription import PlanVersion, Status
@@ -19,7 +18,7 @@ from gateway.demo.stripe.delivery import Trouble
 from gateway.demo.stripe.objects import Object
 from gateway.demo.stripe.server import Fault
 from gateway.store.rows import PlanDraft, PlanRow, PriceDraft, Terms
-from tests.billing.shop import Shop, draft
+from tests.billing.shop import Shop, draft, shown
 
 HOUR_S = 3_600
 ALICE, BOB, ACME, BETA = (
@@ -234,13 +233,13 @@ class History:
         rows = [row for row in await self.shop.rows() if row.external_id is not None]
         if not rows:
             return
-        row, plan, shown = rows[which % len(rows)], self.plans[how % len(self.plans)], None
+        row, plan, seen = rows[which % len(rows)], self.plans[how % len(self.plans)], None
         try:
             if which % 2:
                 preview = await customer_acts.preview(self.shop.sales, row, plan.id, self.shop.sales.now_us())
                 self.shop.later(300)
-                shown = Shown(preview.at_us, preview.amount_due)
-            await customer_acts.change(self.shop.sales, await self.shop.row(row.id), plan.id, self.shop.by(), shown)
+                seen = shown(preview)
+            await customer_acts.change(self.shop.sales, await self.shop.row(row.id), plan.id, self.shop.by(), seen)
         except Problem:
             return
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.billing import checkout, inbox
 from gateway.billing.checkout import Page, Purchase
+from gateway.billing.customer_acts import Shown
 from gateway.billing.memory import StoreMemory
 from gateway.billing.run import Run
 from gateway.billing.sales import Policy, Sales
@@ -21,7 +22,7 @@ from gateway.core.sale import Mode
 from gateway.core.scope import Scope
 from gateway.demo.stripe.delivery import Delivery
 from gateway.demo.stripe.server import FakeStripe
-from gateway.payments.port import BadSignature, Foreign
+from gateway.payments.port import BadSignature, Foreign, Preview
 from gateway.payments.stripe.client import Access
 from gateway.payments.stripe.pace import Pace
 from gateway.payments.stripe.provider import Config, StripeProvider
@@ -170,6 +171,11 @@ async def webhook(sales: Sales) -> web.AppRunner:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     return runner
+
+
+def shown(preview: Preview) -> Shown:
+    """What a page hands back of a preview."""
+    return Shown(preview.at_us, preview.amount_due, preview.begins_us, preview.amount_then)
 
 
 def draft(slug: str = "pro", amount: int = 1000, **more: Any) -> PlanDraft:

@@ -13,8 +13,9 @@ from gateway.core.problems import Conflict
 from gateway.core.subscription import Event, PlanVersion, Status
 from gateway.demo.stripe.objects import tax_rate
 from gateway.payments.port import Line
+from gateway.store import prices as price_store
 from gateway.store.rows import SubscriptionRow
-from tests.billing.shop import DAY_S, Shop, another, big_plan, charged, draft, prices, shop
+from tests.billing.shop import DAY_S, Shop, another, big_plan, charged, draft, prices, shop, shown
 
 ME = Viewer("alice")
 
@@ -40,9 +41,8 @@ async def test_a_cheaper_plan_begins_with_the_next_period_and_gives_nothing_back
     here.later(DAY_S)
     preview = await customer_acts.preview(here.sales, row, here.plan.id, here.sales.now_us())
     assert (preview.amount_due, preview.begins_us) == (0, row.period_end_us)
-    assert preview.lines == (Line("Pro", 500),)
-    shown = Shown(preview.at_us, preview.amount_due)
-    agreed = await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown)
+    assert (preview.lines, preview.amount_then) == ((Line("Pro", 500),), 500)
+    agreed = await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown(preview))
     assert (agreed.plan, agreed.next_plan_id) == (row.plan, here.plan.id)
     (customer,) = here.fake.books.kept["customers"].values()
     assert (charged(here), customer["balance"]) == ([100_000], 0)
@@ -93,7 +93,7 @@ async def test_what_was_agreed_for_the_next_period_can_be_taken_back_and_replace
     row = await here.bought(mode="subscription", plan=middle)
     row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
     preview = await customer_acts.preview(here.sales, row, middle.id, here.sales.now_us())
-    assert preview == (0, "usd", (), here.sales.now_us(), None)
+    assert preview == (0, "usd", (), here.sales.now_us(), None, None)
     back = await customer_acts.change(here.sales, row, middle.id, here.by())
     assert (back.plan, back.next_plan_id) == (PlanVersion(middle.id, 1), None)
     row = await customer_acts.change(here.sales, back, here.plan.id, here.by())
@@ -174,7 +174,31 @@ async def test_another_choice_takes_the_place_of_the_one_before_in_one_request(h
 async def test_a_preview_is_held_to_what_it_said_for_later_as_well(here: Shop) -> None:
     big = await big_plan(here)
     row = await here.bought(mode="subscription", plan=big)
-    with pytest.raises(Conflict) as refused:
-        await customer_acts.change(here.sales, row, here.plan.id, here.by(), Shown(here.sales.now_us(), 77))
-    assert (refused.value.content or {})["reason"] == "preview_changed"
+    now_us, end_us = here.sales.now_us(), row.period_end_us or 0
+    for seen in (
+        Shown(now_us, 77, end_us, 500),
+        Shown(now_us, 0, end_us, 499),
+        Shown(now_us, 0, end_us - 1, 500),
+        Shown(now_us, 0),
+    ):
+        with pytest.raises(Conflict, match="Look at it again") as refused:
+            await customer_acts.change(here.sales, row, here.plan.id, here.by(), seen)
+        assert (refused.value.content or {})["reason"] == "preview_changed"
     assert (await here.row(row.id)).next_plan_id is None
+
+
+async def test_a_price_that_was_raised_after_it_was_shown_is_not_charged(here: Shop) -> None:
+    big = await big_plan(here)
+    row = await here.bought(mode="subscription", plan=big)
+    here.later(DAY_S)
+    seen = await customer_acts.preview(here.sales, row, here.plan.id, here.sales.now_us())
+    price = next(each for each in here.plan.prices if each.currency == "usd")
+    await price_store.update(here.store, here.plan.id, price.id, lambda old: replace(old, amount=99_000), here.by())
+    with pytest.raises(Conflict, match="costs something else by now") as refused:
+        await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown(seen))
+    assert (refused.value.content or {})["amount_then"] == 99_000
+    assert (await here.row(row.id)).next_plan_id is None
+    again = await customer_acts.preview(here.sales, row, here.plan.id, here.sales.now_us())
+    await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown(again))
+    await renewed(here, row, 29)
+    assert charged(here) == [100_000, 99_000]

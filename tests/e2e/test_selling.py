@@ -149,6 +149,25 @@ async def test_a_change_of_plan_costs_what_its_preview_said(here: Market) -> Non
     assert paid == {"pro": "Pro", "max": "Most"}, "as it is called now, on offer or not"
 
 
+async def test_a_plan_that_begins_later_is_held_to_when_and_to_how_much(here: Market) -> None:
+    price = PriceDraft(currency="usd", amount=100, is_default=True)
+    cheaper = (await plans.create(store_of(here.here), draft("small", 50), by(), prices=[price])).id
+    order = await here.order(mode="subscription")
+    await here.pay(order["checkout_url"])
+    await settled(here)
+    at, said = f"/subscription/{order['subscription_id']}", {"plan_id": cheaper}
+    preview = await here.call("POST", f"{at}/preview", json=said)
+    names = ("amount_due", "proration_date", "amount_then", "begins_at")
+    shown = {name: preview[name] for name in names}
+    assert (shown["amount_due"], shown["amount_then"]) == (0, 100)
+    at_once: list[dict[str, Any]] = [{"amount_then": None}, {"begins_at": None}]
+    for wrong in (*at_once, {"amount_then": 99}, {"begins_at": preview["proration_date"]}):
+        refused = await here.call("POST", f"{at}/change", json={**said, **shown, **wrong}, status=409)
+        assert refused["content"]["reason"] == "preview_changed"
+    agreed = await here.call("POST", f"{at}/change", json={**said, **shown})
+    assert agreed["next_plan_id"] == cheaper
+
+
 @pytest.mark.parametrize("mode", ["payment", "subscription"])
 async def test_who_cancels_with_the_money_back_and_buys_again_finds_the_units_spent(here: Market, mode: str) -> None:
     monthly = draft("monthly", 1000, 30 * DAY)
