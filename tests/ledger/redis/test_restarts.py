@@ -158,3 +158,18 @@ async def test_a_connection_on_which_the_run_was_confirmed_is_not_asked_for_it_a
         for number in range(50):
             await paid(ledger, 1, id_=str(number))
         assert (looks() - before, ledger._quick.calls) == (1, 51), "but for this test's own"
+
+
+async def test_an_old_backup_is_filled_once_its_marker_is_deleted() -> None:
+    kept = Journal()
+    with own_redis(*ALWAYS) as server:
+        async with ledger_at(server.url, kept=kept) as ledger:
+            kept.record(await paid(ledger, 10))
+            old = shutil.copy(server.home / "appendonly.aof", server.home / "backup")
+            kept.record(await paid(ledger, 90, id_="the rest"))
+        server.stop()
+        shutil.copy(old, server.home / "appendonly.aof")
+        server.start()
+        server.client().delete("t:epoch")
+        async with ledger_at(server.url, kept=kept) as ledger:
+            await until_left(ledger, 0)
