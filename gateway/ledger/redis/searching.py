@@ -1,6 +1,7 @@
 """Looking for what other gateways hold of a scope that cannot pay: one asks them, and all who wait here hear of it."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterator
 
 from gateway.core import cascade
@@ -98,7 +99,7 @@ class Searching(SlicesInHand):
     def _was_in_vain(self, scope: Scope) -> bool:
         """Whether all who live have given back what they held a moment ago, and had no time to cut more."""
         now_s = asyncio.get_running_loop().time()
-        return now_s - self._vain_s.get(scope, -EMPTY_US) < EMPTY_US / 1_000_000
+        return now_s - self._vain_s.get(scope, -math.inf) < EMPTY_US / 1_000_000
 
     def _remember_vain(self, scope: Scope, began_s: float) -> None:
         if len(self._vain_s) >= MOST_SCOPES:

@@ -311,6 +311,7 @@ async def test_many_who_are_refused_ask_a_dead_gateway_once_and_are_refused_at_o
 ) -> None:
     monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 600_000_000)
     monkeypatch.setattr("gateway.ledger.redis.searching._PAUSES_S", (0.05, 0.05))
+    monkeypatch.setattr("gateway.ledger.redis.searching.EMPTY_US", 600_000_000)
     async with leasing(mortal.url, 2) as (dead, alive):
         await warm_up(dead, FREE if has is FREE else PAYING)
         await dead._recall.close()
@@ -383,7 +384,10 @@ async def test_without_redis_what_is_held_is_spent_and_then_nothing(mortal: Redi
         assert admitted == LEAST
 
 
-async def test_what_is_held_is_not_lost_by_an_outage_in_which_it_could_not_be_given_back(mortal: RedisServer) -> None:
+async def test_what_is_held_is_not_lost_by_an_outage_in_which_it_could_not_be_given_back(
+    mortal: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.ledger.redis.in_hand.IDLE_US", 600_000_000)
     async with leasing(mortal.url, 1) as (ledger,):
         await warm_up(ledger)
         held = ledger._slices[USER].rest
