@@ -71,7 +71,7 @@ LINES = [
     Line(reading, "_receipts", "if order.payment is not None", "if order.payment is None", [("buy", MAX, 0)]),
     Line(convert, "_of_charges", 'from_stripe(charge["amount_refunded"], charge["currency"])', "0", REFUNDED),
     Line(convert, "_of_charges", '_DISPUTES.get(each["status"], Dispute.NONE)', "Dispute.NONE", LOST),
-    Line(endings, "end", "convert.buys(await bills.whole(client, invoice))", "True", WORKED),
+    Line(endings, "end", "lines.buys(await bills.whole(client, invoice))", "True", WORKED),
     Line(phases, "_whole", 'said.get("discounts") or []', "[]", CHEAPER),
 ]
 

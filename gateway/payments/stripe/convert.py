@@ -16,7 +16,7 @@ from gateway.core.sale import (
 )
 from gateway.core.scope import Scope
 from gateway.payments.port import ProviderError
-from gateway.payments.stripe import phases
+from gateway.payments.stripe import lines, phases
 from gateway.payments.stripe.amounts import from_stripe
 from gateway.payments.stripe.catalog import plan_of_product
 
@@ -171,8 +171,8 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
     state = _INVOICES.get(invoice.get("status") or "")
     if state is None:
         return None
-    currency, lines = invoice["currency"], invoice["lines"]["data"]
-    bought = _bought(lines)
+    currency, found = invoice["currency"], invoice["lines"]["data"]
+    bought = lines.bought(found)
     until = max((line["period"]["end"] for line in bought), default=None)
     paid_with = _paid_with(invoice)
     due = invoice["amount_paid"] if state is PaymentState.PAID else invoice["amount_due"]
@@ -185,59 +185,13 @@ def agreed(invoice: Json, charges: Iterable[Json], disputes: Iterable[Json]) -> 
         paid_us=instant(invoice["status_transitions"].get("paid_at")),
         period_start_us=instant(min((line["period"]["start"] for line in bought), default=None)),
         period_end_us=instant(until),
-        description=invoice.get("description") or next((each.get("description") for each in (*bought, *lines)), None),
+        description=invoice.get("description") or next((each.get("description") for each in (*bought, *found)), None),
         pay_url=invoice.get("hosted_invoice_url") if state is PaymentState.OPEN else None,
-        plan_id=next((plan for line in bought if (plan := _plan_of(line)) is not None), None),
-        credited=(invoice.get("starting_balance") or 0) < 0 or any(line["amount"] < 0 for line in lines),
-        changes=_changes(lines, bought, due),
+        plan_id=next((plan for line in bought if (plan := lines.plan_of(line)) is not None), None),
+        credited=(invoice.get("starting_balance") or 0) < 0 or any(line["amount"] < 0 for line in found),
+        changes=lines.changes(found, bought, due),
         **_of_charges([each for each in charges if each["paid"] and not paid_with.isdisjoint(_names(each))], disputes),
     )
-
-
-def buys(invoice: Json) -> bool:
-    """Whether an Invoice, with all of its lines, buys the subscription that it is of, and not only something beside."""
-    return bool(_bought(invoice["lines"]["data"]))
-
-
-def _bought(lines: Sequence[Json]) -> list[Json]:
-    """The lines of an invoice that buy the subscription's last period. None: it is for something else."""
-    bought = [line for line in lines if _of_subscription(line) and not _is_credit(line)]
-    until = max((line["period"]["end"] for line in bought), default=None)
-    return [line for line in bought if line["period"]["end"] == until]
-
-
-def _changes(lines: Sequence[Json], bought: Sequence[Json], due: int) -> tuple[str, ...]:
-    """The invoices of which a change gives a part back: for what would have run on, or, where nothing is due, for any.
-
-    What is left of a period that is over is no more than a discount on the next.
-    """
-    start = min((line["period"]["start"] for line in bought), default=None)
-    given = [line for line in lines if _of_subscription(line) and _is_credit(line)]
-    of = [line for line in given if start is not None and (not due or line["period"]["end"] > start)]
-    return tuple(dict.fromkeys((_proration(line).get("credited_items") or {}).get("invoice") or "" for line in of))
-
-
-def _proration(line: Json) -> Json:
-    parent = line.get("parent") or {}
-    details = parent.get("invoice_item_details") or parent.get("subscription_item_details") or {}
-    found: Json = details.get("proration_details") or {}
-    return found
-
-
-def _plan_of(line: Json) -> str | None:
-    product = ((line.get("pricing") or {}).get("price_details") or {}).get("product")
-    return plan_of_product(product) if isinstance(product, str) else None
-
-
-def _of_subscription(line: Json) -> bool:
-    """Not something sold beside it. What a change of plan is charged is an item of its own, and a proration."""
-    parent = line.get("parent") or {}
-    return parent.get("type") != "invoice_item_details" or bool(parent["invoice_item_details"].get("proration"))
-
-
-def _is_credit(line: Json) -> bool:
-    """What is left of a plan given up goes back; its period is one that is not bought any more, also if it was free."""
-    return line["amount"] < 0 or _proration(line).get("credited_items") is not None
 
 
 def _paid_with(invoice: Json) -> set[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.payments.port import Gone, ProviderError
-from gateway.payments.stripe import bills, convert
+from gateway.payments.stripe import bills, lines
 from gateway.payments.stripe.client import Client, Json
 
 _OVER = ("canceled", "incomplete_expired")
@@ -23,7 +23,7 @@ async def end(client: Client, id_: str) -> Json:
         if found["status"] not in _OVER:
             raise
     for invoice in [each async for each in client.every("invoices", subscription=id_, status="open")]:
-        if convert.buys(await bills.whole(client, invoice)):
+        if lines.buys(await bills.whole(client, invoice)):
             await _void(client, invoice["id"])
     return found
 
