@@ -7,6 +7,7 @@ from playwright.async_api import Page, Route, expect
 from tests.ui.conftest import Windows
 from tests.ui.samples import PLANS, SUBSCRIPTIONS, about
 from tests.ui.site import Site, answer
+from tests.ui.traffic import Traffic
 
 FAILED = {"context": "handler", "description": "The disk is on fire.", "message": "Internal error"}
 
@@ -106,10 +107,11 @@ async def test_when_nothing_answers_the_page_says_so_and_goes_on_by_itself(windo
     await page.goto(windows.site.address("/billing", "alice"))
     await expect(page.get_by_role("meter", name="You")).to_be_visible()
     await page.route("**/billing/usage", lambda route: route.abort())
-    await page.clock.run_for(11_000)
+    traffic = Traffic(page)
+    await traffic.pass_over(12, 2)
     await expect(page.get_by_role("alert")).to_contain_text("The server did not answer.")
     await page.unroute_all()
-    await page.clock.run_for(30_000)
+    await traffic.pass_over(30, 5)
     await expect(page.get_by_role("alert")).to_have_count(0)
 
 
