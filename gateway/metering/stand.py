@@ -5,17 +5,21 @@ from gateway.core.principal import Principal
 from gateway.core.rules import Rule
 from gateway.core.till import Till
 from gateway.metering.snapshot import Snapshot
-from gateway.metering.till_text import TillText
+from gateway.metering.till_text import Said, TillText
 
 
 class Stand:
     """``allowances``: who is asked, in order. ``tills``: theirs, up to the first where it is not so simple.
 
     ``whole``: all of them have one, so that a refusal is known as well. ``who``: user and workspace. ``texts``: what
-    is said of each till.
+    is said of each till. ``said``: what was said of a refusal by all of them; ``refused_us``: when such
+    a refusal was last put together.
     """
 
-    __slots__ = ("_changes", "_number", "_until_us", "allowances", "principal", "texts", "tills", "who", "whole")
+    __slots__ = (
+        "_changes", "_number", "_until_us", "allowances", "principal", "refused_us", "said", "texts", "tills", "who",
+        "whole",
+    )  # fmt: skip
 
     def __init__(
         self, snapshot: Snapshot, principal: Principal, kinds: tuple[str, ...], rule: Rule, at_us: int
@@ -26,6 +30,8 @@ class Stand:
         self.allowances: tuple[Allowance, ...]
         self.allowances, self._until_us = catalog.asked_until(principal, kinds, at_us, fallback=rule.fallback)
         self.principal = principal
+        self.said: Said | None = None
+        self.refused_us = 0
         self.who = principal.user, principal.workspace
         tills = list[Till]()
         texts = list[TillText]()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from gateway.core.answers import wacraft_sentence
-from gateway.core.cascade import Refusal, Shortfall, Standing
+from gateway.core.cascade import Costs, Refusal, Shortfall, Standing
 from gateway.core.rate_limit_fields import SECOND_US, FieldFamilies, seconds_until, shown_kind
 from gateway.core.till import Till
 
@@ -25,6 +25,19 @@ class TillText(NamedTuple):
     budget: bytes
     said: bytes
     kind: str
+
+
+class Said(NamedTuple):
+    """What was said of a refusal by tills, with places for the request's id, the date, and the id again.
+
+    The same is to be said of the same ``shortfalls`` for ``costs``, from ``from_us`` until ``until_us``.
+    """
+
+    shortfalls: tuple[Shortfall, ...]
+    costs: Costs
+    from_us: int
+    until_us: int
+    text: bytes
 
 
 def text_of(till: Till, families: FieldFamilies) -> TillText:

@@ -1,19 +1,13 @@
 """Answers of our own: problems and refusals, made whole with their bodies, request id and CORS fields."""
 
-from typing import cast
-
 import orjson
 
 from gateway.core.answers import Answer, Body, content_type, problem_body, refusal_body
-from gateway.core.cascade import Charge, Refusal, Shortfall
-from gateway.core.hop_by_hop import lines
+from gateway.core.cascade import Charge, Refusal
 from gateway.core.max_forwards import traced
 from gateway.core.problems import Problem
-from gateway.core.rate_limit_fields import EXPOSED, Fields, seconds_until
+from gateway.core.rate_limit_fields import EXPOSED, Fields
 from gateway.metering.snapshot import Snapshot
-from gateway.metering.stand import Stand
-from gateway.metering.till_text import refusal_text
-from gateway.proxy.answer_writer import http_date
 from gateway.proxy.request import Request
 
 _EXPOSE = (b"Access-Control-Expose-Headers", ", ".join(EXPOSED).encode())
@@ -36,32 +30,6 @@ def of_refusal(refusal: Refusal, snapshot: Snapshot, request_id: str, now_us: in
     fields = snapshot.families.of_refusal(refusal, now_us)
     body = refusal_body(refusal, snapshot.dialect, request_id, now_us, snapshot.buy_url)
     return _answer(429, fields, body, snapshot, request_id, cross_origin=cross_origin)
-
-
-def turned_away(
-    refusal: Refusal, stand: Stand, snapshot: Snapshot, id_line: bytes, *, cross_origin: bool, close: bool
-) -> bytes:
-    """``of_refusal`` on the wire, in wacraft's dialect, where all tills of ``stand`` have said no.
-
-    ``id_line``: the line of the head that says the request's id.
-    """
-    texts, first = stand.texts, cast("Shortfall", refusal.first)
-    standing = first.standings[0]
-    body = refusal_text(refusal, texts, id_line[14:-2], snapshot.buy_url)
-    text = next(text for text, each in zip(texts, refusal.shortfalls, strict=True) if each is first)
-    cost, reset_us = next(iter(refusal.costs.values())), standing.reset_us or 0
-    fields = snapshot.families.filled(text.fields, standing.left, reset_us, cost, refusal.at_us)
-    wait = refusal.ready_us
-    retry = b"" if wait is None else b"Retry-After: %d\r\n" % seconds_until(wait, refusal.at_us)
-    cors = lines(cors_fields(snapshot)) if cross_origin else b""
-    last = b"Connection: close\r\n" if close else b""
-    return _TURNED_AWAY % (id_line, retry, fields, cors, http_date(), len(body), last, body)
-
-
-_TURNED_AWAY = (
-    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n%bCache-Control: no-store\r\n%b%b%b"
-    b"Date: %b\r\nContent-Length: %d\r\n%b\r\n%b"
-)
 
 
 def of_last_hop(request: Request, snapshot: Snapshot, request_id: str, *, cross_origin: bool) -> Answer:

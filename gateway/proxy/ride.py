@@ -27,6 +27,7 @@ from gateway.proxy.relay import Relay
 from gateway.proxy.request import Request
 from gateway.proxy.running import Running
 from gateway.proxy.stripping import stripped
+from gateway.proxy.turned_away import turned_away
 from gateway.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Ride:
             self._refuse(cast("Refusal", refusal))
             return
         close = client.closing
-        wire = answer.turned_away(refusal, stand, snapshot, self.id_line, cross_origin=self.cross_origin, close=close)
+        wire = turned_away(refusal, stand, snapshot, self.id_line[14:-2], cross_origin=self.cross_origin, close=close)
         self.status = 429
         client.write(wire)
         self._close(429, 0, 0, close=close)

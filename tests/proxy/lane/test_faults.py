@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.metering.meter import Meter
-from gateway.proxy import answer
+from gateway.proxy import ride
 from gateway.proxy.chronicle import Chronicle
 from gateway.proxy.client_connection import ClientConnection
 from gateway.proxy.ride import Ride
@@ -78,7 +78,7 @@ async def test_before_the_upstream_is_asked(
 async def test_in_a_refusal(tmp_path: Path, breaks: Break) -> None:
     with capture_logs() as logs:
         async with staged(tmp_path, "fast_lane: true") as stage:
-            breaks(answer, "turned_away")
+            breaks(ride, "turned_away")
             await sends(stage, "/dear")
             await is_told_500(stage)
             await until(lambda: not stage.gateway.metrics.in_flight)
