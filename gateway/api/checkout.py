@@ -19,9 +19,9 @@ from gateway.api.reply import TEXT, Reply
 from gateway.api.route import Policy, Who, route
 from gateway.api.subscription_models import Subscription
 from gateway.api.subscriptions import told_reply
-from gateway.billing import checkout, customer_acts
+from gateway.billing import checkout, customer_acts, plan_change
 from gateway.billing.checkout import Page, Purchase
-from gateway.billing.customer_acts import Shown
+from gateway.billing.plan_change import Shown
 from gateway.billing.sales import Sales
 from gateway.core.problems import Forbidden, Unavailable, Unprocessable
 from gateway.core.scope import Scope
@@ -71,7 +71,7 @@ async def change_plan(call: Call, desk: Desk) -> Reply:
     row, _ = await owned(call, desk, call.params["id"])
     said = call.body(PlanChangeOrder)
     shown = Shown(said.proration_date, said.amount_due, said.begins_at, said.amount_then)
-    return await told_reply(desk, await customer_acts.change(selling(desk), row, said.plan_id, call.mandate, shown))
+    return await told_reply(desk, await plan_change.change(selling(desk), row, said.plan_id, call.mandate, shown))
 
 
 async def retry_payment(call: Call, desk: Desk) -> Reply:
@@ -83,7 +83,7 @@ async def retry_payment(call: Call, desk: Desk) -> Reply:
 async def preview_change(call: Call, desk: Desk) -> Reply:
     """What another plan would cost now."""
     row, _ = await owned(call, desk, call.params["id"])
-    found = await customer_acts.preview(selling(desk), row, call.body(PlanChange).plan_id, call.now_us)
+    found = await plan_change.preview(selling(desk), row, call.body(PlanChange).plan_id, call.now_us)
     lines = [PreviewLine(description=line.description, amount=line.amount) for line in found.lines]
     return Reply(
         ChangePreview(

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gateway.billing import checkout, customer_acts
+from gateway.billing import checkout, plan_change
 from gateway.billing.checkout import Page
 from gateway.core.problems import Problem
 from gateway.core.scope import Scope
@@ -236,10 +236,10 @@ class History:
         row, plan, seen = rows[which % len(rows)], self.plans[how % len(self.plans)], None
         try:
             if which % 2:
-                preview = await customer_acts.preview(self.shop.sales, row, plan.id, self.shop.sales.now_us())
+                preview = await plan_change.preview(self.shop.sales, row, plan.id, self.shop.sales.now_us())
                 self.shop.later(300)
                 seen = shown(preview)
-            await customer_acts.change(self.shop.sales, await self.shop.row(row.id), plan.id, self.shop.by(), seen)
+            await plan_change.change(self.shop.sales, await self.shop.row(row.id), plan.id, self.shop.by(), seen)
         except Problem:
             return
 

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from gateway.billing import checkout, inbox
 from gateway.billing.checkout import Page, Purchase
-from gateway.billing.customer_acts import Shown
 from gateway.billing.memory import StoreMemory
+from gateway.billing.plan_change import Shown
 from gateway.billing.run import Run
 from gateway.billing.sales import Policy, Sales
 from gateway.billing.sync import Syncer

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.billing import customer_acts
+from gateway.billing import customer_acts, plan_change
 from gateway.billing.subscriptions import Viewer, stop
 from gateway.core.problems import Conflict, Problem, Unavailable
 from gateway.core.subscription import Event, PlanVersion
@@ -37,7 +37,7 @@ async def agreed(here: Shop) -> tuple[SubscriptionRow, PlanRow, PlanRow]:
 
 
 async def change(here: Shop, row: SubscriptionRow, plan: PlanRow) -> SubscriptionRow:
-    return await customer_acts.change(here.sales, row, plan.id, here.by())
+    return await plan_change.change(here.sales, row, plan.id, here.by())
 
 
 def waiting(here: Shop, row: SubscriptionRow) -> str | None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.billing import customer_acts
-from gateway.billing.customer_acts import Shown
+from gateway.billing import customer_acts, plan_change
+from gateway.billing.plan_change import Shown
 from gateway.billing.subscriptions import Viewer, reactivate, stop
 from gateway.core.problems import Conflict
 from gateway.core.subscription import Event, PlanVersion, Status
@@ -39,15 +39,15 @@ async def test_a_cheaper_plan_begins_with_the_next_period_and_gives_nothing_back
     big = await big_plan(here)
     row = await here.bought(mode="subscription", plan=big)
     here.later(DAY_S)
-    preview = await customer_acts.preview(here.sales, row, here.plan.id, here.sales.now_us())
+    preview = await plan_change.preview(here.sales, row, here.plan.id, here.sales.now_us())
     assert (preview.amount_due, preview.begins_us) == (0, row.period_end_us)
     assert (preview.lines, preview.amount_then) == ((Line("Pro", 500),), 500)
-    agreed = await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown(preview))
+    agreed = await plan_change.change(here.sales, row, here.plan.id, here.by(), shown(preview))
     assert (agreed.plan, agreed.next_plan_id) == (row.plan, here.plan.id)
     (customer,) = here.fake.books.kept["customers"].values()
     assert (charged(here), customer["balance"]) == ([100_000], 0)
     with pytest.raises(Conflict, match="will be with its next period"):
-        await customer_acts.change(here.sales, agreed, here.plan.id, here.by())
+        await plan_change.change(here.sales, agreed, here.plan.id, here.by())
     after = await renewed(here, row, 29)
     assert (after.status, after.plan, after.next_plan_id) == (Status.ACTIVE, PlanVersion(here.plan.id, 1), None)
     assert charged(here) == [100_000, 500]
@@ -60,10 +60,10 @@ async def test_up_for_ten_minutes_and_down_again_costs_the_whole_difference(here
     big = await big_plan(here)
     row = await here.bought(mode="subscription")
     for month in range(2):
-        row = await customer_acts.change(here.sales, row, big.id, here.by())
+        row = await plan_change.change(here.sales, row, big.id, here.by())
         assert row.plan == PlanVersion(big.id, 1), "a dearer plan counts at once"
         here.later(600)
-        row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+        row = await plan_change.change(here.sales, row, here.plan.id, here.by())
         assert (row.plan, row.next_plan_id) == (PlanVersion(big.id, 1), here.plan.id)
         row = await renewed(here, row)
         assert row.plan == PlanVersion(here.plan.id, 1), month
@@ -79,7 +79,7 @@ async def test_dearer_is_what_costs_more_a_day(here: Shop, days: int, amount: in
     await here.sync(full=True)
     row = await here.bought(mode="subscription")
     here.later(DAY_S)
-    changed = await customer_acts.change(here.sales, row, other.id, here.by())
+    changed = await plan_change.change(here.sales, row, other.id, here.by())
     assert (changed.plan == PlanVersion(other.id, 1)) == at_once
     assert (changed.next_plan_id is None) == at_once
     later = await renewed(here, row, 29 if not at_once else days)
@@ -91,18 +91,18 @@ async def test_what_was_agreed_for_the_next_period_can_be_taken_back_and_replace
     middle = await another(here, draft("middle"), prices(50_000))
     await here.sync(full=True)
     row = await here.bought(mode="subscription", plan=middle)
-    row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
-    preview = await customer_acts.preview(here.sales, row, middle.id, here.sales.now_us())
+    row = await plan_change.change(here.sales, row, here.plan.id, here.by())
+    preview = await plan_change.preview(here.sales, row, middle.id, here.sales.now_us())
     assert preview == (0, "usd", (), here.sales.now_us(), None, None)
-    back = await customer_acts.change(here.sales, row, middle.id, here.by())
+    back = await plan_change.change(here.sales, row, middle.id, here.by())
     assert (back.plan, back.next_plan_id) == (PlanVersion(middle.id, 1), None)
-    row = await customer_acts.change(here.sales, back, here.plan.id, here.by())
+    row = await plan_change.change(here.sales, back, here.plan.id, here.by())
     assert row.next_plan_id == here.plan.id
     here.later(60)
-    up = await customer_acts.change(here.sales, row, big.id, here.by())
+    up = await plan_change.change(here.sales, row, big.id, here.by())
     assert (up.plan, up.next_plan_id) == (PlanVersion(big.id, 1), None), "a newer choice takes its place"
-    row = await customer_acts.change(here.sales, up, here.plan.id, here.by())
-    other = await customer_acts.change(here.sales, row, middle.id, here.by())
+    row = await plan_change.change(here.sales, up, here.plan.id, here.by())
+    other = await plan_change.change(here.sales, row, middle.id, here.by())
     assert other.next_plan_id == middle.id
     assert (await renewed(here, row)).plan == PlanVersion(middle.id, 1)
 
@@ -110,7 +110,7 @@ async def test_what_was_agreed_for_the_next_period_can_be_taken_back_and_replace
 async def test_who_cancels_has_no_next_plan_and_who_goes_on_keeps_this_one(here: Shop) -> None:
     big = await big_plan(here)
     row = await here.bought(mode="subscription", plan=big)
-    await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    await plan_change.change(here.sales, row, here.plan.id, here.by())
 
     async def tell(row: SubscriptionRow, event: Event) -> None:
         await customer_acts.tell(here.sales, row, event)
@@ -119,7 +119,7 @@ async def test_who_cancels_has_no_next_plan_and_who_goes_on_keeps_this_one(here:
     stopped = await customer_acts.sync(here.sales, row)
     assert (stopped.cancel_at_period_end, stopped.next_plan_id) == (True, None)
     with pytest.raises(Conflict, match="Take it up again first"):
-        await customer_acts.change(here.sales, stopped, here.plan.id, here.by())
+        await plan_change.change(here.sales, stopped, here.plan.id, here.by())
     await reactivate(here.store, row.id, ME, here.by(), tell)
     assert (await renewed(here, row)).plan == PlanVersion(big.id, 1)
 
@@ -137,11 +137,11 @@ async def test_what_an_operator_has_put_on_a_subscription_stays_on_it(here: Shop
     of |= {"discounts": ["di_half"], "default_tax_rates": [vat]}
     item |= {"quantity": 5, "tax_rates": [vat]}
     here.later(DAY_S)
-    row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    row = await plan_change.change(here.sales, row, here.plan.id, here.by())
     assert (of["discounts"], of["default_tax_rates"], of["description"]) == (["di_half"], [vat], "Big")
     assert (item["quantity"], item["tax_rates"]) == (5, [vat])
     if back:
-        row = await customer_acts.change(here.sales, row, big.id, here.by())
+        row = await plan_change.change(here.sales, row, big.id, here.by())
     after = await renewed(here, row, 29)
     assert (after.plan, charged(here)[1:]) == (
         PlanVersion((big if back else here.plan).id, 1),
@@ -157,16 +157,16 @@ async def test_another_choice_takes_the_place_of_the_one_before_in_one_request(h
     middle = await another(here, draft("middle"), prices(50_000))
     await here.sync(full=True)
     row = await here.bought(mode="subscription", plan=big)
-    row = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    row = await plan_change.change(here.sales, row, here.plan.id, here.by())
     schedule = here.fake.books.get("subscriptions", row.external_id or "")["schedule"]
     here.fake.requests.clear()
-    row = await customer_acts.change(here.sales, row, middle.id, here.by())
+    row = await plan_change.change(here.sales, row, middle.id, here.by())
     written = [path for method, path in here.fake.requests if method == "POST"]
     assert written == [f"subscription_schedules/{schedule}"]
     assert row.next_plan_id == middle.id
     after = await renewed(here, row)
     assert (after.plan, charged(here)) == (PlanVersion(middle.id, 1), [100_000, 50_000])
-    again = await customer_acts.change(here.sales, after, here.plan.id, here.by())
+    again = await plan_change.change(here.sales, after, here.plan.id, here.by())
     assert again.next_plan_id == here.plan.id, "also in the last period of the old schedule"
     assert (await renewed(here, again)).plan == PlanVersion(here.plan.id, 1)
 
@@ -182,7 +182,7 @@ async def test_a_preview_is_held_to_what_it_said_for_later_as_well(here: Shop) -
         Shown(now_us, 0),
     ):
         with pytest.raises(Conflict, match="Look at it again") as refused:
-            await customer_acts.change(here.sales, row, here.plan.id, here.by(), seen)
+            await plan_change.change(here.sales, row, here.plan.id, here.by(), seen)
         assert (refused.value.content or {})["reason"] == "preview_changed"
     assert (await here.row(row.id)).next_plan_id is None
 
@@ -191,14 +191,14 @@ async def test_a_price_that_was_raised_after_it_was_shown_is_not_charged(here: S
     big = await big_plan(here)
     row = await here.bought(mode="subscription", plan=big)
     here.later(DAY_S)
-    seen = await customer_acts.preview(here.sales, row, here.plan.id, here.sales.now_us())
+    seen = await plan_change.preview(here.sales, row, here.plan.id, here.sales.now_us())
     price = next(each for each in here.plan.prices if each.currency == "usd")
     await price_store.update(here.store, here.plan.id, price.id, lambda old: replace(old, amount=99_000), here.by())
     with pytest.raises(Conflict, match="costs something else by now") as refused:
-        await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown(seen))
+        await plan_change.change(here.sales, row, here.plan.id, here.by(), shown(seen))
     assert (refused.value.content or {})["amount_then"] == 99_000
     assert (await here.row(row.id)).next_plan_id is None
-    again = await customer_acts.preview(here.sales, row, here.plan.id, here.sales.now_us())
-    await customer_acts.change(here.sales, row, here.plan.id, here.by(), shown(again))
+    again = await plan_change.preview(here.sales, row, here.plan.id, here.sales.now_us())
+    await plan_change.change(here.sales, row, here.plan.id, here.by(), shown(again))
     await renewed(here, row, 29)
     assert charged(here) == [100_000, 99_000]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway.billing import checkout, customer_acts, subscriptions
+from gateway.billing import checkout, customer_acts, plan_change, subscriptions
 from gateway.billing.sales import Sales
 from gateway.billing.settle import settle
 from gateway.billing.subscriptions import Viewer
@@ -102,7 +102,7 @@ async def lived(here: Shop, stand: Fair) -> SubscriptionRow:
     await insist(here, here.sync)
 
     async def changed() -> None:
-        await customer_acts.change(here.sales, await here.row(id_), stand.plans[MAX].id, here.by())
+        await plan_change.change(here.sales, await here.row(id_), stand.plans[MAX].id, here.by())
 
     async def told(row: SubscriptionRow, event: Event) -> None:
         await customer_acts.tell(here.sales, row, event)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.billing import customer_acts
-from gateway.billing.customer_acts import Shown
+from gateway.billing import customer_acts, plan_change
 from gateway.billing.grace import PROVIDER as GRACE
+from gateway.billing.plan_change import Shown
 from gateway.billing.sales import Then
 from gateway.billing.subscriptions import Viewer, end, reactivate, stop
 from gateway.core.plan import THROUGHPUT, PlanLimit
@@ -259,14 +259,14 @@ async def test_another_plan_costs_its_preview_and_counts_at_once(here: Shop) -> 
     dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1900))
     row = await here.bought(mode="subscription")
     here.later(10 * DAY_S)
-    preview = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    preview = await plan_change.preview(here.sales, row, dearer.id, here.sales.now_us())
     assert (preview.currency, preview.amount_due) == ("usd", sum(line.amount for line in preview.lines))
-    changed = await customer_acts.change(here.sales, row, dearer.id, here.by())
+    changed = await plan_change.change(here.sales, row, dearer.id, here.by())
     assert changed.plan == PlanVersion(dearer.id, 1)
     assert (changed.period_end_us, changed.starts_us) == (row.period_end_us, row.starts_us)
     paid = await payments.of_subscription(here.store, row.id)
     assert {(each.plan_slug, each.amount) for each in paid} == {("pro", 500), ("max", preview.amount_due)}
-    back = await customer_acts.change(here.sales, changed, here.plan.id, here.by())
+    back = await plan_change.change(here.sales, changed, here.plan.id, here.by())
     assert (back.plan, back.next_plan_id) == (changed.plan, here.plan.id), "a cheaper one begins with the next period"
     here.later(30 * DAY_S)
     await here.sync()
@@ -278,12 +278,12 @@ async def test_a_change_costs_what_was_shown_though_time_has_passed(here: Shop) 
     dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1_900_000))
     row = await here.bought(mode="subscription")
     here.later(10 * DAY_S)
-    preview = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    preview = await plan_change.preview(here.sales, row, dearer.id, here.sales.now_us())
     here.later(14 * 60)
-    later = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    later = await plan_change.preview(here.sales, row, dearer.id, here.sales.now_us())
     assert later.amount_due < preview.amount_due, "the rest of the period is worth less by now"
     shown = Shown(preview.at_us, preview.amount_due)
-    changed = await customer_acts.change(here.sales, row, dearer.id, here.by(), shown)
+    changed = await plan_change.change(here.sales, row, dearer.id, here.by(), shown)
     assert changed.plan == PlanVersion(dearer.id, 1)
     paid = await payments.of_subscription(here.store, row.id)
     assert sorted(each.amount for each in paid) == sorted([500, preview.amount_due])
@@ -294,20 +294,20 @@ async def test_a_preview_that_is_old_or_wrong_changes_nothing(here: Shop) -> Non
     row = await here.bought(mode="subscription")
     here.later(DAY_S)
     now_us = here.sales.now_us()
-    preview = await customer_acts.preview(here.sales, row, dearer.id, now_us)
+    preview = await plan_change.preview(here.sales, row, dearer.id, now_us)
     for shown, reason in (
         (Shown(preview.at_us, preview.amount_due - 1), "preview_changed"),
         (Shown(now_us - 16 * 60_000_000, preview.amount_due), "preview_too_old"),
         (Shown(now_us + 60_000_000, preview.amount_due), "preview_too_old"),
     ):
         with pytest.raises(Conflict) as refused:
-            await customer_acts.change(here.sales, row, dearer.id, here.by(), shown)
+            await plan_change.change(here.sales, row, dearer.id, here.by(), shown)
         assert (refused.value.content or {})["reason"] == reason
     here.later(29 * DAY_S - 5 * 60)
-    last = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    last = await plan_change.preview(here.sales, row, dearer.id, here.sales.now_us())
     here.later(5 * 60)
     with pytest.raises(Conflict, match="not paid yet"):  # a new period has begun
-        await customer_acts.change(here.sales, row, dearer.id, here.by(), Shown(last.at_us, last.amount_due))
+        await plan_change.change(here.sales, row, dearer.id, here.by(), Shown(last.at_us, last.amount_due))
     assert len(here.fake.books.kept["invoices"]) == 2
     assert (await here.row(row.id)).plan == row.plan
 
@@ -316,14 +316,14 @@ async def test_two_clicks_are_one_change_and_a_mended_card_another_try(here: Sho
     dearer = await plans.create(here.store, draft("max", 5000), here.by(), prices=prices(1900))
     row = await here.bought(mode="subscription")
     here.later(DAY_S)
-    preview = await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+    preview = await plan_change.preview(here.sales, row, dearer.id, here.sales.now_us())
     shown = Shown(preview.at_us, preview.amount_due)
     declining(here, row)
     with pytest.raises(Conflict, match="did not go through"):
-        await customer_acts.change(here.sales, row, dearer.id, here.by(), shown)
+        await plan_change.change(here.sales, row, dearer.id, here.by(), shown)
     assert (await here.row(row.id)).status is Status.ACTIVE, "a change that is not paid is no renewal that has failed"
     declining(here, row, yes=False)
-    twice = [customer_acts.change(here.sales, row, dearer.id, here.by(), shown) for _ in range(2)]
+    twice = [plan_change.change(here.sales, row, dearer.id, here.by(), shown) for _ in range(2)]
     assert {each.plan for each in await asyncio.gather(*twice)} == {PlanVersion(dearer.id, 1)}
     assert sorted(each.state for each in await payments.of_subscription(here.store, row.id)) == ["paid", "paid", "void"]
 
@@ -333,7 +333,7 @@ async def test_a_change_to_a_shorter_plan_ends_with_the_shorter_period(here: Sho
     year = await plans.create(here.store, draft("year", terms=terms), here.by(), prices=prices(4900))
     row = await here.bought(mode="subscription", plan=year)
     here.later(10 * DAY_S)
-    changed = await customer_acts.change(here.sales, row, here.plan.id, here.by())
+    changed = await plan_change.change(here.sales, row, here.plan.id, here.by())
     assert changed.period_end_us == here.sales.now_us() + 30 * DAY_S * 1_000_000
     here.later(31 * DAY_S)
     await here.fake.deliver()
@@ -358,10 +358,10 @@ async def test_a_change_that_cannot_be_is_refused(here: Shop) -> None:
         (row, hidden, NotFound),
     ):
         with pytest.raises(kind):
-            await customer_acts.change(here.sales, who, plan.id, here.by())
+            await plan_change.change(here.sales, who, plan.id, here.by())
     declining(here, row)
     with pytest.raises(Conflict, match="did not go through"):
-        await customer_acts.change(here.sales, row, dearer.id, here.by())
+        await plan_change.change(here.sales, row, dearer.id, here.by())
     assert (await here.row(row.id)).plan == row.plan
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.billing import customer_acts
-from gateway.billing.customer_acts import Shown
+from gateway.billing import customer_acts, plan_change
+from gateway.billing.plan_change import Shown
 from gateway.core.plan import THROUGHPUT, PlanLimit
 from gateway.core.problems import Conflict, Problem
 from gateway.core.sale import Mode
@@ -99,14 +99,14 @@ async def test_a_trial_is_no_way_to_a_dearer_plan(here: Shop) -> None:
     dearer = await made(here, draft("max", 5000), prices(1900))
     row = await here.bought(mode="subscription")
     with pytest.raises(Conflict, match="no trial"):
-        await customer_acts.preview(here.sales, row, dearer.id, here.sales.now_us())
+        await plan_change.preview(here.sales, row, dearer.id, here.sales.now_us())
     with pytest.raises(Conflict, match="no trial"):
-        await customer_acts.change(here.sales, row, dearer.id, here.by())
+        await plan_change.change(here.sales, row, dearer.id, here.by())
     here.sales.policy = replace(POLICY, trials={"pro": 14, "max": 7})
-    changed = await customer_acts.change(here.sales, row, dearer.id, here.by())
+    changed = await plan_change.change(here.sales, row, dearer.id, here.by())
     assert (changed.status, changed.period_end_us) == (Status.TRIALING, row.period_end_us)
     assert trial_days(here, (await here.buy(mode="subscription", plan=dearer)).external_id) == 0, "it was had now"
-    back = await customer_acts.change(here.sales, changed, here.plan.id, here.by())
+    back = await plan_change.change(here.sales, changed, here.plan.id, here.by())
     assert back.status is Status.TRIALING, "it is the same trial"
 
 
@@ -116,7 +116,7 @@ async def test_a_change_to_what_costs_nothing_is_had_once_as_well(here: Shop) ->
     await here.bought(plan=free)
     row = await here.bought(mode="subscription")
     with pytest.raises(Conflict, match="costs nothing"):
-        await customer_acts.change(here.sales, row, free.id, here.by())
+        await plan_change.change(here.sales, row, free.id, here.by())
 
 
 @pytest.mark.parametrize("gives", ["what is free", "a trial"])
@@ -144,7 +144,7 @@ async def test_a_change_that_was_not_made_takes_no_trial(here: Shop, status: int
     row = await here.bought(mode="subscription")
     here.fake.faults.append(Fault(f"subscriptions/{row.external_id}", status))
     with pytest.raises(Problem):
-        await customer_acts.change(here.sales, row, dearer.id, here.by())
+        await plan_change.change(here.sales, row, dearer.id, here.by())
     assert here.fake.faults == []
     assert trial_days(here, (await here.buy(mode="subscription", plan=dearer)).external_id) == left
 
@@ -154,7 +154,7 @@ async def test_a_change_that_costs_something_else_than_was_shown_takes_no_trial(
     dearer = await made(here, draft("max", 5000), prices(1900))
     row = await here.bought(mode="subscription")
     with pytest.raises(Conflict, match="something else"):
-        await customer_acts.change(here.sales, row, dearer.id, here.by(), Shown(here.sales.now_us(), 99))
+        await plan_change.change(here.sales, row, dearer.id, here.by(), Shown(here.sales.now_us(), 99))
     assert trial_days(here, (await here.buy(mode="subscription", plan=dearer)).external_id) == 7
 
 
@@ -162,10 +162,10 @@ async def test_a_change_that_fails_leaves_what_was_had_before_where_it_is(here: 
     here.sales.policy = replace(POLICY, trials={"pro": 14, "max": 7})
     dearer = await made(here, draft("max", 5000), prices(1900))
     row = await here.bought(mode="subscription")
-    moved = await customer_acts.change(here.sales, row, dearer.id, here.by())
+    moved = await plan_change.change(here.sales, row, dearer.id, here.by())
     here.fake.faults.append(Fault(f"subscriptions/{row.external_id}", 402))
     with pytest.raises(Conflict, match="did not go through"):
-        await customer_acts.change(here.sales, moved, here.plan.id, here.by())
+        await plan_change.change(here.sales, moved, here.plan.id, here.by())
     assert trial_days(here, (await here.buy(mode="subscription")).external_id) == 0
 
 
@@ -175,10 +175,10 @@ async def test_what_costs_nothing_is_not_kept_by_whoever_moved_away_or_never_cam
     row = await here.bought(mode="subscription")
     here.fake.faults.append(Fault("subscription_schedules", 402))
     with pytest.raises(Conflict, match="did not go through"):
-        await customer_acts.change(here.sales, row, free.id, here.by())
+        await plan_change.change(here.sales, row, free.id, here.by())
     gift = await here.bought(plan=free, mode="subscription")
     assert gift.status is Status.ACTIVE, "the other one never came"
-    await customer_acts.change(here.sales, gift, here.plan.id, here.by())
+    await plan_change.change(here.sales, gift, here.plan.id, here.by())
     here.later(DAY_S)
     assert (await here.bought(plan=free)).status is Status.ACTIVE, "and this one moved away"
 
@@ -187,11 +187,11 @@ async def test_what_costs_nothing_and_begins_later_is_not_had_twice_until_then(h
     here.sales.policy = POLICY
     free = await made(here, draft("gift"), prices(0))
     row = await here.bought(mode="subscription")
-    await customer_acts.change(here.sales, row, free.id, here.by())
+    await plan_change.change(here.sales, row, free.id, here.by())
     here.later(DAY_S)
     with pytest.raises(Conflict, match="costs nothing"):
         await here.buy(plan=free)
-    await customer_acts.change(here.sales, await here.row(row.id), here.plan.id, here.by())
+    await plan_change.change(here.sales, await here.row(row.id), here.plan.id, here.by())
     here.later(DAY_S)
     assert (await here.bought(plan=free)).status is Status.ACTIVE, "it was taken back"
 

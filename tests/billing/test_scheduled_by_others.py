@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.billing import customer_acts
+from gateway.billing import customer_acts, plan_change
 from gateway.billing.subscriptions import Tell, Viewer, reactivate, stop
 from gateway.core.problems import Conflict
 from gateway.core.subscription import Event, PlanVersion, Status
@@ -65,7 +65,7 @@ async def test_no_choice_of_a_customer_undoes_what_the_operator_has_scheduled(he
     row = await here.bought(mode="subscription", plan=big)
     schedule = price_rises(here, row)
     for plan in (here.plan, huge):
-        for act in (customer_acts.preview(here.sales, row, plan.id, here.sales.now_us()), change(here, row, plan)):
+        for act in (plan_change.preview(here.sales, row, plan.id, here.sales.now_us()), change(here, row, plan)):
             with pytest.raises(Conflict, match="Only whoever runs this") as refused:
                 await act
             assert (refused.value.content or {})["reason"] == "scheduled"
@@ -75,7 +75,7 @@ async def test_no_choice_of_a_customer_undoes_what_the_operator_has_scheduled(he
 
 
 async def change(here: Shop, row: SubscriptionRow, plan: PlanRow) -> SubscriptionRow:
-    return await customer_acts.change(here.sales, row, plan.id, here.by())
+    return await plan_change.change(here.sales, row, plan.id, here.by())
 
 
 @pytest.mark.parametrize("act", ["later", "at once", "stay"])

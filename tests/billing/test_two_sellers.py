@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from gateway.billing import checkout, customer_acts
+from gateway.billing import checkout, plan_change
 from gateway.billing.checkout import Page
 from gateway.billing.memory import StoreMemory
 from gateway.billing.sales import Sales
@@ -92,7 +92,7 @@ async def test_a_change_at_one_of_them_is_one_change_whatever_the_other_hears(bo
     async def change(at: Shop) -> str:
         try:
             row = await at.row(page.subscription_id)
-            return str((await customer_acts.change(at.sales, row, dearer.id, at.by())).status)
+            return str((await plan_change.change(at.sales, row, dearer.id, at.by())).status)
         except Problem as problem:
             return problem.code
 

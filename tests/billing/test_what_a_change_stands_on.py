@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.billing import customer_acts
+from gateway.billing import plan_change
 from gateway.core.problems import Conflict
 from gateway.core.subscription import PlanVersion, Status
 from gateway.store.rows import PlanRow, SubscriptionRow
@@ -58,8 +58,8 @@ async def test_nobody_changes_the_plan_while_the_renewal_is_a_draft(here: Shop, 
     await later(here, row, (14 if trial else 30) * DAY_S + 600)
     row = await here.row(row.id)
     for act in (
-        customer_acts.preview(here.sales, row, twin.id, here.sales.now_us()),
-        customer_acts.change(here.sales, row, twin.id, here.by()),
+        plan_change.preview(here.sales, row, twin.id, here.sales.now_us()),
+        plan_change.change(here.sales, row, twin.id, here.by()),
     ):
         with pytest.raises(Conflict, match="not paid yet") as refused:
             await act
@@ -73,7 +73,7 @@ async def test_once_the_renewal_is_paid_the_plan_can_be_changed(here: Shop) -> N
     big = await big_plan(here)
     row = await here.bought(mode="subscription")
     await later(here, row, 30 * DAY_S + 2 * 3600)
-    changed = await customer_acts.change(here.sales, await here.row(row.id), big.id, here.by())
+    changed = await plan_change.change(here.sales, await here.row(row.id), big.id, here.by())
     assert changed.plan == PlanVersion(big.id, 1)
 
 
@@ -97,7 +97,7 @@ async def test_what_is_left_of_an_unpaid_year_pays_for_nothing(here: Shop) -> No
     empty_card(here, row)
     await later(here, row, 14 * DAY_S + 600)
     with pytest.raises(Conflict, match="not paid yet"):
-        await customer_acts.change(here.sales, await here.row(row.id), here.plan.id, here.by())
+        await plan_change.change(here.sales, await here.row(row.id), here.plan.id, here.by())
     await portal(here, row, here.plan)
     await later(here, row, 4 * DAY_S)
     assert not await here.grants(), "the trial and the grace are over, and the month was never paid for"
@@ -112,7 +112,7 @@ async def test_of_two_payments_for_one_plan_neither_keeps_it_alone(here: Shop, b
     big = await big_plan(here)
     row = await here.bought(mode="subscription")
     here.later(3600)
-    row = await customer_acts.change(here.sales, row, big.id, here.by())
+    row = await plan_change.change(here.sales, row, big.id, here.by())
     assert (row.status, row.plan) == (Status.ACTIVE, PlanVersion(big.id, 1))
     charge = list(here.fake.books.kept["charges"].values())[which]
     if back == "refunded":
@@ -125,14 +125,14 @@ async def test_of_two_payments_for_one_plan_neither_keeps_it_alone(here: Shop, b
     assert await here.grants() == (back == "won")
     if back != "won":
         with pytest.raises(Conflict, match="not paid cannot change"):
-            await customer_acts.change(here.sales, await here.row(row.id), here.plan.id, here.by())
+            await plan_change.change(here.sales, await here.row(row.id), here.plan.id, here.by())
 
 
 async def test_a_part_of_the_difference_given_back_changes_nothing(here: Shop) -> None:
     big = await big_plan(here)
     row = await here.bought(mode="subscription")
     here.later(3600)
-    await customer_acts.change(here.sales, row, big.id, here.by())
+    await plan_change.change(here.sales, row, big.id, here.by())
     charge = list(here.fake.books.kept["charges"].values())[-1]
     here.fake.money.refund(charge, charge["amount"] - 1)
     assert await later(here, row, 0) is Status.ACTIVE
@@ -143,7 +143,7 @@ async def test_who_is_put_back_onto_the_plan_before_and_has_the_difference_back_
     row = await here.bought(mode="subscription")
     here.later(3600)
     before = of_stripe(here, row)["items"]["data"][0]["price"]
-    row = await customer_acts.change(here.sales, row, big.id, here.by())
+    row = await plan_change.change(here.sales, row, big.id, here.by())
     of_stripe(here, row)["items"]["data"][0]["price"] = before  # as the dashboard does it without prorations
     here.fake.money.refund(list(here.fake.books.kept["charges"].values())[-1], None)
     await here.fake.deliver()
