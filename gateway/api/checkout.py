@@ -70,7 +70,7 @@ async def change_plan(call: Call, desk: Desk) -> Reply:
     """
     row, _ = await owned(call, desk, call.params["id"])
     said = call.body(PlanChangeOrder)
-    shown = Shown(said.proration_date, said.amount_due, said.begins_at, said.amount_then)
+    shown = Shown(said.shown_at, said.amount_due, said.begins_at, said.amount_then)
     return await told_reply(desk, await plan_change.change(selling(desk), row, said.plan_id, call.mandate, shown))
 
 
@@ -90,7 +90,7 @@ async def preview_change(call: Call, desk: Desk) -> Reply:
             amount_due=found.amount_due,
             currency=found.currency,
             lines=lines,
-            proration_date=found.at_us,
+            shown_at=found.at_us,
             begins_at=found.begins_us,
             amount_then=found.amount_then,
         )

@@ -50,11 +50,11 @@ class PlanChange(Said):
 class PlanChangeOrder(PlanChange):
     """Which plan it shall be, for what the preview said. If that is not so any more, nothing is done (409).
 
-    All are the preview's: nobody is charged what they were not shown. ``proration_date`` is good for 15 minutes. A plan
+    All are the preview's: nobody is charged what they were not shown. ``shown_at`` is good for 15 minutes. A plan
     that begins later is one at that time, for that amount.
     """
 
-    proration_date: Instant
+    shown_at: Instant
     amount_due: Annotated[Whole, Field(ge=0, le=LARGEST)]
     begins_at: Instant | None = None
     amount_then: Annotated[Whole, Field(ge=0, le=LARGEST)] | None = None
@@ -70,7 +70,7 @@ class PreviewLine(Told):
 class ChangePreview(Told):
     """What a change would cost now. A credit is not paid out: it is taken off the next payments.
 
-    Hand ``proration_date`` and ``amount_due`` back to the change, and ``begins_at`` and ``amount_then`` where they are,
+    Hand ``shown_at`` and ``amount_due`` back to the change, and ``begins_at`` and ``amount_then`` where they are,
     and it costs what was shown. A plan that is not dearer begins at ``begins_at``, and costs ``amount_then`` then.
     Neither: at once.
     """
@@ -78,7 +78,7 @@ class ChangePreview(Told):
     amount_due: int
     currency: str
     lines: list[PreviewLine]
-    proration_date: Time
+    shown_at: Time
     begins_at: Time | None = None
     amount_then: int | None = None
 

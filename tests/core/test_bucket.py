@@ -1,3 +1,4 @@
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,6 +50,11 @@ def test_a_calendar_month_is_as_long_as_its_month() -> None:
     assert end == 1_709_247_600_000_000  # 2024-03-01T00:00 in Berlin
     assert left(refill(bucket, MONTH, end - 1), MONTH) == 0
     assert left(refill(bucket, MONTH, end), MONTH) == 10
+
+
+def test_a_calendars_time_zone_is_named_as_the_configuration_writes_it() -> None:
+    assert Calendar("month", ZoneInfo("Europe/Berlin")).zone_name == "Europe/Berlin"
+    assert Calendar("day", UTC).zone_name == "UTC"
 
 
 def test_a_token_bucket_comes_back_evenly_up_to_its_burst() -> None:

@@ -133,14 +133,14 @@ async def test_a_change_of_plan_costs_what_its_preview_said(here: Market) -> Non
     await settled(here)
     at, said = f"/subscription/{order['subscription_id']}", {"plan_id": dearer}
     preview = await here.call("POST", f"{at}/preview", json=said)
-    due, when = preview["amount_due"], preview["proration_date"]
-    for half in ({}, {"amount_due": due}, {"proration_date": when}):
+    due, when = preview["amount_due"], preview["shown_at"]
+    for half in ({}, {"amount_due": due}, {"shown_at": when}):
         await here.call("POST", f"{at}/change", json={**said, **half}, status=422)
-    await here.call("POST", f"{at}/change", json={**said, "amount_due": due + 1, "proration_date": when}, status=409)
-    old = {**said, "amount_due": due, "proration_date": "2020-01-01T00:00:00Z"}
+    await here.call("POST", f"{at}/change", json={**said, "amount_due": due + 1, "shown_at": when}, status=409)
+    old = {**said, "amount_due": due, "shown_at": "2020-01-01T00:00:00Z"}
     assert (await here.call("POST", f"{at}/change", json=old, status=409))["content"]["reason"] == "preview_too_old"
     assert (await left(here.here))[0] == "1000", "nothing of that has changed anything"
-    await here.call("POST", f"{at}/change", json={**said, "amount_due": due, "proration_date": when})
+    await here.call("POST", f"{at}/change", json={**said, "amount_due": due, "shown_at": when})
     assert (await left(here.here))[0] == "5000"
     paid = {each["plan"]: each for each in (await here.call("GET", "/payment"))["data"]}  # maybe in one second
     assert (paid["pro"]["amount_cents"], paid["max"]["amount_cents"], paid["max"]["description"]) == (4900, due, "Max")
@@ -157,11 +157,11 @@ async def test_a_plan_that_begins_later_is_held_to_when_and_to_how_much(here: Ma
     await settled(here)
     at, said = f"/subscription/{order['subscription_id']}", {"plan_id": cheaper}
     preview = await here.call("POST", f"{at}/preview", json=said)
-    names = ("amount_due", "proration_date", "amount_then", "begins_at")
+    names = ("amount_due", "shown_at", "amount_then", "begins_at")
     shown = {name: preview[name] for name in names}
     assert (shown["amount_due"], shown["amount_then"]) == (0, 100)
     at_once: list[dict[str, Any]] = [{"amount_then": None}, {"begins_at": None}]
-    for wrong in (*at_once, {"amount_then": 99}, {"begins_at": preview["proration_date"]}):
+    for wrong in (*at_once, {"amount_then": 99}, {"begins_at": preview["shown_at"]}):
         refused = await here.call("POST", f"{at}/change", json={**said, **shown, **wrong}, status=409)
         assert refused["content"]["reason"] == "preview_changed"
     agreed = await here.call("POST", f"{at}/change", json={**said, **shown})
@@ -214,7 +214,7 @@ async def test_the_shop_serves_a_workspaces_members_and_not_who_once_bought_for_
             await here.call(
                 "POST", f"/subscription/checkout-url?id={id_}", json=URLS, status=403 if status == 403 else 404
             )
-            shown = {"amount_due": 1, "proration_date": "2026-01-01T00:00:00Z"}
+            shown = {"amount_due": 1, "shown_at": "2026-01-01T00:00:00Z"}
             for act, more in (("preview", {}), ("change", shown)):
                 path, said = f"/subscription/{id_}/{act}", {"plan_id": str(uuid4()), **more}
                 await here.call("POST", path, json=said, status=status)

@@ -163,7 +163,7 @@ async def test_reactivate_sync_pay_resume_and_portal_ask_the_right_thing(windows
 async def test_another_plan_is_chosen_after_its_cost_was_shown(windows: Windows) -> None:
     at = await shop(windows, "subscriptions")
     preview = {"amount_due": 2_633, "currency": "usd", "lines": [{"description": "Rest of Team", "amount": -2_267}]}
-    shown = {"proration_date": "2026-11-01T12:00:00.000000Z", "amount_due": 2_633}
+    shown = {"shown_at": "2026-11-01T12:00:00.000000Z", "amount_due": 2_633}
     preview |= shown
     await at.takes("**/billing/subscription/*/preview", preview)
     await at.takes("**/billing/subscription/*/change", SUBSCRIPTIONS[0])
@@ -235,7 +235,7 @@ async def test_nobody_agrees_to_a_price_that_is_not_there(windows: Windows) -> N
     await expect(change).to_be_disabled()
     async with at.page.expect_request("**/billing/subscription/*/preview"):
         await dialog.get_by_role("button", name="Try again").click()
-    preview = {"amount_due": 2_633, "currency": "usd", "lines": [], "proration_date": "2026-11-01T12:00:00.000000Z"}
+    preview = {"amount_due": 2_633, "currency": "usd", "lines": [], "shown_at": "2026-11-01T12:00:00.000000Z"}
     await held.pop().fulfill(json=preview)
     await expect(dialog).to_contain_text("US$26.33")
     await expect(change).to_be_enabled()

@@ -22,8 +22,8 @@ export function ChangePlan({ subscription, plans, workspace, close, done }) {
   // Nobody pays what they have not seen: a price that is being asked for, or was not told, cannot be agreed to.
   const seen = Boolean(plan) && preview.data !== undefined && !preview.busy && !preview.failure;
   const save = async () => {
-    const { proration_date, amount_due, begins_at, amount_then } = preview.data;
-    const shown = { proration_date, amount_due, begins_at, amount_then };
+    const { shown_at, amount_due, begins_at, amount_then } = preview.data;
+    const shown = { shown_at, amount_due, begins_at, amount_then };
     try {
       await api(`${path}/change`, { method: "POST", workspace, body: { plan_id: plan, ...shown } });
     } catch (failure) {
