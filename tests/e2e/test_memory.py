@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,11 @@ def peak(pid: int) -> int:
 
 def port_of(pid: int) -> int | None:
     """The port that the process listens on."""
-    sockets = {
-        re.sub(r"\D", "", str(fd.readlink()))
-        for fd in Path(f"/proc/{pid}/fd").iterdir()
-        if "socket" in str(fd.readlink())
-    }
+    sockets = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            if "socket" in (opened := str(fd.readlink())):
+                sockets.add(re.sub(r"\D", "", opened))
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         _, local, _, state, *_, inode = line.split()[:10]
         if state == "0A" and inode in sockets:
