@@ -71,7 +71,7 @@ class UpstreamPool:
         self._idle: deque[UpstreamConnection] = deque()
         self._open: set[UpstreamConnection] = set()
         self._opening = 0
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[UpstreamConnection | None]] = deque()
         shortest = min(limits.read_timeout, limits.total_timeout)
         self._interval = min(1.0, max(0.01, shortest / 8))
         self._sweeper: asyncio.TimerHandle | None = None
@@ -103,17 +103,20 @@ class UpstreamPool:
 
         Raises one of ``NO_CONNECTION``.
         """
-        connecting = False
+        connecting, first = False, True
+        connection = None if fresh else self.take()
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
-                while True:
-                    connection = None if fresh else self.take()
-                    if connection is not None:
-                        return connection
+                while connection is None:
                     if len(self._open) + self._opening < self._limits.connections:
                         connecting = True
                         return await self._connect()
-                    await self._turn()
+                    connection, first = self.take() or await self._turn(first=first), False
+                    if connection is not None and (fresh or not _is_alive(connection)):
+                        connection.close()
+                        self._open.discard(connection)
+                        connection = None
+                return connection
         except TimeoutError:
             problem = UpstreamTimedOut("The upstream did not take the connection in time.", request_sent=False)
             if connecting:
@@ -140,31 +143,42 @@ class UpstreamPool:
             self._sweeper = self._loop.call_later(self._interval, self._sweep)
         return connection
 
-    async def _turn(self) -> None:
-        """Wait until a connection or a place for one comes free."""
-        if len(self._waiters) >= self._limits.waiting:
+    async def _turn(self, *, first: bool) -> UpstreamConnection | None:
+        """Wait for the next connection that comes free; ``None``: there may be a place for a new one.
+
+        ``first``: it has not waited yet; else its place is at the head of the queue.
+        """
+        if first and len(self._waiters) >= self._limits.waiting:
             raise GatewayBusy("Too many requests wait for the upstream.")
-        waiter = self._loop.create_future()
-        self._waiters.append(waiter)
+        waiter: asyncio.Future[UpstreamConnection | None] = self._loop.create_future()
+        (self._waiters.append if first else self._waiters.appendleft)(waiter)
         try:
-            await waiter
+            return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self._wake()  # the turn was ours: pass it on
+                self._pass_on(waiter.result())  # the turn was ours
             raise
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
 
-    def _wake(self) -> None:
+    def _pass_on(self, connection: UpstreamConnection | None) -> None:
+        if connection is not None and _is_alive(connection):
+            self.keep(connection)
+        else:
+            self._wake()
+
+    def _wake(self, connection: UpstreamConnection | None = None) -> bool:
+        """Give whoever waits longest the connection, or word of a place for one. Whether anybody waits."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(None)
-                return
+                waiter.set_result(connection)
+                return True
+        return False
 
     def keep(self, connection: UpstreamConnection) -> None:
-        """The connection is free again."""
+        """The connection is free again. Whoever waits has it at once, or the fast lane would take it away from them."""
         now, limits = self._loop.time(), self._limits
         if (
             self._retired
@@ -174,11 +188,13 @@ class UpstreamPool:
         ):
             connection.close()
             return
+        if self._waiters:
+            connection.deadline = NEVER
+            if self._wake(connection):
+                return
         until = now + limits.idle_timeout
         connection.deadline = min(connection.last_use, until)
         self._idle.append(connection)
-        if self._waiters:
-            self._wake()
 
     def drop(self, connection: UpstreamConnection) -> None:
         """The connection is gone."""
@@ -218,6 +234,11 @@ class UpstreamPool:
         self._closed = True
         self.retire()
         await asyncio.sleep(0)
+
+
+def _is_alive(connection: UpstreamConnection) -> bool:
+    transport = connection.transport
+    return transport is not None and not transport.is_closing()
 
 
 def _no_connection(error: OSError) -> str:

@@ -1,11 +1,14 @@
 """Connections to the upstream: kept, counted, waited for, and never trusted further than they deserve."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from gateway.proxy.endpoint import Endpoint
-from gateway.proxy.pool import PoolLimits
+from gateway.proxy.pool import PoolLimits, UpstreamPool
+from gateway.proxy.upstream import UpstreamConnection
 from tests.fakes.upstream import Conversation, ScriptedUpstream, answers, upstream
 from tests.proxy.conftest import StartGateway
 
@@ -201,6 +204,80 @@ async def test_waiting_for_a_connection_is_bounded_in_time(start_gateway: StartG
         answer = await gateway.exchange(GET)
     assert answer.startswith(b"HTTP/1.1 504 ")
     assert [outcome.request_sent for outcome in gateway.outcomes[:1]] == [False]
+
+
+@asynccontextmanager
+async def pool_of(connections: int) -> AsyncIterator[UpstreamPool]:
+    async with upstream(answers(OK)) as up:
+        pool = UpstreamPool(Endpoint.parse(up.url), PoolLimits(connections=connections))
+        yield pool
+        await pool.close()
+
+
+async def waiting(pool: UpstreamPool, *, fresh: bool = False) -> asyncio.Task[UpstreamConnection]:
+    """Somebody who has begun to wait for a connection."""
+    task = asyncio.create_task(pool.acquire(fresh=fresh))
+    before = pool.load
+    while pool.load == before:
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_whoever_waits_has_the_next_free_connection_whatever_the_fast_lane_takes_meanwhile() -> None:
+    async with pool_of(1) as pool:
+        only = await pool.acquire()
+        first, second = await waiting(pool), await waiting(pool)
+        pool.keep(only)
+        assert pool.take() is None, "it is the first one's, who has not even been told"
+        assert await first is only
+        assert not second.done()
+        pool.keep(only)
+        assert await second is only
+        pool.keep(only)
+        assert pool.take() is only
+
+
+async def test_a_connection_for_somebody_who_gave_up_is_the_next_ones() -> None:
+    async with pool_of(1) as pool:
+        only = await pool.acquire()
+        first, second = await waiting(pool), await waiting(pool)
+        pool.keep(only)
+        first.cancel()
+        assert await second is only
+        third = await waiting(pool)
+        pool.keep(only)
+        third.cancel()
+        with suppress(asyncio.CancelledError):
+            await third
+        assert pool.take() is only, "nobody else wants it"
+
+
+async def test_a_connection_that_ends_on_its_way_to_somebody_is_followed_by_a_new_one() -> None:
+    async with pool_of(1) as pool:
+        only = await pool.acquire()
+        first, second = await waiting(pool), await waiting(pool)
+        pool.keep(only)
+        only.close()
+        new = await first
+        assert new is not only
+        assert not second.done()
+        pool.keep(new)
+        assert await second is new
+
+
+@pytest.mark.parametrize("idle", [True, False])
+async def test_whoever_needs_a_new_connection_gets_one_in_the_place_of_a_kept_one(*, idle: bool) -> None:
+    async with pool_of(1) as pool:
+        only = await pool.acquire()
+        if idle:
+            pool.keep(only)
+            new = await pool.acquire(fresh=True)
+        else:
+            task = await waiting(pool, fresh=True)
+            pool.keep(only)
+            new = await task
+        assert new is not only
+        assert pool.load == 1
 
 
 async def test_an_unused_connection_is_closed_after_a_while(start_gateway: StartGateway) -> None:
