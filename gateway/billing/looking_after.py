@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.billing.sales import Sales
 from gateway.billing.settle import settle
+from gateway.core.problems import Problem
 from gateway.payments.port import ProviderError
 from gateway.store import orders
 from gateway.store.rows import SubscriptionRow
@@ -31,7 +32,7 @@ async def looked_at_after(sales: Sales, row: SubscriptionRow) -> AsyncIterator[A
         await orders.set_order(act, row.id, due_us=act.now_us + _LOOK_US)
     try:
         yield after
-    except ProviderError:
-        with suppress(ProviderError, TimeoutError):
+    except (ProviderError, Problem):
+        with suppress(ProviderError, Problem, TimeoutError):
             after.found = (await settle(sales, row.id)).subscription
         raise

@@ -8,7 +8,7 @@ from gateway.billing.looking_after import looked_at_after
 from gateway.billing.sales import Sales, asking
 from gateway.billing.settle import settle
 from gateway.core.paid import dearer, runs_paid
-from gateway.core.problems import Conflict, NotFound, Unprocessable
+from gateway.core.problems import Conflict, NotFound, Unavailable, Unprocessable
 from gateway.core.sale import Agreement, AgreementState
 from gateway.core.subscription import PlanVersion, Status
 from gateway.payments.port import Item, Line, Preview, ProviderError, Scheduled
@@ -18,6 +18,10 @@ from gateway.store.rows import SubscriptionRow
 
 _SECOND_US = 1_000_000
 _AGREED_IS_OFF = "The plan is as it was, and what was agreed for its next period is off: choose that again."
+_IN_DOUBT = (
+    "The payment provider cannot be reached just now. In a minute or two this shows whether the change was made, and "
+    "whether what was agreed for the next period still holds: look at it again then."
+)
 _OFF = {"reason": "agreed_is_off"}
 _PREVIEW_US = 15 * 60 * _SECOND_US
 """For so long a preview can be taken at its word: later the rest of the period is worth less."""
@@ -76,6 +80,8 @@ async def change(
                 move.undone = not error.retry
                 if _lost(row, after.found):
                     raise Conflict(f"This change was not made. {_AGREED_IS_OFF}", content=_OFF) from error
+                if after.found is None and row.next_plan_id is not None:
+                    raise Unavailable(_IN_DOUBT) from error
                 raise
             move.undone = plan_id not in (changed.plan_id, changed.next_plan_id)
             settled = (await settle(sales, row.id)).subscription

@@ -1,6 +1,7 @@
 """A change of plan that is not made takes nothing away: what was agreed for the next period holds, or that is told."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,41 @@ async def test_what_cannot_be_put_back_is_told_and_can_be_chosen_again(here: Sho
     row = await change(here, row, here.plan)
     after = await renewed(here, row, 29)
     assert (after.plan, charged(here)) == (PlanVersion(here.plan.id, 1), [100_000, 500])
+
+
+async def test_whoever_cancels_while_a_change_fails_stays_cancelled(here: Shop) -> None:
+    row, _, huge = await agreed(here)
+    subscription = f"subscriptions/{row.external_id}"
+
+    def cancel() -> None:
+        answer(here.fake.selling, "POST", subscription, {"cancel_at_period_end": True})
+        here.fake.faults.append(Fault(subscription, 400))
+
+    when(here, "/release", cancel)
+    with pytest.raises(Conflict, match="is off"):
+        await change(here, row, huge)
+    assert here.fake.books.get("subscriptions", row.external_id or "")["cancel_at_period_end"]
+    assert waiting(here, row) is None
+    assert (await here.row(row.id)).next_plan_id is None
+
+
+async def test_what_was_agreed_is_not_put_into_a_longer_period_that_may_yet_be_paid(here: Shop) -> None:
+    row, _, _ = await agreed(here)
+    year = await another(
+        here, replace(draft("year"), terms=replace(draft().terms, duration_days=365)), prices(5_000_000)
+    )
+    await here.sync(full=True)
+    here.fake.books.declining.update(here.fake.books.kept["customers"])
+    with pytest.raises(Conflict, match="is off: choose that again"):
+        await change(here, row, year)
+    assert waiting(here, row) is None
+
+
+async def test_whoever_cannot_be_told_what_was_left_hears_that_it_is_in_doubt(here: Shop) -> None:
+    row, _, huge = await agreed(here)
+    when(here, "/release", lambda: here.fake.faults.extend(Fault("", 500, method="*") for _ in range(50)))
+    with pytest.raises(Unavailable, match="whether what was agreed for the next period still holds"):
+        await change(here, row, huge)
 
 
 @pytest.mark.parametrize("later", [False, True])

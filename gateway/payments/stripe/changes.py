@@ -3,6 +3,8 @@
 from typing import Any, NamedTuple
 
 from gateway import log
+from gateway.core.problems import Problem
+from gateway.payments.attended import unattended
 from gateway.payments.port import Line, Preview, ProviderError
 from gateway.payments.stripe import schedules
 from gateway.payments.stripe.amounts import from_stripe
@@ -56,27 +58,39 @@ async def change(client: Client, agreement: str, asked: Asked, app: str) -> Json
             proration_behavior="always_invoice",
             payment_behavior="pending_if_incomplete",
         )
-    except ProviderError:
+    except (ProviderError, Problem):
         if agreed is not None:
             await _put_back(client, agreement, agreed, asked, app)
         raise
     if agreed is None or only_item(changed)["price"]["id"] == asked.price:
         return changed
-    await _put_back(client, agreement, agreed, asked, app)
+    if await _is_as_long(client, changed, asked.price):
+        await _put_back(client, agreement, agreed, asked, app)
     return await client.get(f"subscriptions/{agreement}", expand=["schedule"])
 
 
 async def _put_back(client: Client, agreement: str, agreed: Then, asked: Asked, app: str) -> None:
-    """What was agreed for the next period holds as before, unless the change was made all the same.
+    """What was agreed for the next period holds as before, unless the change was made all the same, or it is to end.
 
-    If that fails as well, it is off: then whoever asked finds it so.
+    If that fails as well, it is off: then whoever asked finds it so. It waits in line rather than be refused.
     """
     try:
-        found = await client.get(f"subscriptions/{agreement}")
-        if only_item(found)["price"]["id"] != asked.price:
-            await schedules.make(client, agreement, agreed, app)
+        with unattended():
+            found = await client.get(f"subscriptions/{agreement}")
+            stopping = found["cancel_at_period_end"] or found.get("cancel_at") is not None
+            if only_item(found)["price"]["id"] != asked.price and not stopping:
+                await schedules.make(client, agreement, agreed, app)
     except ProviderError as error:
         _log.warning("what was agreed for the next period is off", of=agreement, plan=agreed.plan_id, why=error.code)
+
+
+async def _is_as_long(client: Client, changed: Json, price: str) -> bool:
+    """Whether the period that would begin, were the change paid for later, ends when the one that runs now does.
+
+    Else what is put back would begin in the middle of it, and its rest be lost.
+    """
+    then, now = (await client.get(f"prices/{price}"))["recurring"], only_item(changed)["price"]["recurring"]
+    return bool((then["interval"], then["interval_count"]) == (now["interval"], now["interval_count"]))
 
 
 def _items(subscription: Json, price: str) -> list[dict[str, Any]]:

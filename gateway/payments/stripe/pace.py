@@ -62,11 +62,12 @@ class Pace:
     def slow_down(self, rest_s: float | None = None) -> None:
         """Stripe was asked too often. ``rest_s``: for how long it wants not to be asked at all."""
         now_us = self._now_us()
-        if now_us < self._rest_until_us:
-            return  # what was under way when it said so first
-        self._rate = max(self._rate / 2, self._full * _SLOWEST)
         rest_us = _REST_CALLS * _SECOND_US / self._full if rest_s is None else rest_s * _SECOND_US
-        self._rest_until_us = now_us + min(rest_us, _LONGEST_REST_US)
+        until_us = now_us + min(rest_us, _LONGEST_REST_US)
+        if now_us < self._rest_until_us:  # this was under way when it said so first
+            self._rest_until_us = self._rest_until_us if rest_s is None else max(self._rest_until_us, until_us)
+            return
+        self._rate, self._rest_until_us = max(self._rate / 2, self._full * _SLOWEST), until_us
         _log.warning("Stripe is asked too often: it is asked less often now", per_second=round(self._rate, 1))
 
     def went_well(self) -> None:
