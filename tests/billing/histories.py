@@ -138,6 +138,8 @@ class History:
             )
         except Problem:
             return
+        (days,) = (each.terms.duration_days for each in self.plans if each.id == plan_of(row))
+        self.sold.setdefault(row.id, days)  # also where the answer to the first click was lost
         self._pay(page, how)
 
     async def _renewing(self, which: int, how: int) -> None:
